@@ -1,0 +1,1 @@
+"""One importable allowlist form, one file."""

@@ -1,0 +1,1 @@
+"""Puts an assessment into words: the only place that chooses sentences."""

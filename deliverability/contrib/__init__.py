@@ -1,0 +1,1 @@
+"""Thin adapters for mailers, each importing its framework alone."""

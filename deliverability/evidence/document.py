@@ -1,0 +1,122 @@
+"""The report before it has a form: blocks of plain text, in reading order.
+
+Every string here is plain text that may hold foreign text (SMTP replies, subjects): a renderer escapes
+all of it for its own medium, and no block carries markup.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from deliverability.evidence.bundle import Assessment
+
+
+class Tone(StrEnum):
+    """How a block is meant; shown in words as well, never by colour alone."""
+
+    GOOD = "good"
+    WAITING = "waiting"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A rung of the ladder."""
+
+    label: str
+    reached: bool | None
+    """``None``: cannot be known from here."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first sentence."""
+
+    text: str
+    tone: Tone
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """How far the mail is known to have come."""
+
+    label: str
+    rungs: tuple[Rung, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A paragraph that must not be missed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """Numbered steps."""
+
+    label: str
+    steps: tuple[str, ...]
+    small_print: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a head."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Text to copy as it is: a search, a paragraph for the provider, log lines."""
+
+    label: str
+    text: str
+    literal: bool = False
+    """Log lines and the like: fixed width, line breaks kept."""
+
+
+Block = Answer | Ladder | Paragraph | Note | Instructions | Facts | Table | Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands under it."""
+
+    id: str
+    """Stable, for anchors and tests: ``answer``, ``find``, ``keep``, ``evidence`` …"""
+    heading: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A whole report in one language."""
+
+    lang: str
+    title: str
+    sections: tuple[Section, ...]
+    assessment: Assessment
+    made_at: datetime
+    file_stem: str
+    """A safe file name without extension: date and subject."""

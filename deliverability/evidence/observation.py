@@ -1,0 +1,158 @@
+"""DNS as evidence: what was asked, what was answered, and what could not be looked up (ADR 0003).
+
+Evaluators are pure functions of :class:`Observations`.  What is missing they raise as
+:class:`Unobserved`; the network is asked elsewhere, all missing questions at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DnsQuestion:
+    """A name and a type; the class is always IN."""
+
+    name: str
+    """Lower-case, A-labels, without the trailing dot."""
+    rdtype: str
+    """``A``, ``AAAA``, ``MX``, ``TXT``, ``PTR`` …"""
+
+    def __post_init__(self) -> None:
+        """Normalise, so that one question has one form."""
+        object.__setattr__(self, "name", self.name.lower().removesuffix("."))
+        object.__setattr__(self, "rdtype", self.rdtype.upper())
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rdtype}"
+
+
+class Rcode(StrEnum):
+    """The two response codes that are an answer (RFC 1035 §4.1.1, RFC 2308)."""
+
+    NOERROR = "NOERROR"
+    NXDOMAIN = "NXDOMAIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One resource record of the asked type, after CNAMEs."""
+
+    value: str
+    """Host name (lower-case, no trailing dot) of MX, PTR, CNAME; address of A, AAAA; TXT joined, as Latin-1."""
+    strings: tuple[bytes, ...] = ()
+    """The character-strings of a TXT record, as they came."""
+    preference: int | None = None
+    """Of an MX record."""
+
+    @property
+    def joined(self) -> bytes:
+        """The character-strings of a TXT record without anything between them (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
+        return b"".join(self.strings)
+
+
+@dataclass(frozen=True, slots=True)
+class DnsAnswer:
+    """A resolver answered: the records, or that there are none."""
+
+    question: DnsQuestion
+    rcode: Rcode
+    records: tuple[Record, ...]
+    canonical_name: str
+    """The name after CNAMEs."""
+    ttl: int | None
+    resolver: str
+    """Address and port that answered."""
+    observed_at: datetime
+    authenticated: bool = False
+    """The resolver set AD: it says that it validated DNSSEC (its word, not ours)."""
+    wire: bytes = b""
+    """The response as it came."""
+
+    @property
+    def exists(self) -> bool:
+        """The name exists, whether or not it has records of this type."""
+        return self.rcode is Rcode.NOERROR
+
+
+class Obstacle(StrEnum):
+    """Why there is no answer.  None of these says anything about the name."""
+
+    TIMEOUT = "timeout"
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
+    MALFORMED = "malformed"
+    NETWORK = "network"
+    """No resolver could be reached at all."""
+    LIMIT = "limit"
+    """Not asked: the look-up reached its limit on questions or rounds."""
+    OFFLINE = "offline"
+    """Not asked: the replay has no answer on record, or the network was not to be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class CouldNotLook:
+    """Nobody could say: never to be read as "there is none"."""
+
+    question: DnsQuestion
+    obstacle: Obstacle
+    detail: str
+    resolver: str
+    observed_at: datetime
+
+
+Question = DnsQuestion
+"""What can be observed.  ``HttpsQuestion`` and ``SmtpProbe`` join here when a check needs them."""
+
+Observation = DnsAnswer | CouldNotLook
+
+
+class Unobserved(BaseException):
+    """An evaluator needs answers that are not on record yet.
+
+    Derives from :class:`BaseException` so that no ``except Exception`` of a library between the evaluator and
+    us can swallow it.
+    """
+
+    def __init__(self, *questions: Question) -> None:
+        super().__init__(*questions)
+        self.questions: tuple[Question, ...] = questions
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """All answers on record, one per question."""
+
+    answers: Mapping[Question, Observation] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, observations: Iterable[Observation]) -> "Observations":
+        """Build from single observations; of two for one question the later given stands."""
+        return cls(MappingProxyType({o.question: o for o in observations}))
+
+    def ask(self, name: str, rdtype: str) -> Observation:
+        """The observation on record, or raise :class:`Unobserved`."""
+        question = DnsQuestion(name, rdtype)
+        try:
+            return self.answers[question]
+        except KeyError:
+            raise Unobserved(question) from None
+
+    def ask_all(self, *questions: Question) -> tuple[Observation, ...]:
+        """All observations, or raise :class:`Unobserved` naming every one that is missing."""
+        missing = [q for q in questions if q not in self.answers]
+        if missing:
+            raise Unobserved(*missing)
+        return tuple(self.answers[q] for q in questions)
+
+    def joined(self, more: Iterable[Observation]) -> "Observations":
+        """These and ``more``; for a question in both, ``more`` stands."""
+        return Observations(MappingProxyType({**self.answers, **{o.question: o for o in more}}))
+
+    def __iter__(self) -> Iterator[Observation]:
+        return iter(sorted(self.answers.values(), key=lambda o: o.question))
+
+    def __len__(self) -> int:
+        return len(self.answers)

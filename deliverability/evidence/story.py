@@ -1,0 +1,223 @@
+"""The story of one message to one recipient, as the logs tell it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from deliverability.evidence.event import LogTime, Result, Session, Transport
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.smtp import Host, Reply, Tls
+
+
+class Level(IntEnum):
+    """What is claimed of a notice, weakest first (DESIGN §2, ADR 0002)."""
+
+    NONE = -1
+    """Nothing: it did not leave, or nothing is known."""
+    RECORDED = 0
+    HANDED_OVER = 1
+    ACCEPTED = 2
+    DELIVERED = 3
+    DISPLAYED = 4
+
+
+class State(StrEnum):
+    """How the story of one message to one recipient stands."""
+
+    DELIVERED = "delivered"
+    ACCEPTED = "accepted"
+    HANDED_OVER = "handed-over"
+    DEFERRED = "deferred"
+    """Our server is still trying."""
+    QUEUED = "queued"
+    """In our queue, no attempt logged yet, or on hold."""
+    REFUSED = "refused"
+    """A 5yz reply, of the receiving side or of our own server at submission."""
+    FAILED = "failed"
+    """Our server gave up and no server of the receiving side had taken part."""
+    BOUNCED = "bounced"
+    """A failure notice came back after acceptance."""
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    """An operator removed it from the queue."""
+    UNKNOWN = "unknown"
+    """The record breaks off, or the line was lost after the end of DATA."""
+    NOT_FOUND = "not-found"
+
+
+class Role(StrEnum):
+    """Who the host that answered was, to the recipient."""
+
+    RECIPIENT_MX = "recipient-mx"
+    OWN_MX = "own-mx"
+    """The recipient's MX, and our own server."""
+    OWN_RELAY = "own-relay"
+    """A host of ours: smarthost, content filter."""
+    INTERMEDIARY = "intermediary"
+    """Named as such by the configuration: an ESP, a filter service."""
+    UNCONFIRMED = "unconfirmed"
+    NONE = "none"
+    """No other host took part."""
+
+
+class Tie(StrEnum):
+    """What proves that two queue entries are one message."""
+
+    FIRST = "first"
+    REQUEUED = "requeued"
+    """The new entry names the old one (Postfix ``orig_id``)."""
+    QUEUED_AS = "queued-as"
+    """The reply of the hop before named this entry, and the Message-IDs agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One stay of the message in one queue of ours."""
+
+    queue_id: str | None
+    """``None`` for a message that our server refused before it gave it an id."""
+    log: str
+    tie: Tie
+    arrived: LogTime | None
+    session: Session | None = None
+    ended: bool = False
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to hand the message on, for one recipient."""
+
+    at: LogTime
+    queue_id: str | None
+    log: str
+    recipient: str
+    result: Result
+    transport: Transport
+    relay: Host | None
+    reply: Reply | None
+    tls: Tls | None
+    local_ip: str | None
+    remote_queue_id: str | None
+    stage: str | None
+    route: str | None
+    text: str
+    lines: tuple[LogLine, ...]
+    followed_to: str | None = None
+    """The queue entry of ours that this hand-over led to (content filter, second host)."""
+
+    @property
+    def instant(self) -> datetime | None:
+        """UTC time of the log line."""
+        return self.at.instant
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one recipient."""
+
+    recipient: str
+    """The address that the sender wrote to: before aliases, where the log shows it."""
+    forward_paths: tuple[str, ...]
+    """The addresses that were tried for it, when aliases led elsewhere."""
+    state: State
+    attempts: tuple[Attempt, ...]
+    decisive: Attempt | None
+    """The attempt that :attr:`state` rests on."""
+    refused_by_us: bool = False
+    """Our own server refused it at submission: it was never dispatched."""
+    held: bool = False
+    notices: tuple[str, ...] = ()
+    """Queue ids of the failure or delay notices that our server wrote about it."""
+    parts: tuple["Delivery", ...] = ()
+    """Where aliases led to several addresses: the story of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as our queues saw it."""
+
+    message_id: str | None
+    subject: str | None
+    reverse_path: str | None
+    size: int | None
+    stays: tuple[Stay, ...]
+    deliveries: tuple[Delivery, ...]
+    lines: tuple[LogLine, ...]
+    """Every log line that the story rests on, in order."""
+    other_recipients: int = 0
+    """How many more recipients the message had, whom nobody asked about."""
+
+    @property
+    def arrived(self) -> LogTime | None:
+        """When our first queue took it in."""
+        return self.stays[0].arrived if self.stays else None
+
+    @property
+    def queue_ids(self) -> tuple[str, ...]:
+        """All of our queue ids that it had, in order."""
+        return tuple(stay.queue_id for stay in self.stays if stay.queue_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place where the log itself shows that something is missing."""
+
+    kind: str
+    """``cut-line``, ``rate-limit``, ``missing-rotation``, ``binary``."""
+    line: LogLine | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileCoverage:
+    """What one file covers."""
+
+    log: str
+    file: str
+    format: str | None
+    """``None``: no known format was recognised, and nothing was read from it."""
+    size: int
+    """Octets, uncompressed."""
+    lines: int
+    unread: int
+    """Lines that are not of the format."""
+    first: LogTime | None
+    last: LogTime | None
+    records_subjects: bool | None = None
+    """Whether the lines carry subjects; ``None`` when no message was seen at all."""
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was looked through: without it, "not found" means nothing (DESIGN §4.11)."""
+
+    files: tuple[FileCoverage, ...]
+
+    @property
+    def unread(self) -> int:
+        """Lines in all files that could not be read."""
+        return sum(f.unread for f in self.files)
+
+    @property
+    def first(self) -> datetime | None:
+        """The earliest instant that any file covers."""
+        known = [f.first.instant for f in self.files if f.first and f.first.instant]
+        return min(known, default=None)
+
+    @property
+    def last(self) -> datetime | None:
+        """The latest instant that any file covers."""
+        known = [f.last.instant for f in self.files if f.last and f.last.instant]
+        return max(known, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything the logs say about what was asked."""
+
+    messages: tuple[Message, ...]
+    coverage: Coverage
+    notes: tuple[str, ...] = ()
+    """Things the reader must know: a log without subjects, a time that had to be assumed."""

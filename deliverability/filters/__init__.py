@@ -1,0 +1,1 @@
+"""One spam filter, one file: what its headers say."""

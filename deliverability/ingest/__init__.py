@@ -1,0 +1,1 @@
+"""One log format, one file: recorded lines in, delivery events out."""

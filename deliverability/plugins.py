@@ -1,0 +1,49 @@
+"""Find and load plug-ins: one file, one constant, nothing to register.
+
+:func:`ids` lists file names without importing anything; :func:`load` imports one file and takes the
+constant that its folder prescribes.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+CONSTANTS = {
+    "checks": "CHECK",
+    "ingest": "FORMAT",
+    "providers": "PROVIDER",
+    "filters": "FILTER",
+    "allowlists": "FORM",
+    "reports": "RENDERER",
+}
+
+
+def ids(folder: str) -> tuple[str, ...]:
+    """The plug-ins of a folder, sorted; ``_x.py`` is private.  Imports nothing."""
+    root = files("deliverability").joinpath(folder)
+    names = (entry.name for entry in root.iterdir() if entry.is_file())
+    return tuple(
+        sorted(name[:-3].replace("_", "-") for name in names if name.endswith(".py") and not name.startswith("_"))
+    )
+
+
+def load(folder: str, plugin: str) -> Any:
+    """Import one plug-in and return its constant.
+
+    Raises :class:`LookupError` when there is none of that id; whatever a broken file raises is passed on.
+    """
+    if plugin not in ids(folder):
+        msg = f"no {plugin!r} in {folder}; there are: {', '.join(ids(folder))}"
+        raise LookupError(msg)
+    module = import_module(f"deliverability.{folder}.{plugin.replace('-', '_')}")
+    return getattr(module, CONSTANTS[folder])
+
+
+def load_all(folder: str) -> Iterator[tuple[str, Any | Exception]]:
+    """Each id with its constant, or with what went wrong: one broken file stops no other."""
+    for plugin in ids(folder):
+        try:
+            yield plugin, load(folder, plugin)
+        except Exception as problem:  # noqa: BLE001 - reported as an error row by the caller
+            yield plugin, problem

@@ -1,0 +1,1 @@
+"""One file per protocol: bytes or text in, values out, nothing asked of the network."""

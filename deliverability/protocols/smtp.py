@@ -1,0 +1,54 @@
+"""SMTP replies as text (RFC 5321 §4.2, RFC 2034 §4): code, enhanced code, and the receiver's queue id."""
+
+import re
+
+from deliverability.evidence.smtp import Reply
+
+MAX_REPLY = 8192  # characters; logs cut replies far earlier
+
+_CODE = re.compile(r"([2-5]\d\d)(?:[ -]|\Z)")
+_ENHANCED = re.compile(r"[ -]#?([245]\.\d{1,3}\.\d{1,3})(?=[\s;:,.\\]|\Z)")
+_QUEUE_ID = (
+    # Postfix, and MTAs that speak like it: "Ok: queued as 4jXH3k3V2zzLhRZ"
+    re.compile(r"\bqueued as[: ]+<?([A-Za-z0-9][A-Za-z0-9._-]{4,63})", re.IGNORECASE),
+    # Exim: "OK id=1vM986-00000000Q9T-g59S"
+    re.compile(r"\bid=([A-Za-z0-9][A-Za-z0-9._-]{4,63})"),
+    # Gmail: "2.0.0 OK  1795323698 bfe228f219e9-cb0eb53f1694si991014557cc.948 - gsmtp"
+    re.compile(r"\bOK +\d{9,10} ([A-Za-z0-9._-]{6,80}) - gsmtp\b"),
+    # Exchange: "[InternalId=2111666136121, Hostname=CY8PR93MB6636.…]"
+    re.compile(r"\[InternalId=(\d{4,20})"),
+    # Dovecot LMTP: "2.0.0 <user@domain> TdV9tQC5hfh5qRfWb6Fn Saved"
+    re.compile(r"> ([A-Za-z0-9+/_-]{8,40}) Saved\b"),
+    # Sendmail: "2.0.0 1A2B3C4D012345 Message accepted for delivery"
+    re.compile(r"\b([A-Za-z0-9]{12,20}) Message accepted for delivery"),
+    # qmail: "ok 1795323698 qp 12345"
+    re.compile(r"\bok \d{9,10} (qp \d{1,10})\b"),
+)
+
+
+def parse_reply(text: str) -> Reply:
+    r"""Read a reply as a log kept it: on one line, several lines joined by blanks or written ``\n``.
+
+    Total: any text gives a :class:`Reply`; what is not there is ``None``.
+    """
+    text = text[:MAX_REPLY].strip()
+    match = _CODE.match(text)
+    if not match:
+        return Reply(None, None, text)
+    enhanced = _ENHANCED.match(text, match.end(1))
+    # RFC 2034 §4: the class digit of the enhanced code equals the first digit of the reply code.
+    code = enhanced.group(1) if enhanced and enhanced.group(1)[0] == text[0] else None
+    return Reply(int(match.group(1)), code, text)
+
+
+def remote_queue_id(text: str) -> str | None:
+    """The id under which the receiving server says it keeps the message, if its reply tells one.
+
+    The receiver's word, in the receiver's own form: a lead for its postmaster, not proof.
+    """
+    text = text[:MAX_REPLY]
+    for pattern in _QUEUE_ID:
+        match = pattern.search(text)
+        if match:
+            return match.group(1).rstrip(".")
+    return None

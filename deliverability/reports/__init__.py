@@ -1,0 +1,1 @@
+"""One form, one file: a document in, bytes out."""
