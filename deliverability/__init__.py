@@ -1,4 +1,56 @@
 """Shows that a notice was dispatched, no stronger than the evidence, and helps the customer keep the next one.
 
-The public names are resolved when they are first used (PEP 562), so that importing the package costs nothing.
+>>> import deliverability
+>>> result = deliverability.trace(deliverability.Request(logs=("mail.log",), to=("mei@gmail.com",)))  # doctest: +SKIP
+
+Each use case blocks, or is awaited as ``…_async``.  Names are resolved when they are first used (PEP 562), so that
+importing the package costs nothing.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deliverability.api import (
+        Network as Network,
+        Pick as Pick,
+        ReportResult as ReportResult,
+        Request as Request,
+        TraceResult as TraceResult,
+        check_domain as check_domain,
+        check_domain_async as check_domain_async,
+        render as render,
+        report as report,
+        report_async as report_async,
+        trace as trace,
+        trace_async as trace_async,
+    )
+    from deliverability.errors import DeliverabilityError as DeliverabilityError
+
+__all__ = [
+    "DeliverabilityError",
+    "Network",
+    "Pick",
+    "ReportResult",
+    "Request",
+    "TraceResult",
+    "check_domain",
+    "check_domain_async",
+    "render",
+    "report",
+    "report_async",
+    "trace",
+    "trace_async",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = "deliverability.errors" if name.endswith("Error") else "deliverability.api"
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

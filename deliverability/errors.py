@@ -38,6 +38,11 @@ class UsageError(DeliverabilityError):
 class AmbiguousError(DeliverabilityError):
     """Several messages match and the caller has to choose one (exit status 2)."""
 
+    def __init__(self, message: str, candidates: object = None) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+        """What matches: a ``TraceResult``."""
+
 
 class CannotLookError(DeliverabilityError):
     """A log, a file or a configuration could not be read (exit status 6): never 'not found'."""

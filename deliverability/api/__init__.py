@@ -1,0 +1,109 @@
+"""The use cases: the only code that joins network, files, plug-ins and checks.
+
+Each comes in two forms: ``trace_async`` to be awaited, ``trace`` that blocks.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from deliverability.api.observe import Observe, blocking
+from deliverability.api.reporting import ReportResult, assess_all, assess_domain
+from deliverability.api.requests import Network, Pick, Request
+from deliverability.api.tracing import Told, TraceResult, claims, read_logs
+from deliverability.errors import AmbiguousError
+from deliverability.evidence.bundle import Assessment
+
+__all__ = [
+    "Network",
+    "Pick",
+    "ReportResult",
+    "Request",
+    "Told",
+    "TraceResult",
+    "check_domain",
+    "check_domain_async",
+    "render",
+    "report",
+    "report_async",
+    "trace",
+    "trace_async",
+]
+
+
+async def trace_async(request: Request) -> TraceResult:
+    """What the logs say about a notice, and what may be claimed of it.
+
+    Several messages may match; :attr:`TraceResult.picked_one` says so.  Raises
+    :class:`~deliverability.errors.UsageError` for a question that cannot be meant and
+    :class:`~deliverability.errors.CannotLookError` for logs that cannot be read.
+    """
+    now = _now(request)
+    found, unread = read_logs(request)
+    result = await claims(request, found, _observer(request), now)
+    return replace(result, unread=unread)
+
+
+async def report_async(request: Request) -> ReportResult:
+    """The assessment of every delivery that was asked about, all checks included.
+
+    Raises :class:`~deliverability.errors.AmbiguousError` when several messages match and ``request.pick`` does not
+    say which; else as :func:`trace_async`.
+    """
+    request = request.checked()
+    now = _now(request)
+    observe = _observer(request)
+    traced = await trace_async(replace(request, now=now))
+    if not traced.picked_one:
+        raise AmbiguousError(f"{len(traced.trace.messages)} messages match", traced)
+    return await assess_all(request, traced, observe, now)
+
+
+async def check_domain_async(name: str, request: Request | None = None) -> Assessment:
+    """What can be said of a domain's SPF, DKIM and DMARC before anything is sent."""
+    request = (request or Request()).checked()
+    return await assess_domain(request, name, _observer(request), _now(request))
+
+
+def trace(request: Request) -> TraceResult:
+    """:func:`trace_async`, blocking."""
+    return blocking(lambda: trace_async(request), "trace")
+
+
+def report(request: Request) -> ReportResult:
+    """:func:`report_async`, blocking."""
+    return blocking(lambda: report_async(request), "report")
+
+
+def check_domain(name: str, request: Request | None = None) -> Assessment:
+    """:func:`check_domain_async`, blocking."""
+    return blocking(lambda: check_domain_async(name, request), "check_domain")
+
+
+def render(
+    assessment: Assessment,
+    request: Request | None = None,
+    form: str = "text",
+    *,
+    lang: str | None = None,
+    zone: str | None = None,
+    edition: str = "customer",
+) -> bytes:
+    """One assessment as a page: ``form`` is ``text``, ``html`` or ``json``, ``zone`` the reader's time zone."""
+    from deliverability.api import rendering
+
+    return rendering.render(assessment, request or Request(), form, lang=lang, zone=zone, edition=edition)
+
+
+def _now(request: Request) -> datetime:
+    return request.now or datetime.now(UTC)
+
+
+def _observer(request: Request) -> Observe | None:
+    if request.network.offline:
+        return None
+    from deliverability.capture.dns import DnsObserver, parse_nameserver
+
+    servers = request.network.nameservers or request.configuration.nameservers
+    return DnsObserver(
+        nameservers=tuple(parse_nameserver(s) for s in servers), timeout_seconds=request.network.timeout
+    ).observe

@@ -1,0 +1,195 @@
+"""Answers as bytes: documents through ``compose`` and ``reports``, machine-readable forms through ``serial``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deliverability import plugins
+from deliverability.api.requests import Request
+from deliverability.api.tracing import Told, TraceResult
+from deliverability.compose import Edition, compose, timeline_document, verdicts_document
+from deliverability.compose.brand import Brand
+from deliverability.errors import ParseError, UsageError, printable
+from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.document import Document
+from deliverability.evidence.observation import Observations
+from deliverability.evidence.plugin import LANGUAGES
+from deliverability.protocols import serial
+
+SCHEMA_VERSION = 1
+DEFAULT_ZONE: Mapping[str, str] = {"zh-Hant-TW": "Asia/Taipei"}
+
+
+def formats() -> tuple[str, ...]:
+    """The forms that a report can take."""
+    return plugins.ids("reports")
+
+
+def render(
+    assessment: Assessment,
+    request: Request,
+    form: str,
+    *,
+    lang: str | None = None,
+    zone: str | None = None,
+    edition: str = "customer",
+) -> bytes:
+    """One assessment as a page; raises :class:`UsageError` where no honest page of that kind exists."""
+    lang = _lang(lang, request)
+    document = compose(
+        assessment,
+        lang=lang,
+        timezone=_zone(zone, lang, request),
+        brand=_brand(request),
+        edition=Edition(edition),
+        made_at=assessment.evidence.assessed_at,
+    )
+    return _rendered(document, form)
+
+
+def _rendered(document: Document, form: str) -> bytes:
+    rendered: bytes = plugins.load("reports", form).render(document)
+    return rendered
+
+
+def _lang(lang: str | None, request: Request) -> str:
+    chosen = lang or next(iter(request.configuration.report.languages), LANGUAGES[0])
+    if chosen not in LANGUAGES:
+        raise UsageError(f"no language {printable(chosen)!r}; there are {', '.join(LANGUAGES)}")
+    return chosen
+
+
+def _zone(zone: str | None, lang: str, request: Request) -> str:
+    return zone or request.configuration.report.timezone or DEFAULT_ZONE.get(lang, "UTC")
+
+
+def _brand(request: Request) -> Brand:
+    given = request.configuration.report
+    return Brand(
+        name=given.brand_name or "",
+        contact=given.contact or "",
+        action_url=given.action_url or "",
+        change_address_url=given.change_address_url or "",
+    )
+
+
+# --- trace ------------------------------------------------------------------------------------------------------------
+
+
+def timeline(
+    result: TraceResult, request: Request, form: str, *, lang: str | None = None, zone: str | None = None
+) -> bytes:
+    """The timeline of everything that matches, as text or JSON."""
+    if form == "json":
+        return _json(trace_to_json(result, request))
+    lang = _lang(lang, request)
+    told = [(t.message, t.delivery, t.claim) for t in _all_told(result)]
+    document = timeline_document(
+        told, result.trace.coverage, lang=lang, timezone=_zone(zone, lang, request), made_at=result.made_at
+    )
+    return _rendered(document, "text")
+
+
+def candidates(result: TraceResult, request: Request) -> bytes:
+    """The messages to choose from."""
+    return timeline(result, request, "text")
+
+
+def _all_told(result: TraceResult) -> tuple[Told, ...]:
+    return result.told
+
+
+def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
+    """``schema_version`` 1: what was asked, what the logs cover, each message with its deliveries and their claims."""
+    claims = {id(t.delivery): t.claim for t in result.told}
+    messages = []
+    for message in dict.fromkeys(t.message for t in result.told if t.message):
+        value = serial.message_to_json(message)
+        for told, delivery in zip(value["deliveries"], message.deliveries, strict=True):
+            claim = claims.get(id(delivery))
+            if claim:
+                told |= {"state": claim.state, **_claim(claim)}
+        messages.append(value)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "trace",
+        "query": {
+            "to": list(request.to),
+            "message_id": request.message_id,
+            "queue_id": request.queue_id,
+            "subject": request.subject,
+            "from": request.sender,
+            "since": serial.instant_to_json(request.since),
+            "until": serial.instant_to_json(request.until),
+        },
+        "made_at": serial.instant_to_json(result.made_at),
+        "state": _overall(result),
+        "coverage": serial.coverage_to_json(result.trace.coverage),
+        "messages": messages,
+        "notes": list(result.trace.notes),
+        "observations": [serial.observation_to_json(o) for o in result.observations],
+    }
+
+
+def _claim(claim: Any) -> dict[str, Any]:
+    level = claim.level
+    return {
+        "level": f"L{level.value}" if level >= 0 else None,
+        "role": claim.role,
+        "basis": claim.basis,
+        "strength": claim.strength,
+        "observed_later": claim.observed_later,
+    }
+
+
+def _overall(result: TraceResult) -> str | None:
+    """The state, where there is just one to tell."""
+    states = {t.claim.state for t in result.told}
+    return states.pop().value if len(states) == 1 else None
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+
+def verdicts(assessments: Sequence[Assessment], request: Request, form: str, *, lang: str | None = None) -> bytes:
+    """The verdicts on domains, as text or JSON."""
+    if form == "json":
+        return _json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "kind": "check",
+                "domains": [_domain_to_json(a) for a in assessments],
+            }
+        )
+    lang = _lang(lang, request)
+    return b"\n".join(_rendered(verdicts_document(a, lang=lang), "text") for a in assessments)
+
+
+def _domain_to_json(assessment: Assessment) -> dict[str, Any]:
+    domain = assessment.evidence.author_domain
+    return {
+        "domain": domain.value.name if domain else None,
+        "ruleset": assessment.ruleset,
+        "assessed_at": serial.instant_to_json(assessment.evidence.assessed_at),
+        "verdicts": [serial.verdict_to_json(v) for v in assessment.verdicts],
+        "observations": [serial.observation_to_json(o) for o in assessment.evidence.observations],
+    }
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+def observations_of(content: bytes, origin: str) -> Observations:
+    """The observations that a trace, check or report in JSON carries, for a replay without a network."""
+    try:
+        value = json.loads(content)
+        found = value.get("observations") if isinstance(value, dict) else None
+        if not isinstance(found, list):
+            raise ParseError("it carries no observations")
+        return Observations.of(serial.observation_from_json(o) for o in found)
+    except (ValueError, RecursionError) as problem:
+        raise UsageError(f"--observations {printable(origin)}: {printable(str(problem))}") from None
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"

@@ -1,0 +1,118 @@
+"""What a caller asks: one value, so that the command line, Python and later a web page ask alike."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import ip_address
+
+from deliverability.config import Configuration
+from deliverability.correlate import Query
+from deliverability.errors import ParseError, UsageError, printable
+from deliverability.evidence.bundle import Own
+from deliverability.evidence.names import Domain, Mailbox
+from deliverability.evidence.observation import Observations
+
+
+class Pick(StrEnum):
+    """What to do when several messages match."""
+
+    ONE = "one"
+    """Ask: raise :class:`~deliverability.errors.AmbiguousError`."""
+    LATEST = "latest"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How DNS is asked."""
+
+    nameservers: tuple[str, ...] = ()
+    """``IP``, ``IP:PORT`` or ``[IPv6]:PORT``; empty: those of the system."""
+    timeout: float = 3.0
+    """Seconds for one try at one server."""
+    offline: bool = False
+    """Ask nothing: what is not in :attr:`Request.observations` is *could not look*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A question about a notice that was sent, or about a domain that will send."""
+
+    logs: tuple[str, ...] = ()
+    """``PATH``, ``NAME=PATH`` or ``-``."""
+    to: tuple[str, ...] = ()
+    message_id: str | None = None
+    queue_id: str | None = None
+    subject: str | None = None
+    sender: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    tz: str | None = None
+    """The zone of log lines that state none."""
+    pick: Pick = Pick.ONE
+
+    mail: bytes | None = None
+    """The message as it was sent."""
+    mail_origin: str = "message"
+    from_ip: str | None = None
+    helo: str | None = None
+    selectors: tuple[str, ...] = ()
+    author_domain: str | None = None
+
+    network: Network = field(default_factory=Network)
+    observations: Observations = field(default_factory=Observations)
+    """Answers on record, for a replay."""
+    configuration: Configuration = field(default_factory=Configuration)
+    now: datetime | None = None
+    """The clock; ``None``: the machine's."""
+
+    def query(self) -> Query:
+        """The part that the logs are searched by; raises :class:`UsageError` for what cannot be meant."""
+        if not (self.to or self.message_id or self.queue_id):
+            raise UsageError("say which notice: --to ADDRESS, --message-id ID or --queue-id ID")
+        for value, option in ((self.message_id, "--message-id"), (self.queue_id, "--queue-id")):
+            if value is not None and (not value.strip("<> ") or not value.isprintable() or len(value) > 1000):
+                raise UsageError(f"{option} {printable(value)!r} is not an id as mail servers write it")
+        return Query(
+            recipients=tuple(_mailbox(text, "--to") for text in self.to),
+            message_id=self.message_id,
+            queue_id=self.queue_id.strip() if self.queue_id else None,
+            subject=self.subject,
+            sender=_mailbox(self.sender, "--from") if self.sender else None,
+            since=self.since,
+            until=self.until,
+        )
+
+    def checked(self) -> "Request":
+        """Itself, or :class:`UsageError` for an option that is not of its form."""
+        if self.from_ip is not None:
+            try:
+                ip_address(self.from_ip)
+            except ValueError:
+                raise UsageError(f"--from-ip {printable(self.from_ip)!r} is not an IP address") from None
+        for text, option in ((self.author_domain, "--author-domain"), (self.helo, "--helo")):
+            if text is not None:
+                domain(text, option)
+        for selector in self.selectors:
+            domain(selector, "--selector")
+        return self
+
+    def own(self) -> Own:
+        """What the configuration says about our own side."""
+        given = self.configuration
+        return Own(given.own_hosts, given.own_networks, given.intermediaries, given.routed_by_mx)
+
+
+def domain(text: str, option: str) -> Domain:
+    """A domain given as an option, or :class:`UsageError` naming the option."""
+    try:
+        return Domain.parse(text)
+    except ParseError as problem:
+        raise UsageError(f"{option}: {problem}") from None
+
+
+def _mailbox(text: str, option: str) -> Mailbox:
+    try:
+        return Mailbox.parse(text)
+    except ParseError as problem:
+        raise UsageError(f"{option}: {problem}") from None

@@ -1,0 +1,200 @@
+"""Evidence × checks → an assessment, or every observation that is still missing.  Pure.
+
+The claim comes first: how far the notice is shown to have come, and on whose word (DESIGN §2).  Then every check
+that speaks of the subject is run; a check that crashes is an ``error`` row, and the others still stand.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+
+from deliverability import plugins
+from deliverability.errors import ParseError
+from deliverability.evidence.bundle import Assessment, Claim, Evidence, Own, Strength
+from deliverability.evidence.names import Mailbox
+from deliverability.evidence.observation import DnsAnswer, Question, Unobserved
+from deliverability.evidence.plugin import LANGUAGES, Check
+from deliverability.evidence.smtp import Host
+from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
+from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
+from deliverability.protocols import mx
+
+RULESET = "2026.11"
+"""Changes whenever equal evidence could give another verdict."""
+
+_CRASHED = {
+    "en": "This check failed by a defect of ours ({type}); it says nothing about the mail.",
+    "zh-Hant-TW": "這項檢查因本程式的錯誤而中斷（{type}）；這不代表郵件有問題。",
+}
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def load_checks() -> tuple[Check | Verdict, ...]:
+    """All checks; for one that cannot be loaded, the error row that stands in its place."""
+    return tuple(
+        plugin if isinstance(plugin, Check) else _crash(name, plugin if isinstance(plugin, Exception) else TypeError())
+        for name, plugin in plugins.load_all("checks")
+    )
+
+
+def assess(
+    evidence: Evidence, checks: Sequence[Check | Verdict], coverage: Coverage | None = None
+) -> Assessment | frozenset[Question]:
+    """Run everything that applies to the evidence's subject.
+
+    When observations are missing, the answer is the set of *all* questions that some evaluator could ask by now;
+    asked and joined to the evidence, the next call gets further.
+    """
+    missing: set[Question] = set()
+    claim: Claim | None = None
+    try:
+        claim = claim_of(evidence)
+    except Unobserved as wanted:
+        missing.update(wanted.questions)
+    verdicts: list[Verdict] = []
+    for check in checks:
+        if isinstance(check, Verdict):
+            verdicts.append(check)
+            continue
+        if evidence.subject not in check.subjects:
+            continue
+        try:
+            verdicts.append(run(check, evidence))
+        except Unobserved as wanted:
+            missing.update(wanted.questions)
+    if missing:
+        return frozenset(missing)
+    return Assessment(
+        ruleset=RULESET,
+        evidence=evidence,
+        claim=claim,
+        verdicts=tuple(verdicts),
+        coverage=coverage,
+        report_id=report_id(evidence),
+    )
+
+
+def run(check: Check, evidence: Evidence) -> Verdict:
+    """One check's verdict; may raise :class:`Unobserved`, and nothing else."""
+    try:
+        ruling = _ruling(check, evidence)
+        return Verdict(check.id, check.citation, check.title, ruling, check.messages[ruling.finding.code])
+    except Exception as problem:  # noqa: BLE001 - a defect of one check must not take the report with it
+        return _crash(check.id, problem, check)
+
+
+def _ruling(check: Check, evidence: Evidence) -> Ruling:
+    why_not = check.applies(evidence)
+    if why_not:
+        return Ruling(Outcome.NOT_APPLICABLE, why_not)
+    return check.evaluate(evidence)
+
+
+def _crash(name: str, problem: Exception, check: Check | None = None) -> Verdict:
+    title = check.title if check else dict.fromkeys(LANGUAGES, name)
+    ruling = Ruling(Outcome.ERROR, Finding.of("crashed", type=type(problem).__name__))
+    return Verdict(name, check.citation if check else "", title, ruling, _CRASHED)
+
+
+# --- the claim --------------------------------------------------------------------------------------------------------
+
+_LEVEL = {State.DELIVERED: Level.DELIVERED, State.ACCEPTED: Level.ACCEPTED, State.HANDED_OVER: Level.HANDED_OVER}
+
+
+def claim_of(evidence: Evidence) -> Claim | None:
+    """What may be claimed of the delivery; may raise :class:`Unobserved` for the recipient's MX.
+
+    Of an address behind which aliases led to several, the weakest part's claim stands for all.
+    """
+    delivery = evidence.delivery
+    if delivery is None:
+        return None
+    if delivery.parts and delivery.state is State.HANDED_OVER:
+        claims = [
+            _claim(State.HANDED_OVER, p.decisive, evidence) for p in delivery.parts if p.state is State.HANDED_OVER
+        ]
+        return min(claims, key=lambda c: c.level)
+    return _claim(delivery.state, delivery.decisive, evidence)
+
+
+def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
+    if state is State.DELIVERED:
+        return Claim(state, Level.DELIVERED, Role.OWN_MX, "mail-store")
+    if attempt is None or attempt.relay is None:
+        role = Role.OWN_RELAY if state is State.HANDED_OVER else Role.NONE
+        return Claim(state, _LEVEL.get(state, Level.NONE), role, "no-host" if role is Role.NONE else "own-program")
+    role, basis, later = role_of(attempt, evidence)
+    if state is State.HANDED_OVER and role in (Role.RECIPIENT_MX, Role.OWN_MX):
+        state = State.ACCEPTED
+    return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, Strength.OWN_RECORD, observed_later=later)
+
+
+def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:
+    """Who answered, why we say so, and whether that rests on DNS of after the dispatch (DESIGN §4.2)."""
+    relay = attempt.relay
+    if relay is None:
+        return Role.NONE, "no-host", False
+    own = is_own(relay, evidence.own)
+    try:
+        domain = Mailbox.parse(attempt.recipient).domain
+    except ParseError:
+        return (Role.OWN_RELAY if own else Role.UNCONFIRMED), "address-without-domain", False
+    match = mx.match(relay, domain, evidence.observations)
+    later = bool(match.observed_at and attempt.instant and match.observed_at > attempt.instant)
+    if match.matched:
+        return (Role.OWN_MX if own else Role.RECIPIENT_MX), match.kind.value, later
+    role, basis = _by_configuration(relay, evidence.own)
+    return (role, basis, False) if basis else (role, match.kind.value, later)
+
+
+def _by_configuration(relay: Host, own: Own) -> tuple[Role, str]:
+    """The role of a host that the DNS does not name as an MX; an empty basis when nothing names it."""
+    if is_own(relay, own):
+        return Role.OWN_RELAY, "own-configuration"
+    if _is_intermediary(relay, own):
+        return Role.INTERMEDIARY, "own-configuration"
+    if relay.name in _LOOPBACK_NAMES or relay.ip in _LOOPBACK_NAMES:
+        return Role.OWN_RELAY, "loopback"
+    if own.routed_by_mx:
+        return Role.RECIPIENT_MX, "routed-by-mx"
+    return Role.UNCONFIRMED, ""
+
+
+def is_own(relay: Host, own: Own) -> bool:
+    """Whether the configuration names this host, or its network, as ours."""
+    if relay.name and relay.name.lower().rstrip(".") in own.hosts:
+        return True
+    if not relay.ip:
+        return False
+    try:
+        address = ip_address(relay.ip)
+    except ValueError:
+        return False
+    return any(address in network for network in own.networks)
+
+
+def _is_intermediary(relay: Host, own: Own) -> bool:
+    name = (relay.name or "").lower().rstrip(".")
+    return any(name == known or name.endswith("." + known) for known in own.intermediaries)
+
+
+def report_id(evidence: Evidence) -> str:
+    """A short name of the evidence: equal evidence gives an equal id, another line or answer another."""
+    digest = hashlib.sha256()
+    for part in _parts(evidence):
+        digest.update(hashlib.sha256(part).digest())  # fixed width, so that no two lists of parts run together
+    name = digest.hexdigest()[:20].upper()
+    return "-".join(name[i : i + 5] for i in range(0, 20, 5))
+
+
+def _parts(evidence: Evidence) -> Iterable[bytes]:
+    yield evidence.subject.value.encode()
+    if evidence.message:
+        yield from (line.raw for line in evidence.message.lines)
+    if evidence.delivery:
+        yield evidence.delivery.recipient.encode("utf-8", "surrogatepass")
+    if evidence.mail:
+        yield evidence.mail.content
+    for observation in evidence.observations:
+        yield str(observation.question).encode()
+        yield observation.wire if isinstance(observation, DnsAnswer) else observation.obstacle.value.encode()

@@ -1,0 +1,527 @@
+"""The command line: arguments → ``api`` → stdout, and the exit status (DESIGN §8).  No logic.
+
+stdout is the data, stderr the talk.  Heavy imports happen inside the commands, so that ``--help`` is quick.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deliverability.errors import AmbiguousError, CannotLookError, DeliverabilityError, UsageError, printable
+
+if TYPE_CHECKING:
+    from deliverability.api import Request, TraceResult
+    from deliverability.config import Configuration
+    from deliverability.evidence.bundle import Assessment
+    from deliverability.evidence.story import State
+
+ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, COULD_NOT_LOOK, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 6, 70, 130
+WORST_FIRST = (5, INTERNAL, COULD_NOT_LOOK, UNKNOWN, NEGATIVE, PENDING, ACCEPTED)
+MAX_MESSAGE_FILE = 64 << 20
+
+app = typer.Typer(
+    name="deliverability",
+    add_completion=True,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Shows that a notice was dispatched, no stronger than the evidence, and helps the customer keep the next one.",
+)
+
+
+class Lang(StrEnum):
+    """Languages of a report."""
+
+    EN = "en"
+    ZH = "zh-Hant-TW"
+
+
+class ReportFormat(StrEnum):
+    """Forms of a report."""
+
+    TEXT = "text"
+    HTML = "html"
+    JSON = "json"
+
+
+class TableFormat(StrEnum):
+    """Forms of everything else."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class EditionName(StrEnum):
+    """For whom a report is."""
+
+    CUSTOMER = "customer"
+    SUPPORT = "support"
+
+
+LogsOption = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="PATH...", help="Mail log; brings its rotations along. NAME=PATH names a host, - is stdin."),
+]
+ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address.")]
+MessageIdOption = Annotated[str | None, typer.Option("--message-id", metavar="ID", help="Message-ID of the notice.")]
+QueueIdOption = Annotated[str | None, typer.Option("--queue-id", metavar="ID", help="Queue id in the log.")]
+SubjectOption = Annotated[str | None, typer.Option("--subject", metavar="TEXT", help="Part of the subject, decoded.")]
+SenderOption = Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="Envelope sender of the notice.")]
+SinceOption = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00.")]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Not after; a bare date includes that day.")]
+TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Zone of log lines that state none: Asia/Taipei, +08:00.")]
+MailOption = Annotated[Path | None, typer.Option("--message", metavar="FILE.eml", help="The notice as it was sent: DKIM and DMARC.")]
+FromIpOption = Annotated[str | None, typer.Option("--from-ip", metavar="IP", help="The address that connected to the recipient's MX.")]
+HeloOption = Annotated[str | None, typer.Option("--helo", metavar="NAME", help="The name it announced in EHLO.")]
+SelectorOption = Annotated[list[str] | None, typer.Option("--selector", metavar="NAME", help="DKIM selector; may be repeated.")]
+AuthorOption = Annotated[str | None, typer.Option("--author-domain", metavar="DOMAIN", help="Domain of the From header.")]
+ServerOption = Annotated[
+    list[str] | None, typer.Option("--nameserver", metavar="IP[:PORT]", help="Ask this resolver; may be repeated.")
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="For one DNS try.")]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no DNS: what is not on record stays open.")]
+ReplayOption = Annotated[
+    Path | None, typer.Option("--observations", metavar="FILE", help="DNS answers on record: a report in JSON.")
+]
+LatestOption = Annotated[bool, typer.Option("--latest", help="Of several messages the newest.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Of several messages all.")]
+UnreadOption = Annotated[bool, typer.Option("--unread", help="List the log lines that could not be read, on stderr.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration instead of the usual places.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")]
+NowOption = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The clock, for a replay that gives equal bytes.")]
+
+REPORT_HELP = """One notice, one page: what is known of it, and what the customer can do.
+
+\b
+  deliverability report --log /var/log/exim_mainlog --to mei@gmail.com --latest
+  deliverability report --log mail.log --to mei@gmail.com --subject 續約通知 --lang zh-Hant-TW --format html -o notice.html
+
+Exit status: 0 accepted or better; 1 refused, bounced, expired; 2 usage, or several messages match;
+3 deferred, queued or only handed over; 4 unknown or not found; 6 could not look.
+"""
+TRACE_HELP = """The timeline alone: every attempt, with the words of the log.
+
+\b
+  deliverability trace --log /var/log/maillog --to mei@gmail.com
+  deliverability trace --log - --to mei@gmail.com --format json < pasted-lines
+
+Exit status as for report.
+"""
+CHECK_HELP = """A domain's SPF, DKIM and DMARC before sending.
+
+\b
+  deliverability check hosting.example --from-ip 203.0.113.25 --selector s2026
+
+Exit status: 0 pass; 1 fail; 3 could not be decided; 6 could not look.
+"""
+
+
+@app.command(help=REPORT_HELP)
+def report(
+    log: LogsOption = None,
+    to: ToOption = None,
+    message_id: MessageIdOption = None,
+    queue_id: QueueIdOption = None,
+    subject: SubjectOption = None,
+    sender: SenderOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    tz: TzOption = None,
+    message: MailOption = None,
+    from_ip: FromIpOption = None,
+    helo: HeloOption = None,
+    selector: SelectorOption = None,
+    author_domain: AuthorOption = None,
+    nameserver: ServerOption = None,
+    timeout: TimeoutOption = 3.0,
+    offline: OfflineOption = False,
+    observations: ReplayOption = None,
+    lang: Annotated[Lang | None, typer.Option("--lang", help="Language; else the configuration's, else en.")] = None,
+    form: Annotated[ReportFormat, typer.Option("--format", help="Form of the report.")] = ReportFormat.TEXT,
+    edition: Annotated[EditionName, typer.Option("--edition", help="For whom.")] = EditionName.CUSTOMER,
+    zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
+    latest: LatestOption = False,
+    every: AllOption = False,
+    unread: UnreadOption = False,
+    output: OutputOption = None,
+    config: ConfigOption = None,
+    now: NowOption = None,
+) -> None:
+    """See :data:`REPORT_HELP`."""
+    from deliverability import api
+    from deliverability.api.rendering import render
+
+    request = _request(locals())
+    result = api.report(request)
+    _talk(result.traced, unread=unread)
+    pages = [
+        render(a, request, form.value, lang=lang.value if lang else None, zone=zone, edition=edition.value)
+        for a in result.assessments
+    ]
+    if len(pages) > 1 and form is ReportFormat.HTML:
+        raise UsageError(f"{len(pages)} notices make {len(pages)} pages: choose one, or --format text or json")
+    _write(_joined(pages, form.value), output)
+    raise typer.Exit(_worst(_dispatch_status(a.claim.state) for a in result.assessments if a.claim))
+
+
+@app.command(help=TRACE_HELP)
+def trace(
+    log: LogsOption = None,
+    to: ToOption = None,
+    message_id: MessageIdOption = None,
+    queue_id: QueueIdOption = None,
+    subject: SubjectOption = None,
+    sender: SenderOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    tz: TzOption = None,
+    message: MailOption = None,
+    from_ip: FromIpOption = None,
+    helo: HeloOption = None,
+    selector: SelectorOption = None,
+    author_domain: AuthorOption = None,
+    nameserver: ServerOption = None,
+    timeout: TimeoutOption = 3.0,
+    offline: OfflineOption = False,
+    observations: ReplayOption = None,
+    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the table.")] = None,
+    form: Annotated[TableFormat, typer.Option("--format", help="Table or JSON.")] = TableFormat.TEXT,
+    zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
+    latest: LatestOption = False,
+    every: AllOption = False,
+    unread: UnreadOption = False,
+    output: OutputOption = None,
+    config: ConfigOption = None,
+    now: NowOption = None,
+) -> None:
+    """See :data:`TRACE_HELP`."""
+    from deliverability import api
+    from deliverability.api.rendering import timeline
+
+    request = _request(locals())
+    result = api.trace(request)
+    _talk(result, unread=unread)
+    _write(timeline(result, request, form.value, lang=lang.value if lang else None, zone=zone), output)
+    if not result.picked_one:
+        _say(_several(result))
+        raise typer.Exit(USAGE)
+    raise typer.Exit(_worst(_dispatch_status(t.claim.state) for t in result.told))
+
+
+@app.command(help=CHECK_HELP)
+def check(
+    domain: Annotated[list[str], typer.Argument(metavar="DOMAIN...", help="Domains that send.")],
+    selector: SelectorOption = None,
+    from_ip: FromIpOption = None,
+    helo: HeloOption = None,
+    author_domain: AuthorOption = None,
+    nameserver: ServerOption = None,
+    timeout: TimeoutOption = 3.0,
+    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the sentences.")] = None,
+    form: Annotated[TableFormat, typer.Option("--format", help="Table or JSON.")] = TableFormat.TEXT,
+    output: OutputOption = None,
+    config: ConfigOption = None,
+    now: NowOption = None,
+) -> None:
+    """See :data:`CHECK_HELP`."""
+    from deliverability import api
+    from deliverability.api.rendering import verdicts
+
+    request = _request(locals())
+    assessments = [api.check_domain(name, request) for name in domain]
+    _write(verdicts(assessments, request, form.value, lang=lang.value if lang else None), output)
+    raise typer.Exit(_worst(_check_status(a) for a in assessments))
+
+
+@app.command()
+def init(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write; - is stdout.")] = Path("deliverability.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Look at this machine's mail server and write a commented deliverability.toml."""
+    from deliverability.capture import host
+
+    survey = host.survey()
+    for line in host.describe(survey):
+        _say(line)
+    text = host.to_toml(survey)
+    if str(output) == "-":
+        _write(text.encode(), None)
+        return
+    _create(output, text.encode(), replace=force)
+    _say(f"wrote {printable(str(output))}")
+
+
+@app.callback(invoke_without_command=True)
+def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Only the options before the command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        sys.stdout.write(f"deliverability {installed('deliverability')}\n")
+        raise typer.Exit(ACCEPTED)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _request(given: dict[str, Any]) -> "Request":
+    """The options of a command as one request; a name that a command lacks is left at its default."""
+    from deliverability.api import Network, Pick, Request
+
+    settings = _settings(given.get("config"))
+    mail = given.get("message")
+    if given.get("latest") and given.get("every"):
+        raise UsageError("--latest and --all exclude each other")
+    now = given.get("now")
+    return Request(
+        logs=tuple(given.get("log") or ()),
+        to=tuple(given.get("to") or ()),
+        message_id=given.get("message_id"),
+        queue_id=given.get("queue_id"),
+        subject=given.get("subject"),
+        sender=given.get("sender"),
+        since=_time(given.get("since"), "--since", given.get("tz")),
+        until=_time(given.get("until"), "--until", given.get("tz"), end=True),
+        tz=given.get("tz"),
+        pick=Pick.LATEST if given.get("latest") else Pick.ALL if given.get("every") else Pick.ONE,
+        mail=_read(mail, MAX_MESSAGE_FILE) if mail else None,
+        mail_origin=str(mail) if mail else "message",
+        from_ip=given.get("from_ip"),
+        helo=given.get("helo"),
+        selectors=tuple(given.get("selector") or ()),
+        author_domain=given.get("author_domain"),
+        network=Network(
+            nameservers=tuple(given.get("nameserver") or ()),
+            timeout=given.get("timeout", 3.0),
+            offline=bool(given.get("offline") or given.get("observations")),
+        ),
+        observations=_replayed(given.get("observations")),
+        configuration=settings,
+        now=_time(now, "--now", None),
+    )
+
+
+def _settings(explicit: Path | None) -> "Configuration":
+    from deliverability.capture import settings
+    from deliverability.config import Configuration
+
+    loaded = settings.load(explicit, Path.cwd(), os.environ)
+    for note in loaded.notes:
+        _say(note)
+    return loaded.configuration or Configuration()
+
+
+def _replayed(path: Path | None) -> Any:
+    from deliverability.api.rendering import observations_of
+    from deliverability.evidence.observation import Observations
+
+    return observations_of(_read(path, MAX_MESSAGE_FILE), str(path)) if path else Observations()
+
+
+def _time(text: str | None, option: str, zone: str | None, *, end: bool = False) -> datetime | None:
+    """A date or time as ISO 8601 writes it; without an offset it is in ``--tz``, else UTC."""
+    if text is None:
+        return None
+    from datetime import timedelta
+
+    from deliverability.correlate.clock import parse_zone
+
+    try:
+        when = datetime.fromisoformat(text)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=parse_zone(zone) if zone else UTC)
+    except ValueError:
+        raise UsageError(f"{option} {printable(text)!r}: write 2026-11-22, 2026-11-22T13:05 or with +08:00") from None
+    bare = re.fullmatch(r"\d{4}-\d\d-\d\d", text)
+    return when + timedelta(days=1) if end and bare else when
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if str(path) == "-":
+            content = sys.stdin.buffer.read(limit + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
+    if len(content) > limit:
+        raise CannotLookError(f"{printable(str(path))}: larger than {limit >> 20} MiB")
+    return content
+
+
+# --- output -----------------------------------------------------------------------------------------------------------
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None or str(output) == "-":
+        sys.stdout.buffer.write(content if content.endswith(b"\n") else content + b"\n")
+        sys.stdout.buffer.flush()
+        return
+    _create(output, content, replace=True)
+    _say(f"wrote {printable(str(output))}")
+
+
+def _create(path: Path, content: bytes, *, replace: bool) -> None:
+    try:
+        with path.open("wb" if replace else "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise UsageError(f"{printable(str(path))} is there already: --force replaces it, -o names another") from None
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: cannot write: {problem.strerror}") from problem
+
+
+def _joined(pages: list[bytes], form: str) -> bytes:
+    if form == "json" and len(pages) != 1:
+        return b"[" + b",\n".join(p.strip() for p in pages) + b"]\n"
+    return b"\n\n".join(pages)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"deliverability: {line}\n")
+
+
+def _talk(result: "TraceResult", *, unread: bool) -> None:
+    for note in result.trace.notes:
+        _say(note)
+    if unread:
+        for line in result.unread:
+            sys.stderr.write(f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n")
+
+
+def _several(result: "TraceResult") -> str:
+    return (
+        f"{len(result.trace.messages)} messages match: choose one with --message-id or --queue-id,"
+        " or take --latest or --all"
+    )
+
+
+# --- exit status ------------------------------------------------------------------------------------------------------
+
+
+def _dispatch_status(state: "State") -> int:
+    return {
+        "delivered": ACCEPTED,
+        "accepted": ACCEPTED,
+        "handed-over": PENDING,
+        "deferred": PENDING,
+        "queued": PENDING,
+        "unknown": UNKNOWN,
+        "not-found": UNKNOWN,
+    }.get(state.value, NEGATIVE)
+
+
+def _check_status(assessment: "Assessment") -> int:
+    outcomes = {v.outcome.value for v in assessment.verdicts}
+    if "error" in outcomes:
+        return INTERNAL
+    return NEGATIVE if "fail" in outcomes else PENDING if "indeterminate" in outcomes else ACCEPTED
+
+
+def _worst(statuses: Iterable[int]) -> int:
+    return min(statuses, key=WORST_FIRST.index, default=UNKNOWN)
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+_MANY = frozenset({"--log", "--to"})
+
+
+def spread(arguments: list[str]) -> list[str]:
+    """``--log a b c`` means ``--log a --log b --log c``: shells expand ``--log /var/log/exim_mainlog*`` that way."""
+    out: list[str] = []
+    current = ""
+    for argument in arguments:
+        if current and argument != "-" and argument.startswith("-"):
+            current = ""
+        if argument in _MANY:
+            current = argument
+            out.append(argument)
+        elif current and out[-1] != current:
+            out += [current, argument]
+        else:
+            out.append(argument)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    status: int
+    sentence: str
+
+
+def _failure(problem: BaseException) -> _Failure:
+    match problem:
+        case UsageError() | AmbiguousError():
+            return _Failure(USAGE, str(problem))
+        case CannotLookError() | DeliverabilityError():
+            return _Failure(COULD_NOT_LOOK, str(problem))
+        case MemoryError() | OSError():
+            return _Failure(COULD_NOT_LOOK, f"{type(problem).__name__}: {problem}")
+        case _:
+            return _Failure(INTERNAL, f"a defect of this program: {type(problem).__name__}: {problem}")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns the exit status, and says on stderr what went wrong."""
+    if arguments and arguments[0] in ("report", "trace"):
+        arguments = spread(arguments)
+    try:
+        outcome = app(arguments, standalone_mode=False)
+        return outcome if isinstance(outcome, int) else ACCEPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return ACCEPTED
+    except BaseException as problem:  # noqa: BLE001 - exit status 1 is only ever a finding
+        return _report_failure(problem)
+
+
+def _report_failure(problem: BaseException) -> int:
+    import click
+
+    if isinstance(problem, click.exceptions.Exit):
+        return problem.exit_code
+    if isinstance(problem, click.exceptions.Abort):
+        return INTERRUPTED
+    if isinstance(problem, click.ClickException):
+        problem.show()
+        return USAGE
+    if isinstance(problem, SystemExit):
+        return problem.code if isinstance(problem.code, int) else USAGE
+    failure = _failure(problem)
+    if isinstance(problem, AmbiguousError):
+        _list_candidates(problem)
+    _say(printable(failure.sentence, 2000))
+    if failure.status == INTERNAL and os.environ.get("DELIVERABILITY_DEBUG"):
+        import traceback
+
+        traceback.print_exception(problem)
+    return failure.status
+
+
+def _list_candidates(problem: AmbiguousError) -> None:
+    from deliverability.api import Request, TraceResult
+    from deliverability.api.rendering import candidates
+
+    if isinstance(problem.candidates, TraceResult):
+        sys.stderr.write(candidates(problem.candidates, Request()).decode())
+        _say(_several(problem.candidates))
+
+
+def _silence_stdout() -> None:
+    """The reader of our output went away; let the interpreter's last flush find nothing to complain about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+

@@ -1,0 +1,196 @@
+"""What instant a log line means: year and zone from the ids in the lines themselves (DESIGN §4.10).
+
+Ids of Postfix (long) and Exim carry the UTC second in which the message arrived.  Where the line that gives a
+message its id states wall-clock time only, the difference of the two is the zone, and the id's year is the
+line's year.  Receivers' replies carry clocks too; they are a stranger's word and serve only where our own ids
+have none.  Agreement proves nothing; a contradiction is shown.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Result, TimeBasis
+from deliverability.protocols import idclock
+
+QUARTER = timedelta(minutes=15)  # every civil UTC offset in use is a multiple of it
+WIDEST_OFFSET = timedelta(hours=14)  # UTC+14, Line Islands; the other side ends at -12
+SLACK = timedelta(minutes=3)  # between an id's clock and the log line that introduces it
+BEFORE_ID = timedelta(minutes=5)  # a line this much older than its own id is contradicted by it
+MIN_REPLIES = 2  # receivers' clocks must agree before they say anything
+
+
+@dataclass(frozen=True, slots=True)
+class TimeHints:
+    """What the surroundings say about a log's times."""
+
+    modified: Mapping[str, datetime]
+    """Date of each file, UTC, by path."""
+    zone: tzinfo | None = None
+    """The user's ``--tz``."""
+    now: datetime | None = None
+    """The clock, for a file without a date."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    offset_in_file: int
+    instant: datetime
+    zone: timedelta
+    basis: TimeBasis
+
+
+def resolve_times(events: Sequence[DeliveryEvent], hints: TimeHints) -> list[DeliveryEvent]:
+    """Give every event its instant, and say how it was known; order is kept."""
+    by_file: dict[tuple[str, str], list[_Sample]] = {}
+    for event in events:
+        sample = _own_sample(event)
+        if sample:
+            by_file.setdefault(_file(event), []).append(sample)
+    without = {_file(e) for e in events} - by_file.keys()
+    for file in without:
+        replies = _reply_samples(e for e in events if _file(e) == file)
+        if replies:
+            by_file[file] = replies
+    by_log: dict[str, list[_Sample]] = {}
+    for (log, _), samples in by_file.items():
+        samples.sort(key=lambda s: s.offset_in_file)
+        by_log.setdefault(log, samples)  # a file without ids of its own speaks as its siblings do
+    known = {_file(e): by_file.get(_file(e)) or by_log.get(e.line.place.log, []) for e in events}
+    return [replace(e, at=_checked(e, _resolve(e, known[_file(e)], hints))) for e in events]
+
+
+def resolve_one(at: LogTime, path: str, hints: TimeHints, like: Iterable[DeliveryEvent] = ()) -> LogTime:
+    """The instant of a time with no message of its own, such as a file's first line; ``like`` are resolved events of it."""
+    if at.instant:
+        return at
+    known = next((e.at for e in like if e.at.instant and e.at.zone_from is not TimeBasis.ASSUMED), None)
+    if known and known.instant:
+        zone = _shift(known.local, known.instant)
+        if zone is not None:
+            return _at(at, known.instant, zone, known.zone_from or TimeBasis.QUEUE_ID)
+    return _from_hints(at, path, hints)
+
+
+def _file(event: DeliveryEvent) -> tuple[str, str]:
+    return (event.line.place.log, event.line.place.file)
+
+
+def _own_sample(event: DeliveryEvent) -> _Sample | None:
+    """The zone that a line states by introducing an id of our own MTA."""
+    if event.action is not Action.ARRIVED or event.at.offset is not None or not event.queue_id:
+        return None
+    clock = _id_clock(event)
+    return _sample(event, clock, TimeBasis.QUEUE_ID) if clock else None
+
+
+def _id_clock(event: DeliveryEvent) -> datetime | None:
+    """When our MTA made the id of the line, UTC, for ids that tell."""
+    if not event.queue_id:
+        return None
+    return idclock.postfix_long(event.queue_id) or idclock.exim(event.queue_id)
+
+
+def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:
+    samples = []
+    for event in events:
+        if event.result is Result.SENT and event.reply and event.at.offset is None:
+            clock = idclock.reply_clock(event.reply.text)
+            sample = _sample(event, clock, TimeBasis.REPLY) if clock else None
+            if sample:
+                samples.append(sample)
+    zones = {s.zone for s in samples}
+    return samples if len(samples) >= MIN_REPLIES and len(zones) == 1 else []
+
+
+def _sample(event: DeliveryEvent, clock: datetime, basis: TimeBasis) -> _Sample | None:
+    local = _nearest_year(event.at, clock)
+    zone = _shift(local, clock)
+    if zone is None:
+        return None
+    return _Sample(event.line.place.offset, local.replace(tzinfo=UTC) - zone, zone, basis)
+
+
+def _nearest_year(at: LogTime, near: datetime) -> datetime:
+    """``at`` as a naive wall-clock time, in the year that brings it nearest to ``near``."""
+    if at.has_year:
+        return at.local
+    candidates = [c for y in (near.year - 1, near.year, near.year + 1) if (c := _in_year(at.local, y))]
+    wanted = near.replace(tzinfo=None)
+    return min(candidates, key=lambda c: abs(c - wanted), default=at.local)
+
+
+def _in_year(local: datetime, year: int) -> datetime | None:
+    try:
+        return local.replace(year=year)
+    except ValueError:  # 29 February
+        return None
+
+
+def _shift(local: datetime, instant: datetime) -> timedelta | None:
+    """The UTC offset, a multiple of a quarter hour, that makes ``local`` the wall-clock time of ``instant``."""
+    difference = local - instant.astimezone(UTC).replace(tzinfo=None)
+    zone = round(difference / QUARTER) * QUARTER
+    if abs(zone) > WIDEST_OFFSET or abs(difference - zone) > SLACK:
+        return None
+    return zone
+
+
+def _resolve(event: DeliveryEvent, samples: list[_Sample], hints: TimeHints) -> LogTime:
+    at = event.at
+    if at.instant:
+        return at
+    if at.offset is None and samples:
+        before = bisect_right([s.offset_in_file for s in samples], event.line.place.offset)
+        sample = samples[max(before - 1, 0)]
+        return _at(at, _id_clock(event) or sample.instant, sample.zone, sample.basis)
+    return _from_hints(at, event.line.place.file, hints)
+
+
+def _at(at: LogTime, near: datetime, zone: timedelta, basis: TimeBasis) -> LogTime:
+    local = _nearest_year(at, near + zone)
+    year_from = TimeBasis.LOGGED if at.has_year else basis
+    return replace(at, instant=local.replace(tzinfo=UTC) - zone, local=local, year_from=year_from, zone_from=basis)
+
+
+def _from_hints(at: LogTime, path: str, hints: TimeHints) -> LogTime:
+    dated = hints.modified.get(path) or hints.now
+    local, year_from = at.local, TimeBasis.LOGGED
+    if not at.has_year:
+        year_from = TimeBasis.FILE_DATE if path in hints.modified else TimeBasis.ASSUMED
+        # A line cannot be younger than its file; a day of grace for zones.
+        latest = (dated or datetime(2000, 12, 31, tzinfo=UTC)).replace(tzinfo=None) + timedelta(days=1)
+        years = [
+            c for y in (latest.year, latest.year - 1, latest.year - 2, latest.year - 4) if (c := _in_year(local, y))
+        ]
+        local = next((c for c in years if c <= latest), local)
+    if at.offset is not None:
+        instant = local.replace(tzinfo=UTC) - at.offset
+        return replace(at, instant=instant, local=local, year_from=year_from, zone_from=TimeBasis.LOGGED)
+    zone, zone_from = (hints.zone, TimeBasis.OPTION) if hints.zone else (UTC, TimeBasis.ASSUMED)
+    instant = local.replace(tzinfo=zone).astimezone(UTC)
+    return replace(at, instant=instant, local=local, year_from=year_from, zone_from=zone_from)
+
+
+def _checked(event: DeliveryEvent, at: LogTime) -> LogTime:
+    """Mark a line that claims to be older than the id it speaks of."""
+    clock = _id_clock(event)
+    if clock and at.instant and at.instant < clock - BEFORE_ID:
+        return replace(at, contradicted=event.queue_id)
+    return at
+
+
+def parse_zone(text: str) -> tzinfo:
+    """``Asia/Taipei``, ``UTC``, ``+08:00`` or ``+0800``; raises :class:`ValueError`."""
+    sign, digits = text[:1], text[1:].replace(":", "")
+    if sign in ("+", "-") and digits.isdecimal() and len(digits) == 4:
+        from datetime import timezone
+
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        return timezone(-offset if sign == "-" else offset)
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as problem:
+        raise ValueError(f"no time zone {text!r}") from problem

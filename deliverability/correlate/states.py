@@ -1,0 +1,98 @@
+"""Attempts of one message to one address → how that story stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deliverability.evidence.event import Result, Transport
+from deliverability.evidence.story import Attempt, State
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A state and the attempt that it rests on."""
+
+    state: State
+    decisive: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of the queue entries behind the attempts."""
+
+    ended: bool
+    """The last queue entry was closed by the MTA."""
+    cancelled: bool
+    """An operator deleted it, or marked the address as done."""
+    uncertain: Attempt | None = None
+    """A connection that broke after the end of DATA and is not itself the end of an attempt."""
+
+
+# What ended in one of these needs no later line.
+_FINAL = (Result.FAILED, Result.EXPIRED)
+
+
+def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
+    """The state of one chain of attempts, in the order in which they were made.
+
+    One 2yz settles it, whatever was tried around it.  Without one, a connection that broke after the end of
+    DATA leaves it open for good (RFC 1047): the message may have been accepted then.
+    """
+    last = attempts[-1] if attempts else None
+    success = next((a for a in attempts if a.result is Result.SENT and not a.followed_to), None)
+    if success:
+        return Standing(_of_success(success), success)
+    uncertain = next((a for a in attempts if a.result is Result.UNCERTAIN), around.uncertain)
+    if uncertain:
+        return Standing(State.UNKNOWN, uncertain)
+    if last and last.result in _FINAL:
+        return Standing(_of_failure(last), last)
+    return Standing(_unsettled(last, around), last)
+
+
+def _unsettled(last: Attempt | None, around: Circumstances) -> State:
+    if around.cancelled:
+        return State.CANCELLED
+    if around.ended:
+        return State.UNKNOWN  # the MTA closed it, and the line that says why is missing
+    return State.DEFERRED if last and last.result is Result.DEFERRED else State.QUEUED
+
+
+def _of_success(attempt: Attempt) -> State:
+    match attempt.transport:
+        case Transport.MAILBOX | Transport.LMTP:
+            return State.DELIVERED  # per recipient, by the store itself (RFC 2033 §4.2)
+        case Transport.DISCARD:
+            return State.CANCELLED
+        case _:
+            return State.HANDED_OVER
+
+
+def _of_failure(attempt: Attempt) -> State:
+    if attempt.result is Result.EXPIRED:
+        return State.EXPIRED
+    if attempt.reply and attempt.reply.permanent:
+        return State.REFUSED
+    if attempt.reply and attempt.reply.transient:
+        return State.EXPIRED  # given up on a reply that was meant to be tried again
+    return State.FAILED
+
+
+SEVERITY = (
+    # Of several addresses behind one alias the state that needs attention most stands for all.
+    State.UNKNOWN,
+    State.REFUSED,
+    State.FAILED,
+    State.BOUNCED,
+    State.EXPIRED,
+    State.CANCELLED,
+    State.DEFERRED,
+    State.QUEUED,
+    State.HANDED_OVER,
+    State.ACCEPTED,
+    State.DELIVERED,
+)
+
+
+def worst(states: Sequence[State]) -> State:
+    """The state that stands for several."""
+    return min(states, key=SEVERITY.index, default=State.NOT_FOUND)

@@ -1,0 +1,341 @@
+"""Chains of queue entries → messages → what became of each, for the addresses that were asked about."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from deliverability.correlate.chains import Chain, chains
+from deliverability.correlate.entries import Entry, gather, session_events
+from deliverability.correlate.states import Circumstances, Standing, judge, worst
+from deliverability.errors import ParseError
+from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.names import Mailbox
+from deliverability.evidence.smtp import Tls
+from deliverability.evidence.story import Attempt, Delivery, Message, State, Stay, Tie
+from deliverability.protocols.encoded_words import subject_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked.  Every given part must fit."""
+
+    recipients: tuple[Mailbox, ...] = ()
+    message_id: str | None = None
+    queue_id: str | None = None
+    subject: str | None = None
+    sender: Mailbox | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def wants(self, message: Message) -> bool:
+        """Whether the message itself, apart from its recipients, is one that was asked about."""
+        when = message.arrived.instant if message.arrived else None
+        return (
+            (self.message_id is None or message.message_id == self.message_id.strip("<> "))
+            and (self.queue_id is None or self.queue_id in message.queue_ids)
+            and (self.subject is None or subject_matches(self.subject, message.subject or ""))
+            and (self.sender is None or _key(message.reverse_path) == self.sender.key)
+            and (self.since is None or when is None or when >= self.since)
+            and (self.until is None or when is None or when <= self.until)
+        )
+
+
+def tell(events: Sequence[DeliveryEvent], query: Query) -> tuple[Message, ...]:
+    """All messages that fit the query, oldest first, each with the deliveries that were asked about."""
+    asked = frozenset(m.key for m in query.recipients)
+    entries = gather(events)
+    sessions = _Sessions(events)
+    told = [_message(chain, asked, sessions) for chain in chains(entries)]
+    told += [_rejected(event, asked) for event in events if event.action is Action.REJECTED and not event.queue_id]
+    wanted = [m for m in told if m and m.deliveries and query.wants(m)]
+    return tuple(sorted(wanted, key=_sort_key))
+
+
+def _sort_key(message: Message) -> tuple[str, str]:
+    arrived = message.arrived
+    return (
+        arrived.instant.isoformat() if arrived and arrived.instant else "",
+        message.queue_ids[0] if message.queue_ids else "",
+    )
+
+
+Key = tuple[str, str]
+
+
+def _key(address: str | None) -> Key:
+    """The comparable form of an address as logged; a bare local part, or what no address is, stands for itself."""
+    try:
+        return Mailbox.parse(address or "").key
+    except ParseError:
+        return ((address or "").casefold(), "")
+
+
+class _Sessions:
+    """Session facts by the event that they belong to."""
+
+    def __init__(self, events: Sequence[DeliveryEvent]) -> None:
+        tied = session_events(events)
+        self._tied = {id(events[index]): found for index, found in tied.items()}
+
+    def of(self, event: DeliveryEvent) -> list[DeliveryEvent]:
+        return self._tied.get(id(event), [])
+
+
+# --- chains to messages -----------------------------------------------------------------------------------------------
+
+
+def _message(chain: Chain, asked: frozenset[Key], sessions: _Sessions) -> Message | None:
+    first = chain.entries[0]
+    tried = [(e, event) for e in chain.entries for event in e.events if _counts(event)]
+    chosen = _chosen_recipients(chain, tried, asked)
+    if not chosen:
+        return None
+    deliveries = tuple(_delivery(name, key, chain, tried, sessions) for key, name in chosen.items())
+    everyone = {_original_key(event) for _, event in tried} | {_key(r) for e in chain.entries for r in e.recipients}
+    counted = max((e.recipient_count or 0 for e in chain.entries), default=0)
+    return Message(
+        message_id=_first(e.message_id for e in chain.entries),
+        subject=_first(e.subject for e in chain.entries),
+        reverse_path=_first(e.reverse_path for e in chain.entries),
+        size=first.size,
+        stays=tuple(_stay(e, chain.ties[e.key]) for e in chain.entries),
+        deliveries=deliveries,
+        lines=_lines(chain, deliveries),
+        other_recipients=max(len(everyone), counted) - len(chosen) if len(everyone) > len(chosen) or counted else 0,
+    )
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((v for v in values if v is not None), None)
+
+
+def _counts(event: DeliveryEvent) -> bool:
+    """Lines that speak of one recipient's fate; an address probe sent no message."""
+    return event.action in (Action.ATTEMPTED, Action.REJECTED) and not event.probe and event.recipient is not None
+
+
+def _original_key(event: DeliveryEvent) -> Key:
+    return _key(event.original_recipient or event.recipient)
+
+
+def _chosen_recipients(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], asked: frozenset[Key]) -> dict[Key, str]:
+    """The addresses to tell about, by key, in the spelling of the log; all of them when none was asked for."""
+    originals = {_original_key(e): e.original_recipient or e.recipient or "" for _, e in tried}
+    finals = {_key(e.recipient): e.recipient or "" for _, e in tried}
+    listed = {_key(r): r for entry in chain.entries for r in entry.recipients}
+    if not asked:
+        return originals or listed
+    known = {**listed, **finals, **originals}
+    return {key: known[key] for key in known if key in asked}
+
+
+def _stay(entry: Entry, tie: Tie) -> Stay:
+    return Stay(entry.queue_id, entry.log, tie, entry.arrived, entry.session, entry.ended, entry.held)
+
+
+def _delivery(
+    name: str, key: Key, chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], sessions: _Sessions
+) -> Delivery:
+    """The story of one asked address: one chain of attempts, or one for each address behind an alias."""
+    mine = [(entry, e) for entry, e in tried if _original_key(e) == key]
+    if not mine:
+        mine = [(entry, e) for entry, e in tried if _key(e.recipient) == key]
+    finals: dict[Key, list[tuple[Entry, DeliveryEvent]]] = {}
+    for entry, event in mine:
+        finals.setdefault(_key(event.recipient), []).append((entry, event))
+    if len(finals) > 1:
+        finals = _without_passed_through(finals, chain)
+    parts = [_one(_spelling(found), found, chain, sessions) for found in finals.values()]
+    if not parts:
+        parts = [_one(name, [], chain, sessions)]
+    if len(parts) == 1:
+        part = parts[0]
+        forward = part.forward_paths if _key(part.recipient) == key else (part.recipient, *part.forward_paths)
+        return _renamed(part, name, tuple(dict.fromkeys(forward)))
+    state = worst([p.state for p in parts])
+    decisive = next((p.decisive for p in parts if p.state is state and p.decisive), None)
+    return Delivery(
+        recipient=name,
+        forward_paths=tuple(p.recipient for p in parts),
+        state=state,
+        attempts=tuple(sorted((a for p in parts for a in p.attempts), key=_when)),
+        decisive=decisive,
+        refused_by_us=all(p.refused_by_us for p in parts),
+        held=any(p.held for p in parts),
+        notices=tuple(dict.fromkeys(n for p in parts for n in p.notices)),
+        parts=tuple(parts),
+    )
+
+
+def _renamed(part: Delivery, name: str, forward_paths: tuple[str, ...]) -> Delivery:
+    return Delivery(
+        name, forward_paths, part.state, part.attempts, part.decisive, part.refused_by_us, part.held, part.notices
+    )
+
+
+def _spelling(found: list[tuple[Entry, DeliveryEvent]]) -> str:
+    return found[0][1].recipient or ""
+
+
+def _without_passed_through(
+    finals: dict[Key, list[tuple[Entry, DeliveryEvent]]], chain: Chain
+) -> dict[Key, list[tuple[Entry, DeliveryEvent]]]:
+    """Drop addresses whose every attempt led to another queue entry of ours: what happened there stands for them."""
+    kept = {k: v for k, v in finals.items() if not all(id(event) in chain.followed for _, event in v)}
+    return kept or finals
+
+
+def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sessions: _Sessions) -> Delivery:
+    """One address: its attempts through all queue entries, and where they leave it."""
+    attempts = [_attempt(entry, event, chain, sessions) for entry, event in found if event.action is Action.ATTEMPTED]
+    attempts += _expiries(name, chain, attempts)
+    attempts.sort(key=_when)
+    last = _last_entry(found, chain)
+    rejections = [e for _, e in found if e.action is Action.REJECTED]
+    if rejections and not attempts:
+        return _refused_by_us(name, rejections[-1], last)
+    marked = any(
+        e.action is Action.CANCELLED and e.recipient and _key(e.recipient) == _key(name)
+        for entry in chain.entries
+        for e in entry.events
+    )
+    around = Circumstances(
+        ended=last.ended, cancelled=last.cancelled or marked, uncertain=_uncertain(chain, attempts, name, sessions)
+    )
+    standing: Standing = judge(attempts, around)
+    return Delivery(
+        recipient=name,
+        forward_paths=(),
+        state=standing.state,
+        attempts=tuple(attempts),
+        decisive=standing.decisive,
+        held=last.held and standing.state in (State.QUEUED, State.DEFERRED),
+        notices=tuple(dict.fromkeys(n for e in chain.entries for n in e.notices)),
+    )
+
+
+def _when(attempt: Attempt) -> tuple[str, str, int]:
+    place = attempt.lines[-1].place
+    return (attempt.instant.isoformat() if attempt.instant else "", place.file, place.offset)
+
+
+def _last_entry(found: list[tuple[Entry, DeliveryEvent]], chain: Chain) -> Entry:
+    """The entry in which the address was last seen, or where its last attempt led."""
+    if not found:
+        return chain.entries[-1]
+    entry, event = found[-1]
+    followed = chain.followed.get(id(event))
+    if followed:
+        return followed
+    later = [e for e in chain.entries if e.requeued_from == entry.queue_id and e.log == entry.log]
+    return later[-1] if later else entry
+
+
+def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Delivery:
+    attempt = _plain_attempt(event, entry.queue_id if entry else None)
+    state = State.DEFERRED if event.reply and event.reply.transient else State.REFUSED
+    return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)
+
+
+def _rejected(event: DeliveryEvent, asked: frozenset[Key]) -> Message | None:
+    """A message, or one recipient of it, that our own server refused before it had an id."""
+    named = [r for r in (event.recipient, *event.recipients) if r]
+    chosen = [r for r in dict.fromkeys(named) if not asked or _key(r) in asked]
+    if not chosen or event.probe:
+        return None
+    return Message(
+        message_id=event.message_id,
+        subject=event.subject,
+        reverse_path=event.reverse_path,
+        size=event.size,
+        stays=(Stay(None, event.line.place.log, Tie.FIRST, event.at, event.session, ended=True),),
+        deliveries=tuple(_refused_by_us(r, event, None) for r in chosen),
+        lines=(event.line,),
+    )
+
+
+# --- events to attempts -----------------------------------------------------------------------------------------------
+
+
+def _attempt(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: _Sessions) -> Attempt:
+    tied = sessions.of(event)
+    followed = chain.followed.get(id(event))
+    secured = [e.tls for e in tied if e.tls and _same_host(e, event)]
+    return _plain_attempt(
+        event,
+        entry.queue_id,
+        tls=secured[-1] if secured else None,
+        before=tuple(e.line for e in tied if _same_host(e, event) or e.tls is None),
+        followed_to=followed.queue_id if followed else None,
+    )
+
+
+def _same_host(one: DeliveryEvent, other: DeliveryEvent) -> bool:
+    return bool(one.relay and other.relay and one.relay.ip == other.relay.ip and one.relay.name == other.relay.name)
+
+
+def _plain_attempt(
+    event: DeliveryEvent,
+    queue_id: str | None,
+    *,
+    tls: Tls | None = None,
+    before: tuple[LogLine, ...] = (),
+    followed_to: str | None = None,
+) -> Attempt:
+    return Attempt(
+        at=event.at,
+        queue_id=queue_id,
+        log=event.line.place.log,
+        recipient=event.recipient or "",
+        result=event.result or Result.FAILED,
+        transport=event.transport or Transport.NONE,
+        relay=event.relay,
+        reply=event.reply,
+        tls=event.tls or tls,
+        local_ip=event.local_ip,
+        remote_queue_id=event.remote_queue_id,
+        stage=event.stage,
+        route=event.route,
+        text=event.text,
+        lines=(*before, event.line),
+        followed_to=followed_to,
+    )
+
+
+def _expiries(name: str, chain: Chain, attempts: list[Attempt]) -> list[Attempt]:
+    """Postfix's queue manager gives up a whole entry in one line that names no recipient."""
+    if any(a.result in (Result.SENT, Result.FAILED) and not a.followed_to for a in attempts):
+        return []
+    expired = [
+        (entry, e)
+        for entry in chain.entries
+        for e in entry.events
+        if e.action is Action.ATTEMPTED and e.recipient is None and e.result is Result.EXPIRED
+    ]
+    return [_plain_attempt(_for_recipient(e, name), entry.queue_id) for entry, e in expired]
+
+
+def _for_recipient(event: DeliveryEvent, name: str) -> DeliveryEvent:
+    return replace(event, recipient=name)
+
+
+def _uncertain(chain: Chain, attempts: list[Attempt], name: str, sessions: _Sessions) -> Attempt | None:
+    """A broken end of DATA on a host of the entry, logged apart from the attempt it was part of."""
+    queue_ids = {a.queue_id for a in attempts}
+    for entry in chain.entries:
+        for event in entry.events:
+            apart = event.action is Action.TROUBLE and event.result is Result.UNCERTAIN
+            if apart and (entry.queue_id in queue_ids or not attempts):
+                return _attempt(entry, _for_recipient(event, name), chain, sessions)
+    return None
+
+
+def _lines(chain: Chain, deliveries: tuple[Delivery, ...]) -> tuple[LogLine, ...]:
+    """The lines that the story rests on: about the message, and about the deliveries that are told; no one else's."""
+    about_message = {
+        e.line for entry in chain.entries for e in entry.events if e.recipient is None or e.action is Action.CANCELLED
+    }
+    told = {line for d in deliveries for a in d.attempts for line in a.lines}
+    decisive = {line for d in deliveries if d.decisive for line in d.decisive.lines}
+    return tuple(sorted(about_message | told | decisive, key=lambda line: line.place))
