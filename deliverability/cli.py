@@ -69,21 +69,37 @@ class EditionName(StrEnum):
 
 LogsOption = Annotated[
     list[str] | None,
-    typer.Option("--log", metavar="PATH...", help="Mail log; brings its rotations along. NAME=PATH names a host, - is stdin."),
+    typer.Option(
+        "--log", metavar="PATH...", help="Mail log; brings its rotations along. NAME=PATH names a host, - is stdin."
+    ),
 ]
 ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address.")]
 MessageIdOption = Annotated[str | None, typer.Option("--message-id", metavar="ID", help="Message-ID of the notice.")]
 QueueIdOption = Annotated[str | None, typer.Option("--queue-id", metavar="ID", help="Queue id in the log.")]
 SubjectOption = Annotated[str | None, typer.Option("--subject", metavar="TEXT", help="Part of the subject, decoded.")]
 SenderOption = Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="Envelope sender of the notice.")]
-SinceOption = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00.")]
-UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Not after; a bare date includes that day.")]
-TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Zone of log lines that state none: Asia/Taipei, +08:00.")]
-MailOption = Annotated[Path | None, typer.Option("--message", metavar="FILE.eml", help="The notice as it was sent: DKIM and DMARC.")]
-FromIpOption = Annotated[str | None, typer.Option("--from-ip", metavar="IP", help="The address that connected to the recipient's MX.")]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Not after; a bare date includes that day.")
+]
+TzOption = Annotated[
+    str | None, typer.Option("--tz", metavar="ZONE", help="Zone of log lines that state none: Asia/Taipei, +08:00.")
+]
+MailOption = Annotated[
+    Path | None, typer.Option("--message", metavar="FILE.eml", help="The notice as it was sent: DKIM and DMARC.")
+]
+FromIpOption = Annotated[
+    str | None, typer.Option("--from-ip", metavar="IP", help="The address that connected to the recipient's MX.")
+]
 HeloOption = Annotated[str | None, typer.Option("--helo", metavar="NAME", help="The name it announced in EHLO.")]
-SelectorOption = Annotated[list[str] | None, typer.Option("--selector", metavar="NAME", help="DKIM selector; may be repeated.")]
-AuthorOption = Annotated[str | None, typer.Option("--author-domain", metavar="DOMAIN", help="Domain of the From header.")]
+SelectorOption = Annotated[
+    list[str] | None, typer.Option("--selector", metavar="NAME", help="DKIM selector; may be repeated.")
+]
+AuthorOption = Annotated[
+    str | None, typer.Option("--author-domain", metavar="DOMAIN", help="Domain of the From header.")
+]
 ServerOption = Annotated[
     list[str] | None, typer.Option("--nameserver", metavar="IP[:PORT]", help="Ask this resolver; may be repeated.")
 ]
@@ -95,9 +111,15 @@ ReplayOption = Annotated[
 LatestOption = Annotated[bool, typer.Option("--latest", help="Of several messages the newest.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Of several messages all.")]
 UnreadOption = Annotated[bool, typer.Option("--unread", help="List the log lines that could not be read, on stderr.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration instead of the usual places.")]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")]
-NowOption = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The clock, for a replay that gives equal bytes.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration instead of the usual places.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")
+]
+NowOption = Annotated[
+    str | None, typer.Option("--now", metavar="TIME", help="The clock, for a replay that gives equal bytes.")
+]
 
 REPORT_HELP = """One notice, one page: what is known of it, and what the customer can do.
 
@@ -125,7 +147,7 @@ Exit status: 0 pass; 1 fail; 3 could not be decided; 6 could not look.
 """
 
 
-@app.command(help=REPORT_HELP)
+@app.command(help=REPORT_HELP, short_help="One notice, one page.")
 def report(
     log: LogsOption = None,
     to: ToOption = None,
@@ -162,18 +184,16 @@ def report(
 
     request = _request(locals())
     result = api.report(request)
+    reader = api.Reader(lang=lang.value if lang else None, zone=zone, edition=edition.value)
     _talk(result.traced, unread=unread)
-    pages = [
-        render(a, request, form.value, lang=lang.value if lang else None, zone=zone, edition=edition.value)
-        for a in result.assessments
-    ]
+    pages = [render(a, reader, form.value, request) for a in result.assessments]
     if len(pages) > 1 and form is ReportFormat.HTML:
         raise UsageError(f"{len(pages)} notices make {len(pages)} pages: choose one, or --format text or json")
     _write(_joined(pages, form.value), output)
     raise typer.Exit(_worst(_dispatch_status(a.claim.state) for a in result.assessments if a.claim))
 
 
-@app.command(help=TRACE_HELP)
+@app.command(help=TRACE_HELP, short_help="The timeline of a notice alone.")
 def trace(
     log: LogsOption = None,
     to: ToOption = None,
@@ -209,15 +229,16 @@ def trace(
 
     request = _request(locals())
     result = api.trace(request)
+    reader = api.Reader(lang=lang.value if lang else None, zone=zone)
     _talk(result, unread=unread)
-    _write(timeline(result, request, form.value, lang=lang.value if lang else None, zone=zone), output)
+    _write(timeline(result, reader, form.value, request), output)
     if not result.picked_one:
         _say(_several(result))
         raise typer.Exit(USAGE)
     raise typer.Exit(_worst(_dispatch_status(t.claim.state) for t in result.told))
 
 
-@app.command(help=CHECK_HELP)
+@app.command(help=CHECK_HELP, short_help="A domain's SPF, DKIM and DMARC before sending.")
 def check(
     domain: Annotated[list[str], typer.Argument(metavar="DOMAIN...", help="Domains that send.")],
     selector: SelectorOption = None,
@@ -238,13 +259,15 @@ def check(
 
     request = _request(locals())
     assessments = [api.check_domain(name, request) for name in domain]
-    _write(verdicts(assessments, request, form.value, lang=lang.value if lang else None), output)
+    _write(verdicts(assessments, api.Reader(lang=lang.value if lang else None), form.value, request), output)
     raise typer.Exit(_worst(_check_status(a) for a in assessments))
 
 
-@app.command()
+@app.command(short_help="Write a configuration for this machine.")
 def init(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write; - is stdout.")] = Path("deliverability.toml"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write; - is stdout.")] = Path(
+        "deliverability.toml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Look at this machine's mail server and write a commented deliverability.toml."""
@@ -397,7 +420,9 @@ def _talk(result: "TraceResult", *, unread: bool) -> None:
         _say(note)
     if unread:
         for line in result.unread:
-            sys.stderr.write(f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n")
+            sys.stderr.write(
+                f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n"
+            )
 
 
 def _several(result: "TraceResult") -> str:
@@ -513,15 +538,14 @@ def _report_failure(problem: BaseException) -> int:
 
 
 def _list_candidates(problem: AmbiguousError) -> None:
-    from deliverability.api import Request, TraceResult
-    from deliverability.api.rendering import candidates
+    from deliverability.api import Reader, Request, TraceResult
+    from deliverability.api.rendering import timeline
 
     if isinstance(problem.candidates, TraceResult):
-        sys.stderr.write(candidates(problem.candidates, Request()).decode())
+        sys.stderr.write(timeline(problem.candidates, Reader(), "text", Request()).decode())
         _say(_several(problem.candidates))
 
 
 def _silence_stdout() -> None:
     """The reader of our output went away; let the interpreter's last flush find nothing to complain about."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-

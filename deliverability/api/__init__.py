@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from deliverability.api.observe import Observe, blocking
 from deliverability.api.reporting import ReportResult, assess_all, assess_domain
-from deliverability.api.requests import Network, Pick, Request
+from deliverability.api.requests import Network, Pick, Reader, Request
 from deliverability.api.tracing import Told, TraceResult, claims, read_logs
 from deliverability.errors import AmbiguousError
 from deliverability.evidence.bundle import Assessment
@@ -16,6 +16,7 @@ from deliverability.evidence.bundle import Assessment
 __all__ = [
     "Network",
     "Pick",
+    "Reader",
     "ReportResult",
     "Request",
     "Told",
@@ -80,18 +81,12 @@ def check_domain(name: str, request: Request | None = None) -> Assessment:
 
 
 def render(
-    assessment: Assessment,
-    request: Request | None = None,
-    form: str = "text",
-    *,
-    lang: str | None = None,
-    zone: str | None = None,
-    edition: str = "customer",
+    assessment: Assessment, reader: Reader | None = None, form: str = "text", request: Request | None = None
 ) -> bytes:
-    """One assessment as a page: ``form`` is ``text``, ``html`` or ``json``, ``zone`` the reader's time zone."""
+    """One assessment as a page: ``form`` is ``text``, ``html`` or ``json``; ``request`` brings the configuration."""
     from deliverability.api import rendering
 
-    return rendering.render(assessment, request or Request(), form, lang=lang, zone=zone, edition=edition)
+    return rendering.render(assessment, reader or Reader(), form, request or Request())
 
 
 def _now(request: Request) -> datetime:

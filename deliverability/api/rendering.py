@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deliverability import plugins
-from deliverability.api.requests import Request
-from deliverability.api.tracing import Told, TraceResult
-from deliverability.compose import Edition, compose, timeline_document, verdicts_document
+from deliverability.api.requests import Reader, Request
+from deliverability.api.tables import candidates_table, timeline_table, verdict_table
+from deliverability.api.tracing import TraceResult
+from deliverability.compose import Edition, compose
 from deliverability.compose.brand import Brand
 from deliverability.errors import ParseError, UsageError, printable
-from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.bundle import Assessment, Claim
 from deliverability.evidence.document import Document
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.plugin import LANGUAGES
+from deliverability.evidence.story import State
 from deliverability.protocols import serial
 
 SCHEMA_VERSION = 1
@@ -25,21 +27,16 @@ def formats() -> tuple[str, ...]:
     return plugins.ids("reports")
 
 
-def render(
-    assessment: Assessment,
-    request: Request,
-    form: str,
-    *,
-    lang: str | None = None,
-    zone: str | None = None,
-    edition: str = "customer",
-) -> bytes:
+def render(assessment: Assessment, reader: Reader, form: str, request: Request) -> bytes:
     """One assessment as a page; raises :class:`UsageError` where no honest page of that kind exists."""
-    lang = _lang(lang, request)
+    lang, edition = _lang(reader, request), reader.edition
+    claim = assessment.claim
+    if claim and claim.state is State.NOT_FOUND:
+        edition = Edition.SUPPORT.value  # nothing was found: there is nothing to tell a customer (DESIGN §6)
     document = compose(
         assessment,
         lang=lang,
-        timezone=_zone(zone, lang, request),
+        timezone=_zone(reader, lang, request),
         brand=_brand(request),
         edition=Edition(edition),
         made_at=assessment.evidence.assessed_at,
@@ -52,15 +49,15 @@ def _rendered(document: Document, form: str) -> bytes:
     return rendered
 
 
-def _lang(lang: str | None, request: Request) -> str:
-    chosen = lang or next(iter(request.configuration.report.languages), LANGUAGES[0])
+def _lang(reader: Reader, request: Request) -> str:
+    chosen = reader.lang or next(iter(request.configuration.report.languages), LANGUAGES[0])
     if chosen not in LANGUAGES:
         raise UsageError(f"no language {printable(chosen)!r}; there are {', '.join(LANGUAGES)}")
     return chosen
 
 
-def _zone(zone: str | None, lang: str, request: Request) -> str:
-    return zone or request.configuration.report.timezone or DEFAULT_ZONE.get(lang, "UTC")
+def _zone(reader: Reader, lang: str, request: Request) -> str:
+    return reader.zone or request.configuration.report.timezone or DEFAULT_ZONE.get(lang, "UTC")
 
 
 def _brand(request: Request) -> Brand:
@@ -76,27 +73,13 @@ def _brand(request: Request) -> Brand:
 # --- trace ------------------------------------------------------------------------------------------------------------
 
 
-def timeline(
-    result: TraceResult, request: Request, form: str, *, lang: str | None = None, zone: str | None = None
-) -> bytes:
+def timeline(result: TraceResult, reader: Reader, form: str, request: Request) -> bytes:
     """The timeline of everything that matches, as text or JSON."""
     if form == "json":
         return _json(trace_to_json(result, request))
-    lang = _lang(lang, request)
-    told = [(t.message, t.delivery, t.claim) for t in _all_told(result)]
-    document = timeline_document(
-        told, result.trace.coverage, lang=lang, timezone=_zone(zone, lang, request), made_at=result.made_at
-    )
-    return _rendered(document, "text")
-
-
-def candidates(result: TraceResult, request: Request) -> bytes:
-    """The messages to choose from."""
-    return timeline(result, request, "text")
-
-
-def _all_told(result: TraceResult) -> tuple[Told, ...]:
-    return result.told
+    lang = _lang(reader, request)
+    table = timeline_table if result.picked_one else candidates_table
+    return table(result, lang=lang, zone=_zone(reader, lang, request))
 
 
 def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
@@ -131,7 +114,7 @@ def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
     }
 
 
-def _claim(claim: Any) -> dict[str, Any]:
+def _claim(claim: Claim) -> dict[str, Any]:
     level = claim.level
     return {
         "level": f"L{level.value}" if level >= 0 else None,
@@ -151,7 +134,7 @@ def _overall(result: TraceResult) -> str | None:
 # --- check ------------------------------------------------------------------------------------------------------------
 
 
-def verdicts(assessments: Sequence[Assessment], request: Request, form: str, *, lang: str | None = None) -> bytes:
+def verdicts(assessments: Sequence[Assessment], reader: Reader, form: str, request: Request) -> bytes:
     """The verdicts on domains, as text or JSON."""
     if form == "json":
         return _json(
@@ -161,8 +144,7 @@ def verdicts(assessments: Sequence[Assessment], request: Request, form: str, *, 
                 "domains": [_domain_to_json(a) for a in assessments],
             }
         )
-    lang = _lang(lang, request)
-    return b"\n".join(_rendered(verdicts_document(a, lang=lang), "text") for a in assessments)
+    return verdict_table(assessments, lang=_lang(reader, request))
 
 
 def _domain_to_json(assessment: Assessment) -> dict[str, Any]:

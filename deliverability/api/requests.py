@@ -35,6 +35,18 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """For whom an answer is put into words."""
+
+    lang: str | None = None
+    """``en`` or ``zh-Hant-TW``; ``None``: the configuration's first, else English."""
+    zone: str | None = None
+    """IANA name of the reader's time zone; ``None``: the configuration's, else that of the language."""
+    edition: str = "customer"
+    """``customer`` or ``support``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A question about a notice that was sent, or about a domain that will send."""
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -96,6 +97,8 @@ def _standard_input(name: str) -> LogFile:
 def _log_file(name: str, path: Path) -> LogFile:
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise CannotLookError(f"{printable(str(path))} is not a regular file; name the log file, or '-' for a pipe")
         with path.open("rb"):
             pass
     except OSError as problem:
@@ -121,7 +124,7 @@ def _with_rotations(path: Path) -> list[Path]:
         siblings = list(path.parent.iterdir()) if path.exists() else []
     except OSError:
         siblings = []
-    members = [(_age(path.name, s.name), s) for s in siblings]
+    members = [(_age(path.name, s.name), s) for s in siblings if s.is_file()]
     older = sorted((age, str(s), s) for age, s in members if age is not None)
     return [s for _, _, s in reversed(older)] + [path]
 
@@ -142,19 +145,18 @@ def open_log(file: LogFile) -> Stream:
     if file.content is not None:
         return io.BytesIO(file.content)
     try:
-        raw = Path(file.path).open("rb")  # noqa: SIM115 - the caller closes what is built on it
-        magic = raw.read(6)
-        raw.seek(0)
+        with Path(file.path).open("rb") as raw:
+            magic = raw.read(6)
+        for signature, opener in _COMPRESSED:
+            if magic.startswith(signature):
+                return opener(file.path)
+        return Path(file.path).open("rb")
     except OSError as problem:
         raise CannotLookError(f"{printable(file.path)}: {problem.strerror}; {_remedy(problem)}") from problem
-    for signature, opener in _COMPRESSED:
-        if magic.startswith(signature):
-            return opener(raw)
-    return raw
 
 
-_COMPRESSED: tuple[tuple[bytes, Callable[[IO[bytes]], Stream]], ...] = (
-    (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)),
+_COMPRESSED: tuple[tuple[bytes, Callable[[str], Stream]], ...] = (
+    (b"\x1f\x8b", gzip.GzipFile),
     (b"BZh", bz2.BZ2File),
     (b"\xfd7zXZ\x00", lzma.LZMAFile),
 )

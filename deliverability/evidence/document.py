@@ -20,6 +20,15 @@ class Tone(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Edition(StrEnum):
+    """For whom a report is."""
+
+    CUSTOMER = "customer"
+    """Shows nobody else's address."""
+    SUPPORT = "support"
+    """Everything: each attempt and each log line, as they were recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """A rung of the ladder."""
@@ -96,7 +105,15 @@ class Quote:
     """Log lines and the like: fixed width, line breaks kept."""
 
 
-Block = Answer | Ladder | Paragraph | Note | Instructions | Facts | Table | Quote
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where to go next: a page of the sender's, from the sender's own configuration."""
+
+    label: str
+    url: str
+
+
+Block = Link | Answer | Ladder | Paragraph | Note | Instructions | Facts | Table | Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +137,4 @@ class Document:
     made_at: datetime
     file_stem: str
     """A safe file name without extension: date and subject."""
+    edition: Edition = Edition.CUSTOMER

@@ -23,6 +23,8 @@ def _a_label(label: str) -> str:
     if label.isascii():
         return label
     folded = unicodedata.normalize("NFC", label).lower()
+    if not all(unicodedata.category(c)[0] in "LMN" or c == "-" for c in folded):  # RFC 5892 §2, roughly: no bidi marks
+        raise ParseError(f"not a domain label: {printable(label)!r}")
     return "xn--" + folded.encode("punycode").decode("ascii")  # RFC 5891 §4.4
 
 

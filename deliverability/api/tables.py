@@ -1,0 +1,129 @@
+"""Terminal tables: the timeline of a notice, the messages to choose from, the verdicts on a domain.
+
+Words come from the catalogues and the checks; foreign text is made visible, and columns are counted as a terminal
+shows them.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+
+from deliverability.api.tracing import Told, TraceResult
+from deliverability.compose.catalog import Catalog, catalog
+from deliverability.compose.when import zone as zone_named
+from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.event import LogTime
+from deliverability.evidence.story import Attempt, Message, Tie
+from deliverability.reports.text import visible, width
+
+MAX_CELL = 44  # columns; only the last cell of a row may be wider
+GAP = "  "
+
+
+def timeline_table(result: TraceResult, *, lang: str, zone: str) -> bytes:
+    """Every message that matches: its way through our queues, every attempt, and what may be claimed."""
+    t, where = catalog(lang), zone_named(zone)
+    if not result.trace.messages:
+        return _bytes(_not_found(result, t, where))
+    lines: list[str] = []
+    for told in result.told:
+        if lines:
+            lines.append("")
+        lines += _story(told, t, where)
+    return _bytes(lines)
+
+
+def candidates_table(result: TraceResult, *, lang: str, zone: str) -> bytes:
+    """One line for each message: time, queue id, recipient, outcome, subject, Message-ID."""
+    t, where = catalog(lang), zone_named(zone)
+    rows = [
+        (
+            _time(told.message.arrived, where) if told.message else "",
+            told.message.queue_ids[0] if told.message and told.message.queue_ids else "-",
+            told.delivery.recipient,
+            t(f"state.{told.claim.state}"),
+            (told.message.subject if told.message else None) or "-",
+            f"<{told.message.message_id}>" if told.message and told.message.message_id else "-",
+        )
+        for told in result.told
+    ]
+    head = ("fact.arrived", "fact.queue-ids", "fact.recipient", "fact.claim", "fact.subject", "fact.message-id")
+    return _bytes(_columns([tuple(t(h) for h in head), *rows]))
+
+
+def verdict_table(assessments: Sequence[Assessment], *, lang: str) -> bytes:
+    """One row for each check: outcome, claim, finding."""
+    t = catalog(lang)
+    lines: list[str] = []
+    for assessment in assessments:
+        domain = assessment.evidence.author_domain
+        lines += ["", domain.value.unicode if domain else ""] if lines else [domain.value.unicode if domain else ""]
+        head = (t("verdict.outcome"), t("verdict.check"), t("verdict.finding"))
+        rows = [(t(f"outcome.{v.outcome}"), t.pick(v.title), v.sentence(lang)) for v in assessment.verdicts]
+        lines += _columns([head, *rows])
+    return _bytes(lines)
+
+
+def _story(told: Told, t: Catalog, where: tzinfo) -> list[str]:
+    message, delivery, claim = told.message, told.delivery, told.claim
+    lines = []
+    if message:
+        lines.append(visible(message.subject or t("timeline.no-subject")))
+        sender = message.reverse_path if message.reverse_path != "" else t("fact.null-path")
+        said = t("timeline.from-to", sender=sender or "?", recipient=delivery.recipient)
+        lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
+        head = (f"{t('attempt.time')} ({where})", t("attempt.result"), t("attempt.server"), t("attempt.reply"))
+        lines += _columns([head, *_rows(message, delivery.attempts, t, where)])
+    basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
+    level = f" (L{claim.level.value})" if claim.level >= 0 else ""
+    lines.append(f"=> {t(f'state.{claim.state}')}{level} · {t(f'role.{claim.role}')} · {basis}")
+    for part in delivery.parts:
+        lines.append(visible(f"   {part.recipient}: {t(f'state.{part.state}')}"))
+    return lines
+
+
+def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzinfo) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, tuple[str, ...]]] = []
+    for stay in message.stays:
+        what = t("timeline.requeued" if stay.tie is Tie.REQUEUED else "timeline.arrived")
+        client = str(stay.session.client) if stay.session and stay.session.client else "-"
+        queue = t("timeline.queue", id=stay.queue_id) if stay.queue_id else "-"
+        rows.append((_order(stay.arrived), (_time(stay.arrived, where), what, client, queue)))
+    for attempt in attempts:
+        said = attempt.reply.text if attempt.reply else attempt.text
+        server = str(attempt.relay) if attempt.relay else "-"
+        rows.append(
+            (_order(attempt.at), (_time(attempt.at, where), t(f"result.{attempt.result}"), server, said or "-"))
+        )
+    return [row for _, row in sorted(rows, key=lambda r: r[0])]
+
+
+def _order(at: LogTime | None) -> str:
+    return at.instant.isoformat() if at and at.instant else ""
+
+
+def _time(at: LogTime | None, where: tzinfo) -> str:
+    if at is None:
+        return "-"
+    return f"{at.instant.astimezone(where):%Y-%m-%d %H:%M:%S}" if at.instant else at.logged
+
+
+def _not_found(result: TraceResult, t: Catalog, where: tzinfo) -> list[str]:
+    asked = ", ".join(told.delivery.recipient for told in result.told)
+    lines = [visible(t("timeline.nothing", recipient=asked))]
+    head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
+    files = result.trace.coverage.files
+    rows = [(f.file, _time(f.first, where), _time(f.last, where), str(f.lines), str(f.unread)) for f in files]
+    return lines + _columns([head, *rows])
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Aligned columns; a cell that is too wide pushes its row apart instead of losing text."""
+    shown = [tuple(visible(cell) for cell in row) for row in rows]
+    widths = [min(MAX_CELL, max(width(row[i]) for row in shown)) for i in range(len(shown[0]))]
+    return [
+        GAP.join(cell + " " * max(0, widths[i] - width(cell)) for i, cell in enumerate(row)).rstrip() for row in shown
+    ]
+
+
+def _bytes(lines: Iterable[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

@@ -1,0 +1,209 @@
+"""Every story of the recorded logs comes out as it was played: recipient → state, host, reply.
+
+The logs in ``tests/cases/logs`` were written by Postfix 3.10 and Exim 4.96 and 4.98 on loopback, against receiving
+servers with provider-shaped behaviour.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from deliverability.api.requests import Request
+from deliverability.api.tracing import read_logs
+from deliverability.evidence.event import TimeBasis
+from deliverability.evidence.story import Delivery, Message, State, Tie
+
+LOGS = Path(__file__).parents[1] / "cases" / "logs"
+POSTFIX = ("postfix/postfix-3.10.iso8601.log", "postfix/postfix-3.10.rfc3164.log")
+EXIM = ("exim/4.96/mainlog", "exim/4.98-cpanel/mainlog", "exim/4.96/syslog", "exim/4.98-cpanel/syslog")
+ALL = POSTFIX + EXIM
+
+H, D, Q, R, F, X, U, L = (
+    State.HANDED_OVER,  # what a log alone can say of a 250 from another host
+    State.DEFERRED,
+    State.QUEUED,
+    State.REFUSED,
+    State.FAILED,
+    State.EXPIRED,
+    State.UNKNOWN,
+    State.DELIVERED,
+)
+
+# recipient: state by Postfix, state by Exim, code and enhanced code of the decisive reply
+STORIES: dict[str, tuple[State, State, int | None, str | None]] = {
+    "jo32@corp.example": (H, H, 250, "2.0.0"),
+    "lena94@gmail.example": (H, H, 250, "2.0.0"),
+    "gita20@outlook.example": (H, H, 250, "2.6.0"),
+    "carlos21@qq.example": (H, H, 250, None),
+    "ml@multiline.example": (H, H, 250, "2.0.0"),
+    "y@slow.example": (H, H, 250, "2.0.0"),
+    "x@fallback.example": (H, H, 250, "2.0.0"),
+    "hi@hinet.example": (H, H, 250, "2.0.0"),
+    "hi2@hinet.example": (H, H, 250, "2.0.0"),
+    "throttle@outlook.example": (H, H, 250, "2.6.0"),
+    "tss04@yahoo.example": (H, H, 250, None),
+    "g1@greylist.example": (H, H, 250, "2.0.0"),
+    "g2@greylist.example": (H, H, 250, "2.0.0"),
+    "overquota@gmail.example": (D, X, 452, "4.2.2"),
+    "nouser1@gmail.example": (R, R, 550, "5.1.1"),
+    "bad1@partial.example": (R, R, 550, "5.1.1"),
+    "gbk@qq.example": (R, R, 550, None),
+    "unauth@gmail.example": (R, R, 550, "5.7.26"),
+    "dmarc515@outlook.example": (R, R, 550, "5.7.515"),
+    "s3150@outlook.example": (R, R, 550, "5.7.1"),
+    "cs01@icloud.example": (R, R, 554, "5.7.1"),
+    "spam@qq.example": (R, R, 550, None),
+    "utfq@qq.example": (R, R, 550, None),
+    "verify@eximhost.example": (R, R, 550, None),
+    "ok1@partial.example": (H, H, 250, "2.0.0"),
+    "ok@gmail.example": (H, H, 250, "2.0.0"),
+    "c@corp.example": (H, H, 250, "2.0.0"),
+    "billing@alias.example": (H, H, 250, "2.0.0"),
+    "u1@hosting.example": (L, L, 250, "2.0.0"),
+    "u2@hosting.example": (L, L, 250, "2.0.0"),
+    "jörg@noutf8.example": (F, H, None, None),
+    "info@bücher.example": (H, H, 250, "2.0.0"),
+    '"odd name"@corp.example': (H, H, 250, "2.0.0"),
+    "o'neil+tag=1@corp.example": (H, H, 250, "2.0.0"),
+    "percent%x@corp.example": (H, H, 250, "2.0.0"),
+    "never@corp.example": (H, H, 250, "2.0.0"),
+    "evil@corp.example": (H, H, 250, "2.0.0"),
+    "evil2@corp.example": (H, H, 250, "2.0.0"),
+    "x@nosuchdomain.example": (F, F, None, None),
+    "x@nullmx.example": (F, F, None, None),
+    "x@missingmx.example": (F, F, None, None),
+    "x@dropdata.example": (U, U, None, None),
+    "blocked@corp.example": (R, R, 550, "5.7.1"),
+    "held@corp.example": (H, H, 250, "2.0.0"),
+}
+
+
+def tell(log: str, to: str, **more: str) -> tuple[Message, ...]:
+    trace, _ = read_logs(Request(logs=(str(LOGS / log),), to=(to,), **more))
+    assert trace.coverage.unread == 0
+    return trace.messages
+
+
+def the_one(log: str, to: str) -> tuple[Message, Delivery]:
+    messages = tell(log, to)
+    assert len(messages) == 1, [m.queue_ids for m in messages]
+    (delivery,) = messages[0].deliveries
+    return messages[0], delivery
+
+
+@pytest.mark.parametrize("log", ALL)
+@pytest.mark.parametrize("recipient", STORIES)
+def test_state_and_reply(log: str, recipient: str) -> None:
+    by_postfix, by_exim, code, enhanced = STORIES[recipient]
+    _, delivery = the_one(log, recipient)
+    assert delivery.state is (by_postfix if log in POSTFIX else by_exim)
+    reply = delivery.decisive.reply if delivery.decisive else None
+    if log in EXIM and delivery.state is State.EXPIRED:
+        return  # Exim's last line says only that it gave up; the attempts before it hold the replies
+    if code is None and log in EXIM and recipient == "jörg@noutf8.example":
+        return  # Exim 4.9x sends it down-converted
+    assert (reply.code if reply else None) == code
+    if log in EXIM and recipient == "blocked@corp.example":
+        return  # Exim logs the words of the refusal, not its code
+    assert (reply.enhanced_status_code if reply else None) == enhanced
+
+
+@pytest.mark.parametrize("log", ALL)
+def test_nobody_wrote_to_the_victim(log: str) -> None:
+    assert tell(log, "victim@gmail.example") == ()
+
+
+@pytest.mark.parametrize("log", POSTFIX)
+def test_a_probe_is_no_notice(log: str) -> None:
+    assert tell(log, "verifyonly@corp.example") == ()
+
+
+@pytest.mark.parametrize("log", ALL)
+def test_one_message_id_twice_is_two_messages(log: str) -> None:
+    first, second = tell(log, "dup@corp.example")
+    assert first.message_id == second.message_id
+    assert first.queue_ids != second.queue_ids
+
+
+@pytest.mark.parametrize("log", POSTFIX)
+@pytest.mark.parametrize("recipient", ["f0@gmail.example", "g5@corp.example"])
+def test_the_filters_word_is_not_the_recipients(log: str, recipient: str) -> None:
+    message, delivery = the_one(log, recipient)
+    assert [s.tie for s in message.stays] == [Tie.FIRST, Tie.QUEUED_AS]
+    through, out = delivery.attempts
+    assert through.relay and through.relay.port == 10024
+    assert through.followed_to == message.queue_ids[1]
+    assert delivery.decisive is out
+    assert out.relay and out.relay.name and out.relay.name.startswith(("gmail-smtp-in", "mx.corp"))
+
+
+@pytest.mark.parametrize("log", POSTFIX)
+@pytest.mark.parametrize("recipient", ["rate@gmail.example", "g1@greylist.example", "hi@hinet.example"])
+def test_requeued_under_a_new_id(log: str, recipient: str) -> None:
+    message, delivery = the_one(log, recipient)
+    assert [s.tie for s in message.stays] == [Tie.FIRST, Tie.REQUEUED]
+    assert [a.result.value for a in delivery.attempts][-1] == "sent"
+    assert {a.result.value for a in delivery.attempts[:-1]} == {"deferred"}
+
+
+@pytest.mark.parametrize("log", ALL)
+def test_aliases_tell_each_address(log: str) -> None:
+    _, delivery = the_one(log, "all@alias.example")
+    assert delivery.recipient == "all@alias.example"
+    assert sorted(delivery.forward_paths) == ["a1@corp.example", "a2@gmail.example", "a3@partial.example"]
+    assert {p.recipient for p in delivery.parts} == set(delivery.forward_paths)
+
+
+@pytest.mark.parametrize("log", ALL)
+def test_seven_recipients_four_outcomes(log: str) -> None:
+    states = {}
+    for address in ("ok1", "ok2", "bad1", "full1"):
+        states[address] = the_one(log, f"{address}@partial.example")[1].state
+    states["nouser"] = the_one(log, "nouser@gmail.example")[1].state
+    assert states["ok1"] is states["ok2"] is State.HANDED_OVER
+    assert states["bad1"] is states["nouser"] is State.REFUSED
+    assert states["full1"] is (State.DEFERRED if log in POSTFIX else State.EXPIRED)
+    message, _ = the_one(log, "ok1@partial.example")
+    shown = b"\n".join(line.raw for line in message.lines)
+    assert b"bad1@" not in shown.replace(b"for ok1@partial.example ok2@partial.example bad1@partial.example", b"")
+
+
+@pytest.mark.parametrize("log", ["exim/4.98-cpanel/mainlog", *POSTFIX])
+def test_our_own_server_refused_it(log: str) -> None:
+    _, delivery = the_one(log, "blocked@corp.example")
+    assert delivery.refused_by_us
+
+
+@pytest.mark.parametrize(
+    ("log", "basis"),
+    [
+        ("postfix/postfix-3.10.iso8601.log", TimeBasis.LOGGED),
+        ("postfix/postfix-3.10.rfc3164.log", TimeBasis.QUEUE_ID),
+        ("exim/4.96/mainlog", TimeBasis.QUEUE_ID),
+        ("exim/4.98-cpanel/mainlog", TimeBasis.QUEUE_ID),
+    ],
+)
+def test_year_and_zone_come_from_the_ids(log: str, basis: TimeBasis) -> None:
+    _, delivery = the_one(log, "jo32@corp.example")
+    assert delivery.decisive
+    at = delivery.decisive.at
+    assert at.zone_from is basis
+    assert at.instant and at.instant.isoformat()[:10] == "2026-11-22" and at.instant.utcoffset().total_seconds() == 0
+
+
+@pytest.mark.parametrize("log", ALL)
+def test_twin_logs_tell_the_same(log: str) -> None:
+    """Two copies of one log given together are one story, not two."""
+    twin = {
+        "postfix/postfix-3.10.iso8601.log": "postfix/postfix-3.10.rfc3164.log",
+        "exim/4.96/mainlog": "exim/4.96/syslog",
+        "exim/4.98-cpanel/mainlog": "exim/4.98-cpanel/syslog",
+    }.get(log)
+    if twin is None:
+        twin = next(t for t, o in (("postfix/postfix-3.10.iso8601.log", log), ("exim/4.96/mainlog", log)) if o)
+        if Path(twin).parent != Path(log).parent:
+            twin = str(Path(log).with_name("mainlog"))
+    request = Request(logs=(str(LOGS / log), str(LOGS / twin)), to=("jo32@corp.example",))
+    trace, _ = read_logs(request)
+    assert len(trace.messages) == 1
+    assert len(trace.messages[0].deliveries[0].attempts) == 1
