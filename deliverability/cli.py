@@ -515,14 +515,13 @@ def run(arguments: list[str]) -> int:
 
 
 def _report_failure(problem: BaseException) -> int:
-    import click
-
-    if isinstance(problem, click.exceptions.Exit):
-        return problem.exit_code
-    if isinstance(problem, click.exceptions.Abort):
+    if isinstance(problem, typer.Exit):
+        return int(problem.exit_code)
+    if isinstance(problem, typer.Abort):
         return INTERRUPTED
-    if isinstance(problem, click.ClickException):
-        problem.show()
+    show = getattr(problem, "show", None)  # the parser's own errors; typer brings its class along since 0.27
+    if show and hasattr(problem, "format_message"):
+        show()
         return USAGE
     if isinstance(problem, SystemExit):
         return problem.code if isinstance(problem.code, int) else USAGE

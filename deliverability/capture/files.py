@@ -27,6 +27,7 @@ MAX_STDIN = 256 << 20  # pasted lines; standard input cannot be read twice, so i
 _ROTATED = re.compile(r"(?P<base>.+?)(?:[.-](?P<n>\d{1,8}(?:-\d{1,10})?))?(?P<z>\.(?:gz|bz2|xz))?\Z")
 
 
+_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 Stream = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 
 
@@ -163,9 +164,15 @@ _COMPRESSED: tuple[tuple[bytes, Callable[[str], Stream]], ...] = (
 
 
 def head(file: LogFile, size: int = BLOCK // 4) -> bytes:
-    """The first ``size`` octets, uncompressed."""
+    """The first ``size`` octets, uncompressed; fewer where a damaged archive ends before."""
+    content = b""
     with open_log(file) as stream:
-        return stream.read(size)
+        try:
+            while len(content) < size and (more := stream.read(min(size - len(content), 1 << 14))):
+                content += more
+        except _DAMAGED:
+            return content  # whoever reads on learns what is wrong
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,28 +196,33 @@ def blocks(file: LogFile) -> Iterator[Block]:
     rest = b""
     with open_log(file) as stream:
         while True:
-            try:
-                more = stream.read(BLOCK)
-            except (OSError, EOFError, zlib.error, lzma.LZMAError) as problem:
-                if rest:
-                    yield Block(rest, offset, lines)
-                raise CannotLookError(
-                    f"{printable(file.path)}: cannot be read past octet {offset + len(rest)}: {problem}"
-                ) from problem
-            if not more:
-                break
+            more, problem = _fill(stream)
             content = rest + more
             end = content.rfind(b"\n") + 1
-            if not end and len(content) < 4 * BLOCK:
-                rest = content
-                continue
-            end = end or len(content)
-            yield Block(content[:end], offset, lines)
-            offset += end
-            lines += content.count(b"\n", 0, end)
+            if problem or not more or (not end and len(content) >= 4 * BLOCK):
+                end = len(content)
+            if end:
+                yield Block(content[:end], offset, lines)
+                offset += end
+                lines += content.count(b"\n", 0, end)
+            if problem:
+                raise CannotLookError(f"{printable(file.path)}: cannot be read past octet {offset}: {problem}")
+            if not more:
+                return
             rest = content[end:]
-    if rest:
-        yield Block(rest, offset, lines)
+
+
+def _fill(stream: Stream) -> tuple[bytes, Exception | None]:
+    """Up to a block, in small reads, so that a damaged archive gives all that it still holds."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while size < BLOCK and (piece := stream.read1(BLOCK - size)):  # type: ignore[union-attr]
+            pieces.append(piece)
+            size += len(piece)
+    except _DAMAGED as problem:
+        return b"".join(pieces), problem
+    return b"".join(pieces), None
 
 
 def line_at(file: LogFile, block: Block, start: int, number: int) -> tuple[LogLine, int]:

@@ -1,1 +1,122 @@
-"""Puts an assessment into words: the only place that chooses sentences."""
+"""Assessment and provider to a document in one language: the only place that chooses sentences.
+
+Pure: the clock is an argument, and the only files read are the package's own catalogues.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+
+from deliverability.compose.brand import Brand
+from deliverability.compose.case import Case, Kind, kind_of, provider_for, sender_known
+from deliverability.compose.catalog import Catalog, catalog
+from deliverability.compose.first import address, answer, do_now
+from deliverability.compose.mailbox import find, keep
+from deliverability.compose.plain import forward, genuine, limits, why_filtered
+from deliverability.compose.recognise import providers, recognise
+from deliverability.compose.record import evidence, verify
+from deliverability.compose.redact import redactor
+from deliverability.compose.when import day, zone
+from deliverability.errors import UsageError
+from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.document import Document, Edition
+
+__all__ = ["Brand", "Catalog", "Edition", "catalog", "compose", "providers", "recognise", "redaction"]
+
+_NO_BRAND = Brand()
+MAX_STEM = 60  # characters of a file name, extension not included
+
+
+def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
+    assessment: Assessment,
+    *,
+    lang: str,
+    timezone: str,
+    brand: Brand = _NO_BRAND,
+    edition: Edition = Edition.CUSTOMER,
+    made_at: datetime,
+) -> Document:
+    """Put an assessment into words for one reader.
+
+    ``timezone`` is an IANA name, ``made_at`` the aware time at which the report is made.  Raises
+    :class:`~deliverability.errors.UsageError` for an unknown language or zone, for an assessment without a
+    dispatch, and for a customer's page about a message that was not found.
+    """
+    t, where, kind = catalog(lang), zone(timezone), kind_of(assessment)
+    if kind is Kind.NOT_FOUND and edition is Edition.CUSTOMER:
+        msg = "a message that was not found makes no customer's page; the support edition shows what was looked through"
+        raise UsageError(msg)
+    case = Case(
+        assessment=assessment,
+        kind=kind,
+        t=t,
+        where=where,
+        brand=brand,
+        edition=edition,
+        made_at=made_at,
+        provider=provider_for(assessment, kind),
+        sender=sender_known(assessment, brand),
+        hide=redaction(assessment, brand, edition, t),
+    )
+    return _document(case)
+
+
+def redaction(assessment: Assessment, brand: Brand, edition: Edition, t: Catalog) -> Callable[[str], str]:
+    """How texts are shown in an edition: to a customer without anybody else's address."""
+    if edition is Edition.SUPPORT:
+        return str
+    at_hand = assessment.evidence
+    message = at_hand.message
+    kept = [
+        at_hand.delivery.recipient if at_hand.delivery else "",
+        (message.reverse_path or "") if message else "",
+        (message.message_id or "") if message else "",
+        sender_known(assessment, brand).address,
+        brand.sender,
+    ]
+    return redactor(kept, t("address.hidden"))
+
+
+def _document(case: Case) -> Document:
+    found = case.kind is not Kind.NOT_FOUND
+    sections = (
+        answer(case),
+        do_now(case) if found else None,
+        find(case),
+        address(case) if found else None,
+        keep(case),
+        limits(case),
+        forward(case),
+        genuine(case),
+        why_filtered(case),
+        evidence(case),
+        verify(case),
+    )
+    return Document(
+        lang=case.lang,
+        title=_title(case),
+        sections=tuple(section for section in sections if section is not None),
+        assessment=case.assessment,
+        made_at=case.made_at,
+        file_stem=_stem(case),
+        edition=case.edition,
+    )
+
+
+def _title(case: Case) -> str:
+    subject = case.message.subject if case.message else None
+    if subject:
+        return case.t("title.subject", subject=subject)
+    dispatched = case.assessment.evidence.dispatched_at
+    if dispatched:
+        return case.t("title.day", day=day(dispatched.astimezone(case.where).date(), case.lang))
+    return case.t("title.plain")
+
+
+def _stem(case: Case) -> str:
+    """Letters and digits of any script, hyphens, no more: safe on every file system, and nothing accuses."""
+    when = case.assessment.evidence.dispatched_at or case.made_at
+    subject = (case.message.subject if case.message else None) or case.t("stem.plain")
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", subject[: 4 * MAX_STEM]))
+    return "-".join([f"{when.astimezone(case.where):%Y-%m-%d}", *words])[:MAX_STEM].rstrip("-")

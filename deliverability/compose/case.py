@@ -1,0 +1,206 @@
+"""What there is to tell about one message to one recipient: read once, used by every section."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from enum import StrEnum
+
+from deliverability import plugins
+from deliverability.compose.brand import Brand
+from deliverability.compose.catalog import Catalog
+from deliverability.compose.recognise import provider_id
+from deliverability.compose.sender import Known, sender_of
+from deliverability.compose.when import moment
+from deliverability.errors import UsageError
+from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.document import Edition
+from deliverability.evidence.plugin import Provider, ProviderKind
+from deliverability.evidence.story import Attempt, Delivery, Level, Message, Role, State
+
+
+class Kind(StrEnum):
+    """The branches of a report: which answer it gives."""
+
+    DELIVERED = "delivered"
+    ACCEPTED = "accepted"
+    ACCEPTED_OWN = "accepted-own"
+    HANDED_OVER = "handed-over"
+    DEFERRED = "deferred"
+    QUEUED = "queued"
+    HELD = "held"
+    REFUSED = "refused"
+    REFUSED_OWN_MX = "refused-own-mx"
+    REFUSED_BY_US = "refused-by-us"
+    REFUSED_ON_THE_WAY = "refused-on-the-way"
+    """By a relay or a service of ours."""
+    FAILED = "failed"
+    EXPIRED = "expired"
+    BOUNCED = "bounced"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    NOT_FOUND = "not-found"
+
+
+ARRIVED = frozenset({Kind.DELIVERED, Kind.ACCEPTED, Kind.ACCEPTED_OWN})
+"""The receiving side has it: looking for it makes sense."""
+PERHAPS_ARRIVED = ARRIVED | {Kind.HANDED_OVER, Kind.UNKNOWN}
+OUR_FAULT = frozenset({Kind.HELD, Kind.REFUSED_BY_US, Kind.REFUSED_ON_THE_WAY, Kind.CANCELLED})
+"""We stopped it: the page says so first, and apologises."""
+REFUSED = frozenset({Kind.REFUSED, Kind.REFUSED_OWN_MX})
+
+_PLAIN = {
+    State.FAILED: Kind.FAILED,
+    State.EXPIRED: Kind.EXPIRED,
+    State.BOUNCED: Kind.BOUNCED,
+    State.CANCELLED: Kind.CANCELLED,
+    State.DEFERRED: Kind.DEFERRED,
+    State.NOT_FOUND: Kind.NOT_FOUND,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One assessment, for one reader."""
+
+    assessment: Assessment
+    kind: Kind
+    t: Catalog
+    where: tzinfo
+    brand: Brand
+    edition: Edition
+    made_at: datetime
+    provider: Provider
+    sender: Known
+    hide: Callable[[str], str]
+    """Takes other people's addresses out of a text (customer edition)."""
+
+    @property
+    def lang(self) -> str:
+        """The reader's language."""
+        return self.t.lang
+
+    @property
+    def message(self) -> Message | None:
+        """The message, as far as the record has it."""
+        return self.assessment.evidence.message
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """Its story for this recipient."""
+        return self.assessment.evidence.delivery
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt on which the answer rests."""
+        return self.assessment.evidence.attempt
+
+    @property
+    def role(self) -> Role:
+        """Who answered."""
+        return self.assessment.claim.role if self.assessment.claim else Role.NONE
+
+    @property
+    def recipient(self) -> str:
+        """The address that we used."""
+        return self.delivery.recipient if self.delivery else ""
+
+    @property
+    def domain(self) -> str:
+        """The domain of that address, as its owner writes it."""
+        domain = self.assessment.evidence.recipient_domain
+        return domain.unicode if domain else self.recipient.rpartition("@")[2]
+
+    @property
+    def provider_name(self) -> str:
+        """The provider's name in the reader's language, spaced from Chinese text where it ends in Latin letters."""
+        name = self.t.pick(self.provider.name)
+        return f"{name} " if self.lang == "zh-Hant-TW" and name[-1:].isascii() else name
+
+    @property
+    def relay(self) -> str:
+        """The host on the other side, by name or else by address."""
+        host = self.attempt.relay if self.attempt else None
+        return (host.name or host.ip or "") if host else ""
+
+    @property
+    def when(self) -> str:
+        """When the answer was given, in the reader's zone; or what the log wrote, where the zone is unknown."""
+        attempt = self.attempt
+        time = attempt.at if attempt else self.message.arrived if self.message else None
+        if time is None:
+            return self.t("when.none")
+        if time.instant is None:
+            return self.t("when.unresolved", logged=time.logged)
+        return moment(time.instant, self.where, self.lang)
+
+    @property
+    def arrived(self) -> str:
+        """When our first queue took it in; empty where that is not known."""
+        time = self.message.arrived if self.message else None
+        return moment(time.instant, self.where, self.lang) if time and time.instant else ""
+
+    @property
+    def support(self) -> bool:
+        """Whether this is the edition for our own staff."""
+        return self.edition is Edition.SUPPORT
+
+
+def kind_of(assessment: Assessment) -> Kind:
+    """Which answer an assessment gives, never a stronger one than its level allows.
+
+    Raises :class:`~deliverability.errors.UsageError` where there is no dispatch to report on.
+    """
+    claim, delivery = assessment.claim, assessment.evidence.delivery
+    if claim is None or (delivery is None and claim.state is not State.NOT_FOUND):
+        msg = "this assessment is not about a message to a recipient: there is nothing to report"
+        raise UsageError(msg)
+    if claim.state in _PLAIN:
+        return _PLAIN[claim.state]
+    if claim.state is State.QUEUED:
+        return Kind.HELD if delivery and delivery.held else Kind.QUEUED
+    if claim.state is State.REFUSED:
+        return _refused(claim.role, delivery)
+    return _arrived(claim.state, claim.level, claim.role)
+
+
+def _refused(role: Role, delivery: Delivery | None) -> Kind:
+    if delivery and delivery.refused_by_us:
+        return Kind.REFUSED_BY_US
+    if role in (Role.OWN_RELAY, Role.INTERMEDIARY):
+        return Kind.REFUSED_ON_THE_WAY
+    return Kind.REFUSED_OWN_MX if role is Role.OWN_MX else Kind.REFUSED
+
+
+def _arrived(state: State, level: Level, role: Role) -> Kind:
+    if state is State.UNKNOWN:
+        return Kind.UNKNOWN
+    if state is State.DELIVERED and level >= Level.DELIVERED:
+        return Kind.DELIVERED
+    if state in (State.DELIVERED, State.ACCEPTED) and level >= Level.ACCEPTED:
+        if role is Role.RECIPIENT_MX:
+            return Kind.ACCEPTED
+        if role is Role.OWN_MX:
+            return Kind.ACCEPTED_OWN
+    return Kind.HANDED_OVER if level >= Level.HANDED_OVER else Kind.UNKNOWN
+
+
+def provider_for(assessment: Assessment, kind: Kind) -> Provider:
+    """The provider whose steps are shown; never "our own server" where it was not, nor another where it was."""
+    ours = kind is Kind.ACCEPTED_OWN or (assessment.claim is not None and assessment.claim.role is Role.OWN_MX)
+    provider = _load("own-server" if ours else assessment.provider or provider_id(assessment.evidence))
+    if provider.kind is ProviderKind.OWN and not ours and kind is not Kind.DELIVERED:
+        return _load("generic")
+    return provider
+
+
+def _load(plugin: str) -> Provider:
+    try:
+        provider = plugins.load("providers", plugin)
+    except Exception:  # noqa: BLE001 - a broken provider file costs its steps, never the customer's answer
+        provider = plugins.load("providers", "generic")
+    return provider if isinstance(provider, Provider) else _load("generic")
+
+
+def sender_known(assessment: Assessment, brand: Brand) -> Known:
+    """The address that the reader sees as the sender, as far as it is known."""
+    return sender_of(assessment.evidence, brand)

@@ -1,0 +1,162 @@
+"""The first page: the answer, the ladder, what to do now, and the address."""
+
+from deliverability.compose.case import OUR_FAULT, REFUSED, Case, Kind
+from deliverability.compose.reason import why_failed, why_refused
+from deliverability.evidence.document import (
+    Answer,
+    Block,
+    Facts,
+    Ladder,
+    Link,
+    Note,
+    Paragraph,
+    Rung,
+    Section,
+    Tone,
+)
+from deliverability.evidence.event import TimeBasis
+from deliverability.evidence.story import Role
+
+_TONES = {
+    Kind.DELIVERED: Tone.GOOD,
+    Kind.ACCEPTED: Tone.GOOD,
+    Kind.ACCEPTED_OWN: Tone.GOOD,
+    Kind.HANDED_OVER: Tone.WAITING,
+    Kind.DEFERRED: Tone.WAITING,
+    Kind.QUEUED: Tone.WAITING,
+    Kind.UNKNOWN: Tone.UNKNOWN,
+    Kind.NOT_FOUND: Tone.UNKNOWN,
+}
+_YES, _NO, _OPEN = True, False, None
+# Taken in by our server, handed on, accepted by the mailbox's server, in the mailbox; whether it was opened
+# nobody can see from here.
+_REACHED: dict[Kind, tuple[bool | None, ...]] = {
+    Kind.DELIVERED: (_YES, _YES, _YES, _YES),
+    Kind.ACCEPTED: (_YES, _YES, _YES, _OPEN),
+    Kind.ACCEPTED_OWN: (_YES, _YES, _YES, _OPEN),
+    Kind.HANDED_OVER: (_YES, _YES, _OPEN, _OPEN),
+    Kind.DEFERRED: (_YES, _NO, _NO, _NO),
+    Kind.QUEUED: (_YES, _NO, _NO, _NO),
+    Kind.HELD: (_YES, _NO, _NO, _NO),
+    Kind.REFUSED: (_YES, _NO, _NO, _NO),
+    Kind.REFUSED_OWN_MX: (_YES, _NO, _NO, _NO),
+    Kind.REFUSED_BY_US: (_NO, _NO, _NO, _NO),
+    Kind.REFUSED_ON_THE_WAY: (_YES, _NO, _NO, _NO),
+    Kind.FAILED: (_YES, _NO, _NO, _NO),
+    Kind.EXPIRED: (_YES, _NO, _NO, _NO),
+    Kind.BOUNCED: (_YES, _YES, _YES, _NO),
+    Kind.CANCELLED: (_YES, _NO, _NO, _NO),
+    Kind.UNKNOWN: (_YES, _OPEN, _OPEN, _OPEN),
+    Kind.NOT_FOUND: (_OPEN, _OPEN, _OPEN, _OPEN),
+}
+_RUNGS = ("taken-in", "handed-on", "accepted", "mailbox")
+_WAITING = frozenset({Kind.DEFERRED, Kind.QUEUED})
+
+
+def answer(case: Case) -> Section:
+    """One sentence with its time, the ladder that stops at what is known, and what message it is about."""
+    text, detail = _sentences(case)
+    doubt = _doubt(case)
+    blocks: list[Block] = [Answer(text, _TONES.get(case.kind, Tone.BAD), " ".join(filter(None, (detail, doubt))))]
+    blocks.append(_ladder(case))
+    rows = [
+        (case.t("fact.subject"), case.message.subject if case.message else None),
+        (case.t("fact.sender"), case.sender.address),
+        (case.t("fact.recipient"), case.recipient),
+    ]
+    blocks.append(Facts(tuple((name, value) for name, value in rows if value)))
+    return Section("answer", case.t("heading.answer"), tuple(block for block in blocks if block != Facts(())))
+
+
+def _sentences(case: Case) -> tuple[str, str]:
+    t, kind = case.t, case.kind
+    words = {
+        "provider": case.provider_name,
+        "when": case.when,
+        "relay": case.relay or t("relay.unnamed"),
+        "domain": case.domain,
+        "recipient": case.recipient,
+    }
+    if kind is Kind.HANDED_OVER:
+        role = case.role if case.role in (Role.OWN_RELAY, Role.INTERMEDIARY) else Role.UNCONFIRMED
+        return t(f"answer.handed-over.{role}", **words), t(f"detail.handed-over.{role}", **words)
+    if kind is Kind.REFUSED:
+        who = "mx" if case.role is Role.RECIPIENT_MX else "host"
+        return t(f"answer.refused.{who}", **words), t(f"reason.{why_refused(case.attempt)}", **words)
+    if kind is Kind.REFUSED_OWN_MX:
+        return t("answer.refused-own-mx", **words), t(f"reason.{why_refused(case.attempt)}", **words)
+    if kind is Kind.FAILED:
+        return t("answer.failed", **words), t(f"failed.{why_failed(case.attempt)}", **words)
+    return t(f"answer.{kind}", **words), t(f"detail.{kind}", **words)
+
+
+def _doubt(case: Case) -> str:
+    """The caveat of a time that was not simply read: it belongs beside the time, not pages below."""
+    time = case.attempt.at if case.attempt else None
+    if time is None or time.instant is None:
+        return ""
+    if time.contradicted:
+        return case.t("doubt.contradicted")
+    return case.t("doubt.assumed") if TimeBasis.ASSUMED in (time.zone_from, time.year_from) else ""
+
+
+def _ladder(case: Case) -> Ladder:
+    last = max((i for i, reached in enumerate(_REACHED[case.kind]) if reached), default=-1)
+    opened = _NO if _REACHED[case.kind][-1] is _NO else _OPEN
+    rungs = []
+    for number, (name, reached) in enumerate(zip((*_RUNGS, "opened"), (*_REACHED[case.kind], opened), strict=True)):
+        # One server took it in and put it into the mailbox: there was nothing between.
+        if case.kind is Kind.DELIVERED and not case.relay and name in ("handed-on", "accepted"):
+            continue
+        label = case.t("rung.accepted.own" if case.role is Role.OWN_MX and name == "accepted" else f"rung.{name}")
+        rungs.append(Rung(label, reached, _rung_note(case, name, reached, newest=number == last)))
+    return Ladder(case.t("ladder.label"), tuple(rungs))
+
+
+def _rung_note(case: Case, name: str, reached: bool | None, *, newest: bool) -> str:
+    """In words what a mark says: nothing on the ladder is told by shape or colour alone."""
+    if reached is None:
+        return case.t("rung.note.open")
+    if reached and name == "taken-in":
+        return case.arrived
+    if reached:
+        return case.when if newest and case.kind is not Kind.BOUNCED else ""
+    if case.kind in _WAITING:
+        return case.t("rung.note.not-yet")
+    if case.kind in REFUSED and name == "accepted":
+        return case.t("rung.note.refused")
+    return case.t("rung.note.no")
+
+
+def do_now(case: Case) -> Section:
+    """What helps at once, without the mail."""
+    t = case.t
+    blocks: list[Block] = []
+    if case.kind in REFUSED:
+        blocks.append(Paragraph(t(f"act.{why_refused(case.attempt)}")))
+        blocks.append(Note(t("act.list-no-help")))
+    elif case.kind in OUR_FAULT:
+        blocks.append(Paragraph(t("act.ours")))
+    elif t.has(f"act.{case.kind}"):
+        blocks.append(Paragraph(t(f"act.{case.kind}")))
+    if case.brand.action_url:
+        blocks.append(Paragraph(t("act.without-mail")))
+        blocks.append(Link(t("act.link"), case.brand.action_url))
+    if case.brand.contact:
+        key = "act.contact" if case.brand.action_url else "act.reach"
+        blocks.append(Paragraph(t(key, contact=case.brand.contact)))
+    elif not case.brand.action_url:
+        blocks.append(Paragraph(t("act.reply-here")))
+    return Section("do-now", t("heading.do-now"), tuple(blocks))
+
+
+def address(case: Case) -> Section:
+    """Which address was used, and how to change it."""
+    t = case.t
+    blocks: list[Block] = [Paragraph(t("address.used", recipient=case.recipient))]
+    if case.brand.change_address_url:
+        blocks.append(Paragraph(t("address.change-here")))
+        blocks.append(Link(t("address.link"), case.brand.change_address_url))
+    else:
+        blocks.append(Paragraph(t("address.tell-us")))
+    return Section("address", t("heading.address"), tuple(blocks))

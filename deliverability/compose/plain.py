@@ -1,0 +1,83 @@
+"""What the page does not show, what to forward to the provider, whether the mail is genuine, why it was filtered."""
+
+from deliverability.compose.case import ARRIVED, PERHAPS_ARRIVED, REFUSED, Case, Kind
+from deliverability.compose.gate import Gate, authenticated, gate
+from deliverability.compose.when import exact
+from deliverability.evidence.bundle import Strength
+from deliverability.evidence.document import Block, Note, Paragraph, Quote, Section
+from deliverability.evidence.story import Role
+
+_FORWARDED = frozenset(
+    {Kind.DELIVERED, Kind.ACCEPTED, Kind.HANDED_OVER, Kind.REFUSED, Kind.DEFERRED, Kind.EXPIRED, Kind.BOUNCED}
+) | {Kind.UNKNOWN}
+
+
+def limits(case: Case) -> Section:
+    """What this page does not show."""
+    t = case.t
+    key = "arrived" if case.kind in ARRIVED else "refused" if case.kind in REFUSED else case.kind
+    blocks: list[Block] = [Paragraph(t(f"limits.{key}" if t.has(f"limits.{key}") else "limits.other"))]
+    claim = case.assessment.claim
+    if claim and claim.strength in (Strength.OWN_RECORD, Strength.OWN_RECORD_ANCHORED):
+        blocks.append(Paragraph(t("limits.own-record" if other_side(case) else "limits.own-record-only")))
+    if claim and claim.observed_later:
+        blocks.append(Paragraph(t("limits.observed-later", domain=case.domain)))
+    return Section("limits", t("heading.limits"), tuple(blocks))
+
+
+def other_side(case: Case) -> bool:
+    """Whether somebody else's server took part, which keeps a record of its own."""
+    named = case.attempt is not None and case.attempt.relay is not None
+    return case.kind in _FORWARDED and named and case.role not in (Role.OWN_MX, Role.OWN_RELAY)
+
+
+def forward(case: Case) -> Section | None:
+    """A paragraph with which the receiving side finds the message in its own records."""
+    attempt, t = case.attempt, case.t
+    if attempt is None or not other_side(case):
+        return None
+    evidence, message = case.assessment.evidence, case.message
+    client_ip = evidence.client_ip.value if evidence.client_ip else attempt.local_ip
+    rows = (
+        ("forward.time", exact(attempt.instant) if attempt.instant else attempt.at.logged),
+        ("forward.to", case.recipient),
+        ("forward.from", message.reverse_path if message else None),
+        ("forward.server", str(attempt.relay)),
+        ("forward.our-ip", client_ip),
+        ("forward.queue-id", attempt.remote_queue_id),
+        ("forward.message-id", f"<{message.message_id}>" if message and message.message_id else None),
+        ("forward.reply", case.hide(attempt.reply.text) if attempt.reply else None),
+    )
+    lines = [t("forward.greeting")]
+    lines += [f"{t(key)}{t('colon')}{value}" for key, value in rows if value]
+    lines.append(t("forward.question.accepted" if case.kind in ARRIVED else "forward.question.other"))
+    blocks = (Paragraph(t("forward.intro")), Quote(t("forward.label"), "\n".join(lines)))
+    return Section("forward", t("heading.forward"), blocks)
+
+
+def genuine(case: Case) -> Section | None:
+    """How the reader tells our mail from a forged one, without trusting a link in it."""
+    if case.kind not in PERHAPS_ARRIVED:
+        return None
+    t, verdict = case.t, gate(case.assessment.verdicts)
+    blocks: list[Block] = []
+    if verdict is Gate.NEVER:
+        blocks.append(Note(t("genuine.never")))
+    elif verdict is Gate.OPEN or authenticated(case.assessment.verdicts):
+        author = case.assessment.evidence.author_domain
+        checked = author.value.unicode if author else case.sender.domain
+        blocks.append(Paragraph(t("genuine.open", domain=checked or t("sender.unknown"))))
+    else:
+        blocks.append(Paragraph(t("genuine.unchecked")))
+    if case.sender.domain:
+        blocks.append(Paragraph(t("genuine.domain", domain=case.sender.domain)))
+    blocks.append(Paragraph(t("genuine.care")))
+    return Section("genuine", t("heading.genuine"), tuple(blocks))
+
+
+def why_filtered(case: Case) -> Section | None:
+    """Only with evidence; there is none from outside the mailbox, and the page says so."""
+    if case.kind not in ARRIVED:
+        return None
+    blocks = (Paragraph(case.t("why.unseen")), Paragraph(case.t("why.tell-us")))
+    return Section("why-filtered", case.t("heading.why-filtered"), blocks)

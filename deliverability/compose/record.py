@@ -1,0 +1,192 @@
+"""The evidence section and how to verify: for those who want to check every word above."""
+
+from datetime import datetime
+
+from deliverability.compose.case import Case
+from deliverability.compose.mailbox import made
+from deliverability.compose.redact import masked
+from deliverability.compose.when import exact, worked_out
+from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.story import Attempt, FileCoverage
+from deliverability.evidence.verdict import Verdict
+
+CUSTOMER_ATTEMPTS = 5  # the newest; the support edition has all
+_TLS_VERIFIED = {True: "tls.verified", False: "tls.unverified", None: "tls.silent"}
+
+
+def evidence(case: Case) -> Section:
+    """Facts, attempts, verdicts, log lines, what was looked through, and what was not looked at."""
+    t = case.t
+    blocks: list[Block] = [Facts(_facts(case))]
+    blocks += _attempts(case)
+    if case.assessment.verdicts:
+        rows = tuple(_verdict(case, verdict) for verdict in case.assessment.verdicts)
+        head = (t("verdict.check"), t("verdict.outcome"), t("verdict.finding"))
+        blocks.append(Table(t("verdict.caption"), head, rows))
+    blocks += _log_lines(case)
+    blocks += _coverage(case)
+    blocks += [Paragraph(text) for text in _not_checked(case)]
+    return Section("evidence", t("heading.evidence"), tuple(blocks))
+
+
+def verify(case: Case) -> Section:
+    """Which report this is, and what it does not yet protect against."""
+    t = case.t
+    rows = (
+        (t("verify.report-id"), case.assessment.report_id or t("verify.no-id")),
+        (t("verify.ruleset"), case.assessment.ruleset),
+        (t("verify.made-by"), case.brand.name),
+        (t("verify.made-at"), made(case)),
+    )
+    return Section(
+        "verify", t("heading.verify"), (Facts(tuple(row for row in rows if row[1])), Paragraph(t("verify.unsealed")))
+    )
+
+
+def _facts(case: Case) -> tuple[tuple[str, str], ...]:
+    t, attempt, message, claim = case.t, case.attempt, case.message, case.assessment.claim
+    rows: list[tuple[str, str | None]] = []
+    if attempt:
+        rows += _time_rows(case, attempt)
+    if message:
+        rows += [
+            ("fact.arrived", _exact(case, message.arrived.instant) if message.arrived else None),
+            ("fact.reverse-path", message.reverse_path if message.reverse_path != "" else t("fact.null-path")),
+            ("fact.recipient", case.recipient),
+            ("fact.forward-paths", _forward_paths(case)),
+            ("fact.subject", message.subject),
+            ("fact.message-id", f"<{message.message_id}>" if message.message_id else None),
+            ("fact.size", t("fact.octets", size=message.size) if message.size is not None else None),
+        ]
+    if attempt:
+        rows += _attempt_rows(case, attempt)
+    if message:
+        rows.append(("fact.queue-ids", ", ".join(message.queue_ids)))
+        if case.support:
+            rows.append(("fact.other-recipients", str(message.other_recipients)))
+    if claim:
+        basis = f"basis.{claim.basis}"
+        rows += [
+            ("fact.claim", t(f"state.{claim.state}")),
+            ("fact.role", t(f"role.{claim.role}")),
+            ("fact.basis", t(basis) if t.has(basis) else claim.basis),
+            ("fact.strength", t(f"strength.{claim.strength}")),
+        ]
+    return tuple((t(key), value) for key, value in rows if value)
+
+
+def _time_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
+    t, time = case.t, attempt.at
+    year, zone = worked_out(time)
+    how = [t(f"time.zone.{zone}")] if zone else []
+    how += [t(f"time.year.{year}")] if year else []
+    if time.contradicted:
+        how.append(t("time.contradicted", id=time.contradicted))
+    if time.instant is None:
+        how.append(t("time.unresolved"))
+    return [
+        ("fact.time", _exact(case, time.instant)),
+        ("fact.logged", time.logged),
+        ("fact.time-basis", " ".join(how) or t("time.logged")),
+    ]
+
+
+def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
+    t, client_ip = case.t, case.assessment.evidence.client_ip
+    tls = attempt.tls
+    shown = " ".join(filter(None, (tls.version, tls.cipher))) if tls else ""
+    return [
+        ("fact.relay", str(attempt.relay) if attempt.relay else None),
+        ("fact.client-ip", client_ip.value if client_ip else attempt.local_ip),
+        ("fact.tls", f"{shown}; {t(_TLS_VERIFIED[tls.verified])}" if tls else t("tls.none")),
+        ("fact.reply", case.hide(attempt.reply.text) if attempt.reply else None),
+        ("fact.note", case.hide(attempt.text) if attempt.text and not attempt.reply else None),
+        ("fact.remote-queue-id", attempt.remote_queue_id),
+    ]
+
+
+def _forward_paths(case: Case) -> str | None:
+    delivery = case.delivery
+    paths = [p for p in delivery.forward_paths if p != delivery.recipient] if delivery else []
+    return ", ".join(paths if case.support else [masked(path) for path in paths]) or None
+
+
+def _exact(case: Case, instant: datetime | None) -> str | None:
+    return f"{exact(instant)} ({exact(instant, case.where)})" if instant else None
+
+
+def _attempts(case: Case) -> list[Block]:
+    t, attempts = case.t, case.delivery.attempts if case.delivery else ()
+    if not attempts:
+        return []
+    shown = attempts if case.support else attempts[-CUSTOMER_ATTEMPTS:]
+    rows = tuple(
+        (
+            exact(a.instant) if a.instant else a.at.logged,
+            str(a.relay) if a.relay else "–",
+            t(f"result.{a.result}"),
+            case.hide(a.reply.text if a.reply else a.text) or "–",
+        )
+        for a in shown
+    )
+    head = (t("attempt.time"), t("attempt.server"), t("attempt.result"), t("attempt.reply"))
+    blocks: list[Block] = [Table(t("attempt.caption"), head, rows)]
+    if len(shown) < len(attempts):
+        blocks.append(Paragraph(t("attempt.earlier", count=len(attempts) - len(shown))))
+    return blocks
+
+
+def _verdict(case: Case, verdict: Verdict) -> tuple[str, str, str]:
+    sentence = case.hide(verdict.sentence(case.lang))
+    return case.t.pick(verdict.title), case.t(f"outcome.{verdict.outcome}"), sentence
+
+
+def _log_lines(case: Case) -> list[Block]:
+    message, attempt = case.message, case.attempt
+    lines: tuple[LogLine, ...] = attempt.lines if attempt else ()
+    if message and (case.support or not lines):
+        lines = message.lines
+    if not lines:
+        return []
+    quoted = "\n".join(f"{_place(line)}\n{case.hide(_text(line))}" for line in lines)
+    return [Quote(case.t("log.label"), quoted, literal=True)]
+
+
+def _place(line: LogLine) -> str:
+    return f"{line.place.log} {line.place}" if line.place.log else str(line.place)
+
+
+def _text(line: LogLine) -> str:
+    return line.raw.decode("utf-8", "backslashreplace").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _coverage(case: Case) -> list[Block]:
+    t, coverage = case.t, case.assessment.coverage
+    if coverage is None:
+        return [Paragraph(t("coverage.none"))]
+    head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
+    blocks: list[Block] = [Table(t("coverage.caption"), head, tuple(_file(file) for file in coverage.files))]
+    gaps = [gap for file in coverage.files for gap in file.gaps]
+    if gaps:
+        kinds = sorted({gap.kind for gap in gaps})
+        words = t("list.separator").join(t(f"gap.{k}") if t.has(f"gap.{k}") else k for k in kinds)
+        blocks.append(Paragraph(t("coverage.gaps", count=len(gaps), kinds=words)))
+    return blocks
+
+
+def _file(file: FileCoverage) -> tuple[str, ...]:
+    first, last = (
+        (exact(time.instant) if time.instant else time.logged) if time else "–" for time in (file.first, file.last)
+    )
+    return file.file, first, last, str(file.lines), str(file.unread)
+
+
+def _not_checked(case: Case) -> list[str]:
+    t, at_hand = case.t, case.assessment.evidence
+    gaps = [t("unchecked.always")]
+    if at_hand.mail is None:
+        gaps.append(t("unchecked.mail"))
+    if not len(at_hand.observations):
+        gaps.append(t("unchecked.dns"))
+    return gaps

@@ -1,0 +1,332 @@
+"""DKIM: whether a domain signed a message as it is now (RFC 6376, RFC 8301, RFC 8463).
+
+Everything but the arithmetic is decided here, so that a missing key, a revoked key and a name server that did
+not answer stay apart, and so that the time of the judgement is an argument.
+"""
+
+import hashlib
+import re
+from base64 import b64decode
+from binascii import Error as BinasciiError
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from deliverability.errors import ParseError, printable
+from deliverability.evidence.names import Domain
+from deliverability.evidence.observation import Observations, Unobserved
+from deliverability.protocols.dkim_key import (
+    DkimKey,
+    KeyState,
+    parse_selector,
+    parse_tags,
+    published_key,
+    without_blanks,
+)
+from deliverability.protocols.mail import Field, Mail, parse_mail
+
+MAX_SIGNATURES: Final = 20
+"""Signatures of one message that are verified; receivers look at ten or fewer."""
+MAX_FIELD: Final = 8192
+"""Octets of one DKIM-Signature field."""
+MAX_BLANKS: Final = 64
+"""Blanks in a row within one: dkimpy's expressions take more than linear time on long runs."""
+MAX_SIGNED: Final = 200
+"""Names in ``h=``."""
+CLOCK_SLACK: Final = timedelta(hours=1)
+"""How far a signer's clock may be ahead of the one that gave the time of judgement."""
+
+_LONG_RUN = re.compile(rb"[ \t\r\n]{%d}" % (MAX_BLANKS + 1))
+_BLANK_RUN = re.compile(rb"[ \t]+")
+_NUMBER = re.compile(rb"\d{1,12}\Z")  # RFC 6376 §3.5: verifiers need not go beyond 12 digits
+_LENGTH = re.compile(rb"\d{1,19}\Z")
+_QUOTED_PAIR = re.compile(rb"=([0-9A-F]{2})")  # dkim-quoted-printable, RFC 6376 §2.11
+_ALGORITHMS: Final = {
+    b"rsa-sha256": ("rsa", "sha256"),
+    b"ed25519-sha256": ("ed25519", "sha256"),
+    b"rsa-sha1": ("rsa", "sha1"),
+}
+_CANONICALIZATIONS: Final = frozenset(
+    {b"simple", b"relaxed", b"simple/simple", b"simple/relaxed", b"relaxed/simple", b"relaxed/relaxed"}
+)
+
+
+class DkimResult(StrEnum):
+    """Results in the words of RFC 8601 §2.7.1."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    POLICY = "policy"
+    """Something about the signature is not acceptable: RFC 8301's minimum, its age."""
+    NEUTRAL = "neutral"
+    """A signature that cannot be processed."""
+    TEMPERROR = "temperror"
+    PERMERROR = "permerror"
+
+
+class Reason(StrEnum):
+    """Why a signature has its result."""
+
+    VERIFIED = "verified"
+    BODY_HASH_MISMATCH = "body-hash-mismatch"
+    """The body is not the one that was signed; no key is needed to see that."""
+    SIGNATURE_MISMATCH = "signature-mismatch"
+    """The signed fields, or the key, are not those of the signature."""
+    MALFORMED = "malformed-signature"
+    FROM_NOT_SIGNED = "from-not-signed"
+    WEAK_HASH = "weak-hash"
+    """``rsa-sha1`` (RFC 8301 §3.1)."""
+    WEAK_KEY = "weak-key"
+    """RSA below 1024 bits (RFC 8301 §3.2)."""
+    EXPIRED = "expired"
+    SIGNED_IN_FUTURE = "signed-in-future"
+    KEY_NONE = "key-none"
+    KEY_REVOKED = "key-revoked"
+    KEY_MALFORMED = "key-malformed"
+    KEY_NOT_USABLE = "key-not-usable"
+    """The key's own tags forbid this use: another type, hash, service or identity."""
+    COULD_NOT_LOOK = "could-not-look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimSignature:
+    """One signature and what became of it."""
+
+    result: DkimResult
+    reason: Reason
+    domain: Domain | None
+    """``d=``, the signing domain; authenticated only if the result is ``pass``."""
+    selector: str | None
+    identity: str | None = None
+    """``i=``: foreign text."""
+    algorithm: str | None = None
+    key: DkimKey | None = None
+    body_hash_ok: bool | None = None
+    """``None`` where it could not be computed."""
+    signed_fields: tuple[str, ...] = ()
+    """Names in ``h=``, lower-case, repeated as there."""
+    signed_at: datetime | None = None
+    expires_at: datetime | None = None
+    unsigned_octets: int = 0
+    """Octets of the body that ``l=`` leaves unsigned: anybody may have added them."""
+    problem: str | None = None
+
+    @property
+    def depends_on_dns(self) -> bool:
+        """Whether what is published later could have made this result."""
+        return self.reason not in _WITHOUT_DNS
+
+
+_WITHOUT_DNS: Final = frozenset(
+    {
+        Reason.BODY_HASH_MISMATCH,
+        Reason.MALFORMED,
+        Reason.FROM_NOT_SIGNED,
+        Reason.WEAK_HASH,
+        Reason.EXPIRED,
+        Reason.SIGNED_IN_FUTURE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A signature field that is well-formed."""
+
+    field: Field
+    tags: Mapping[str, bytes]
+    domain: Domain
+    selector: str
+    signed_fields: tuple[str, ...]
+    signed_at: datetime | None
+    expires_at: datetime | None
+    identity: bytes
+
+
+def verify(message: bytes, observations: Observations, at: datetime) -> tuple[DkimSignature, ...]:
+    """Verify every signature of a message, as at the time ``at``, in the order of the fields.
+
+    Raises ``Unobserved`` naming all keys that are missing, and :class:`~deliverability.errors.ParseError` for what
+    is no message.  A message without signatures gives an empty tuple (RFC 8601: ``none``).
+    """
+    mail = parse_mail(message)
+    results: list[DkimSignature] = []
+    missing: list[Unobserved] = []
+    for field in mail.all("dkim-signature")[:MAX_SIGNATURES]:
+        try:
+            results.append(_verify_one(mail, field, observations, at))
+        except Unobserved as needed:
+            missing.append(needed)
+    if missing:
+        raise Unobserved(*dict.fromkeys(question for needed in missing for question in needed.questions))
+    return tuple(results)
+
+
+def _verify_one(mail: Mail, field: Field, observations: Observations, at: datetime) -> DkimSignature:
+    try:
+        claim = _parse_signature(field)
+    except ParseError as problem:
+        return DkimSignature(
+            result=DkimResult.NEUTRAL, reason=Reason.MALFORMED, domain=None, selector=None, problem=str(problem)
+        )
+    body = _canonical_body(mail.body, claim.tags.get("c", b""))
+    length = int(claim.tags["l"]) if "l" in claim.tags else len(body)
+    body_hash_ok = length <= len(body) and _body_hash(body[:length], claim.tags) == b64decode(claim.tags["bh"])
+    early = _before_dns(claim, body_hash_ok=body_hash_ok, at=at)
+    key = None if early else published_key(observations, claim.domain, claim.selector)
+    result, reason = early or _with_key(mail, claim, key)
+    return DkimSignature(
+        result=result,
+        reason=reason,
+        domain=claim.domain,
+        selector=claim.selector,
+        identity=claim.identity.decode("utf-8", "replace"),
+        algorithm=claim.tags["a"].decode("ascii"),
+        key=key,
+        body_hash_ok=body_hash_ok,
+        signed_fields=claim.signed_fields,
+        signed_at=claim.signed_at,
+        expires_at=claim.expires_at,
+        unsigned_octets=max(0, len(body) - length),
+        problem=key.problem if key else None,
+    )
+
+
+def _before_dns(claim: _Claim, *, body_hash_ok: bool, at: datetime) -> tuple[DkimResult, Reason] | None:
+    """What can be said without a key, in the order of how much it says about the message."""
+    if not body_hash_ok:
+        return DkimResult.FAIL, Reason.BODY_HASH_MISMATCH
+    if "from" not in claim.signed_fields:
+        return DkimResult.PERMERROR, Reason.FROM_NOT_SIGNED  # RFC 6376 §5.4
+    if claim.tags["a"] == b"rsa-sha1":
+        return DkimResult.POLICY, Reason.WEAK_HASH
+    if claim.expires_at and claim.expires_at < at:
+        return DkimResult.POLICY, Reason.EXPIRED
+    if claim.signed_at and claim.signed_at > at + CLOCK_SLACK:
+        return DkimResult.POLICY, Reason.SIGNED_IN_FUTURE
+    return None
+
+
+_UNUSABLE: Final = {
+    KeyState.COULD_NOT_LOOK: (DkimResult.TEMPERROR, Reason.COULD_NOT_LOOK),
+    KeyState.NONE: (DkimResult.PERMERROR, Reason.KEY_NONE),
+    KeyState.REVOKED: (DkimResult.PERMERROR, Reason.KEY_REVOKED),
+    KeyState.MALFORMED: (DkimResult.PERMERROR, Reason.KEY_MALFORMED),
+}
+
+
+def _with_key(mail: Mail, claim: _Claim, key: DkimKey | None) -> tuple[DkimResult, Reason]:
+    if key is None:
+        return _UNUSABLE[KeyState.NONE]
+    if key.state in _UNUSABLE:
+        return _UNUSABLE[key.state]
+    kind, hashed = _ALGORITHMS[claim.tags["a"]]
+    domain_part = claim.identity.rpartition(b"@")[2].lower().decode("latin-1")
+    if (
+        key.type != kind
+        or not key.for_mail
+        or (key.hashes and hashed not in key.hashes)
+        or (key.strict_identity and domain_part != claim.domain.name)
+    ):
+        return DkimResult.PERMERROR, Reason.KEY_NOT_USABLE
+    if key.weak:
+        return DkimResult.POLICY, Reason.WEAK_KEY
+    from deliverability.protocols import _dkimpy
+
+    headers = [(field.name.encode("ascii"), field.body) for field in mail.fields]
+    signature = (claim.field.name.encode("ascii"), claim.field.body)
+    if _dkimpy.signature_holds(headers, signature, claim.tags, kind, key.data):
+        return DkimResult.PASS, Reason.VERIFIED
+    return DkimResult.FAIL, Reason.SIGNATURE_MISMATCH
+
+
+def _parse_signature(field: Field) -> _Claim:
+    """Read one field (RFC 6376 §3.5, §6.1.1)."""
+    tags = _parse_tags(field)
+    domain = Domain.parse(tags["d"].decode("utf-8", "replace"))
+    names = tags["h"].lower().split(b":")
+    if len(names) > MAX_SIGNED:
+        raise ParseError(f"h= names more than {MAX_SIGNED} fields")
+    signed_at, expires_at = _instant(tags, "t"), _instant(tags, "x")
+    if signed_at and expires_at and expires_at <= signed_at:
+        raise ParseError("x= is not later than t=")
+    spelled = without_blanks(tags.get("i", b"@" + tags["d"]))
+    identity = _QUOTED_PAIR.sub(lambda match: bytes([int(match.group(1), 16)]), spelled)
+    part = identity.rpartition(b"@")[2].decode("latin-1").lower()
+    if part != domain.name and not part.endswith("." + domain.name):
+        raise ParseError("i= is not within d=")
+    return _Claim(
+        field=field,
+        tags=tags,
+        domain=domain,
+        selector=parse_selector(tags["s"].decode("latin-1")),
+        signed_fields=tuple(name.decode("latin-1") for name in names),
+        signed_at=signed_at,
+        expires_at=expires_at,
+        identity=identity,
+    )
+
+
+def _parse_tags(field: Field) -> dict[str, bytes]:
+    """The tags that are needed, present and of known meaning."""
+    if len(field.body) > MAX_FIELD or _LONG_RUN.search(field.body):
+        raise ParseError("signature field is too long, or holds too many blanks in a row")
+    tags = parse_tags(field.body.replace(b"\r\n", b""))
+    absent = [name for name in ("v", "a", "b", "bh", "d", "h", "s") if not tags.get(name)]
+    if absent:
+        raise ParseError(f"no {absent[0]}= tag")
+    tags |= {name: without_blanks(tags[name]) for name in ("a", "bh", "b", "c", "d", "h", "s", "q") if name in tags}
+    known = {
+        "v": tags["v"] == b"1",
+        "a": tags["a"] in _ALGORITHMS,
+        "q": b"dns/txt" in tags.get("q", b"dns/txt").split(b":"),
+        "c": tags.get("c", b"simple") in _CANONICALIZATIONS,
+        "l": _LENGTH.match(tags.get("l", b"0")) is not None,
+        "b": _is_base64(tags["b"]),
+        "bh": _is_base64(tags["bh"]),
+    }
+    wrong = [name for name, well in known.items() if not well]
+    if wrong:
+        shown = printable(tags[wrong[0]].decode("latin-1"), 40)
+        raise ParseError(f"{wrong[0]}= has a value of unknown meaning: {shown!r}")
+    return tags
+
+
+def _is_base64(value: bytes) -> bool:
+    try:
+        return bool(b64decode(value, validate=True))
+    except BinasciiError:
+        return False
+
+
+def _instant(tags: Mapping[str, bytes], name: str) -> datetime | None:
+    if name not in tags:
+        return None
+    if not _NUMBER.match(tags[name]):
+        raise ParseError(f"{name}= is not a number of seconds")
+    return datetime.fromtimestamp(min(int(tags[name]), _LAST_SECOND), UTC)
+
+
+_LAST_SECOND: Final = 253_402_300_799  # the end of the year 9999
+
+
+def _body_hash(body: bytes, tags: Mapping[str, bytes]) -> bytes:
+    return hashlib.new(_ALGORITHMS[tags["a"]][1], body, usedforsecurity=False).digest()
+
+
+def _canonical_body(body: bytes, canonicalization: bytes) -> bytes:
+    """RFC 6376 §3.4.3 and §3.4.4, in time linear in the body."""
+    if body and not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    relaxed = canonicalization.partition(b"/")[2] == b"relaxed"
+    if relaxed:
+        body = _BLANK_RUN.sub(b" ", body).replace(b" \r\n", b"\r\n")
+    end = len(body)
+    while body.endswith(b"\r\n\r\n", 0, end):
+        end -= 2
+    body = body[:end]
+    if body == b"\r\n" or not body:
+        return b"" if relaxed else b"\r\n"
+    return body

@@ -1,0 +1,188 @@
+"""The key that a domain publishes for its DKIM signatures (RFC 6376 §3.6, RFC 8301, RFC 8463).
+
+Needs no message.  "No key", "revoked" and "nobody could say" are three states.
+"""
+
+import re
+from base64 import b64decode
+from binascii import Error as BinasciiError
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from deliverability.errors import ParseError, printable
+from deliverability.evidence.names import Domain
+from deliverability.evidence.observation import CouldNotLook, Observations
+
+MAX_RECORD: Final = 8192
+"""Octets of a key record; 4096-bit RSA needs about 750."""
+MAX_TAGS: Final = 50
+MIN_RSA_BITS: Final = 1024
+"""Shorter keys prove nothing (RFC 8301 §3.2)."""
+MAX_RSA_BITS: Final = 8192
+MAX_RSA_EXPONENT_BITS: Final = 64
+
+_TAG_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z")  # RFC 6376 §3.2
+_SELECTOR = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\Z")
+_BLANKS: Final = b" \t\r\n"
+
+
+class KeyState(StrEnum):
+    """What is published under a selector."""
+
+    FOUND = "found"
+    REVOKED = "revoked"
+    """``p=`` is empty (RFC 6376 §3.6.1)."""
+    NONE = "none"
+    MALFORMED = "malformed"
+    COULD_NOT_LOOK = "could-not-look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DkimKey:
+    """A published key, or why there is none to use."""
+
+    state: KeyState
+    domain: str
+    selector: str
+    type: str | None = None
+    """``rsa`` or ``ed25519``."""
+    bits: int | None = None
+    testing: bool = False
+    """``t=y``: the domain says that it is testing DKIM."""
+    strict_identity: bool = False
+    """``t=s``: the domain part of ``i=`` must equal ``d=``."""
+    hashes: tuple[str, ...] = ()
+    """Hash algorithms that ``h=`` allows; empty: all."""
+    for_mail: bool = True
+    """``s=`` allows its use for mail."""
+    data: bytes = b""
+    """``p=`` in base64, without blanks."""
+    record: str | None = None
+    """The record: foreign text."""
+    problem: str | None = None
+    observed_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Where it is, or would be, published."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
+    def weak(self) -> bool:
+        """Too short for any verifier to accept."""
+        return self.type == "rsa" and self.bits is not None and self.bits < MIN_RSA_BITS
+
+
+def parse_tags(text: bytes) -> dict[str, bytes]:
+    """Read a tag-list (RFC 6376 §3.2), values without blanks around them.
+
+    Raises :class:`~deliverability.errors.ParseError`: a name given twice voids the whole list.
+    """
+    tags: dict[str, bytes] = {}
+    specs = text.split(b";", MAX_TAGS)
+    if not specs[-1].strip(_BLANKS):
+        specs.pop()
+    if len(specs) > MAX_TAGS:
+        raise ParseError(f"more than {MAX_TAGS} tags")
+    for spec in specs:
+        name, equals, value = spec.partition(b"=")
+        name = name.strip(_BLANKS)
+        if not equals or not _TAG_NAME.match(name):
+            raise ParseError(f"not a tag: {printable(spec.decode('latin-1'), 80)!r}")
+        if (key := name.decode("ascii")) in tags:
+            raise ParseError(f"tag {key}= is given twice")
+        tags[key] = value.strip(_BLANKS)
+    return tags
+
+
+def without_blanks(value: bytes) -> bytes:
+    """The value without folding and other blanks inside."""
+    return b"".join(value.split())
+
+
+def parse_selector(text: str) -> str:
+    """A selector in its one comparable form.  Raises :class:`~deliverability.errors.ParseError`."""
+    selector = text.strip().lower().removesuffix(".")
+    if len(selector) > 200 or not _SELECTOR.match(selector):
+        raise ParseError(f"not a DKIM selector: {printable(text, 80)!r}")
+    return selector
+
+
+def published_key(observations: Observations, domain: Domain, selector: str) -> DkimKey:
+    """The key at ``selector._domainkey.domain``; may raise ``Unobserved``, or ``ParseError`` for the selector."""
+    selector = parse_selector(selector)
+    answer = observations.ask(f"{selector}._domainkey.{domain.name}", "TXT")
+    unusable = DkimKey(state=KeyState.NONE, domain=domain.name, selector=selector, observed_at=answer.observed_at)
+    if isinstance(answer, CouldNotLook):
+        return replace(unusable, state=KeyState.COULD_NOT_LOOK, problem=f"{answer.question}: {answer.obstacle}")
+    records = [record.joined for record in answer.records]
+    if len(records) > 1:  # RFC 6376 §3.6.2.2 leaves several undefined; a stray record of another kind harms nobody
+        records = [record for record in records if b"p=" in record] or records
+    if not records:
+        return unusable
+    shown = records[0][:MAX_RECORD].decode("latin-1")
+    problem = f"{len(records)} key records at one name"
+    if len(records) == 1:
+        try:
+            return _parse_key(records[0], domain.name, selector, answer.observed_at)
+        except ParseError as wrong:
+            problem = str(wrong)
+    return replace(unusable, state=KeyState.MALFORMED, problem=problem, record=shown)
+
+
+def _parse_key(record: bytes, domain: str, selector: str, observed_at: datetime) -> DkimKey:
+    if len(record) > MAX_RECORD:
+        raise ParseError(f"key record is longer than {MAX_RECORD} octets")
+    tags = parse_tags(record)
+    if "v" in tags and (tags["v"] != b"DKIM1" or next(iter(tags)) != "v"):
+        raise ParseError("v= is not DKIM1, or not the first tag")
+    if "p" not in tags:
+        raise ParseError("no p= tag")
+    data = without_blanks(tags["p"])
+    kind = tags.get("k", b"rsa").decode("latin-1").lower()
+    flags = _list(tags.get("t", b""))
+    services = _list(tags.get("s", b"*"))
+    bits = _bits(kind, data) if data else None
+    return DkimKey(
+        state=KeyState.FOUND if data else KeyState.REVOKED,
+        domain=domain,
+        selector=selector,
+        type=kind,
+        bits=bits,
+        testing="y" in flags,
+        strict_identity="s" in flags,
+        hashes=tuple(_list(tags["h"])) if "h" in tags else (),
+        for_mail="*" in services or "email" in services,
+        data=data,
+        record=record.decode("latin-1"),
+        observed_at=observed_at,
+    )
+
+
+def _bits(kind: str, data: bytes) -> int:
+    """Size of the key; raises for one that is no key."""
+    if kind not in ("rsa", "ed25519"):
+        raise ParseError(f"unknown key type {printable(kind, 40)!r}")
+    try:
+        octets = b64decode(data, validate=True)
+    except BinasciiError:
+        raise ParseError("p= is not base64") from None
+    if kind == "ed25519":
+        if len(octets) != 32:  # RFC 8463 §4: the bare key
+            raise ParseError(f"an Ed25519 key has 32 octets, not {len(octets)}")
+        return 256
+    from deliverability.protocols import _dkimpy
+
+    numbers = _dkimpy.rsa_numbers(octets)
+    if numbers is None:
+        raise ParseError("p= holds no RSA key")
+    modulus, exponent = numbers
+    if modulus.bit_length() > MAX_RSA_BITS or exponent.bit_length() > MAX_RSA_EXPONENT_BITS or exponent < 3:
+        raise ParseError(f"an RSA key of {modulus.bit_length()} bits with this exponent is not usable")
+    return modulus.bit_length()
+
+
+def _list(value: bytes) -> list[str]:
+    return [without_blanks(item).decode("latin-1").lower() for item in value.split(b":")]

@@ -1,0 +1,83 @@
+"""Clocks inside ids: many mail servers build the UTC time of arrival into the id of a message.
+
+Such a time gives a log line the year and zone that it does not state, and an acceptance the receiver's own time
+of it.  It is a statement of whoever made the id, no proof: anyone can write a well-formed id.
+
+Sources: Postfix ``mail_queue.h`` (``enable_long_queue_ids``, 2.9 and later); Exim specification, "Message
+identification" (16 characters to 4.96, 23 since 4.97); Gmail's and qmail's replies to the end of DATA.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from deliverability.protocols.smtp import MAX_REPLY, remote_queue_id
+
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""Outside of these an id is taken to carry no clock: text that only looks like one."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_POSTFIX_DIGITS = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"  # base 52: no vowels, no words
+_EXIM_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # base 62
+
+# Seconds (6), microseconds (4), "z", inode in base 51: the same digits without the "z".
+_POSTFIX = re.compile(
+    r"([0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{6})([0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{4})"
+    r"z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,13}\Z"
+)
+_EXIM = re.compile(r"([0-9A-Za-z]{6})-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-([0-9A-Za-z]{4}))\Z")
+_GMAIL = re.compile(r"(?<!\S)(\d{9,10}) [A-Za-z0-9._-]{6,80} - gsmtp\b")
+_QMAIL = re.compile(r"\bok (\d{9,10}) qp \d{1,10}\b")
+
+
+def postfix_long(queue_id: str) -> datetime | None:
+    """When Postfix made this long queue id: UTC, to the microsecond.
+
+    ``None`` for a short id (hexadecimal), which has no seconds in it, and for any other text.
+    """
+    match = _POSTFIX.match(queue_id)
+    if not match:
+        return None
+    microseconds = _number(match[2], _POSTFIX_DIGITS)
+    return _instant(_number(match[1], _POSTFIX_DIGITS), microseconds) if microseconds < 1_000_000 else None
+
+
+def exim(queue_id: str) -> datetime | None:
+    """When Exim made this message id: UTC, at most one second early.
+
+    An id of 4.97 or later holds microseconds, unless ``localhost_number`` is mixed into them.  In older ids the
+    unit of the last two characters depends on that setting, so only their whole second is told.
+    """
+    match = _EXIM.match(queue_id)
+    if not match:
+        return None
+    fraction = _number(match[2], _EXIM_DIGITS) if match[2] else 0
+    return _instant(_number(match[1], _EXIM_DIGITS), fraction if fraction < 1_000_000 else 0)
+
+
+def reply_clock(text: str) -> datetime | None:
+    """The receiving server's own time, where its reply carries one: UTC.
+
+    Gmail (``<epoch> … - gsmtp``, refusals included), qmail (``ok <epoch> qp``), and the ids that Postfix
+    (``queued as``) and Exim (``id=``) tell.  Whole seconds, but for ids with more.
+    """
+    text = text[:MAX_REPLY]
+    for pattern in (_GMAIL, _QMAIL):
+        match = pattern.search(text)
+        if match:
+            return _instant(int(match[1]), 0)
+    told = remote_queue_id(text)
+    return (postfix_long(told) or exim(told)) if told else None
+
+
+def _number(digits: str, alphabet: str) -> int:
+    value = 0
+    for digit in digits:
+        value = value * len(alphabet) + alphabet.index(digit)
+    return value
+
+
+def _instant(seconds: int, microseconds: int) -> datetime | None:
+    if not EARLIEST.timestamp() <= seconds < LATEST.timestamp():
+        return None
+    return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)

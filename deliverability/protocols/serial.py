@@ -1,0 +1,364 @@
+r"""The model as JSON values: one shape for ``trace``, for the report and for bundles.
+
+Only plain ``dict``, ``list``, ``str``, ``int``, ``bool`` and ``None`` come out; times are RFC 3339 in UTC with
+``Z``; bytes of log lines are shown as UTF-8 with what is not UTF-8 written ``\xNN``, bytes of the DNS as base64.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from deliverability.errors import ParseError, printable
+from deliverability.evidence.event import LogTime, Session
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    DnsQuestion,
+    Observation,
+    Obstacle,
+    Rcode,
+    Record,
+)
+from deliverability.evidence.smtp import Host, Reply, Tls
+from deliverability.evidence.story import Attempt, Coverage, Delivery, FileCoverage, Gap, Message, Stay
+from deliverability.evidence.verdict import Verdict
+
+Json = dict[str, Any]
+Redact = Callable[[str], str]
+"""Applied to every text that may name somebody: log lines, replies, addresses after aliases."""
+
+MAX_RECORDS: Final = 4096  # of one answer; a DNS message of 65,535 octets cannot hold more
+MAX_WIRE: Final = 65535  # octets, RFC 1035 §4.2.2
+MAX_TEXT: Final = 70000  # characters of any one string of an observation
+
+
+def instant_to_json(instant: datetime | None) -> str | None:
+    """RFC 3339 in UTC with ``Z``; ``None`` stays ``None``."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def log_time_to_json(time: LogTime | None) -> Json | None:
+    """A log time: the instant, what the line said, and whence year and zone were taken."""
+    if time is None:
+        return None
+    return {
+        "at": instant_to_json(time.instant),
+        "logged": time.logged,
+        "year_from": time.year_from,
+        "zone_from": time.zone_from,
+        "contradicted": time.contradicted,
+    }
+
+
+def line_to_json(line: LogLine, redact: Redact = str) -> Json:
+    """A log line and the place where anyone finds it again."""
+    return {
+        "log": line.place.log,
+        "file": line.place.file,
+        "line": line.place.line,
+        "offset": line.place.offset,
+        "text": redact(line.raw.decode("utf-8", "backslashreplace")),
+    }
+
+
+def message_to_json(message: Message, redact: Redact = str) -> Json:
+    """A message with the story of each of its recipients that was asked about."""
+    return {
+        "message_id": message.message_id,
+        "subject": message.subject,
+        "reverse_path": message.reverse_path,
+        "size": message.size,
+        "arrived_at": instant_to_json(message.arrived.instant if message.arrived else None),
+        "queue_ids": list(message.queue_ids),
+        "stays": [_stay(stay) for stay in message.stays],
+        "other_recipients": message.other_recipients,
+        "deliveries": [delivery_to_json(delivery, redact) for delivery in message.deliveries],
+    }
+
+
+def delivery_to_json(delivery: Delivery, redact: Redact = str) -> Json:
+    """The story of one recipient; ``decisive`` is an index into ``attempts``."""
+    return {
+        "recipient": delivery.recipient,
+        "forward_paths": [redact(path) for path in delivery.forward_paths],
+        "state": delivery.state,
+        "refused_by_us": delivery.refused_by_us,
+        "held": delivery.held,
+        "notices": list(delivery.notices),
+        "decisive": _index(delivery),
+        "attempts": [attempt_to_json(attempt, redact) for attempt in delivery.attempts],
+        "parts": [_redacted_part(part, redact) for part in delivery.parts],
+    }
+
+
+def attempt_to_json(attempt: Attempt, redact: Redact = str) -> Json:
+    """One attempt, with the log lines that it rests on."""
+    return {
+        **(log_time_to_json(attempt.at) or {}),
+        "queue_id": attempt.queue_id,
+        "log": attempt.log,
+        "recipient": redact(attempt.recipient),
+        "result": attempt.result,
+        "transport": attempt.transport,
+        "relay": _host(attempt.relay),
+        "reply": _reply(attempt.reply, redact),
+        "tls": _tls(attempt.tls),
+        "local_ip": attempt.local_ip,
+        "remote_queue_id": attempt.remote_queue_id,
+        "stage": attempt.stage,
+        "route": attempt.route,
+        "text": redact(attempt.text),
+        "followed_to": attempt.followed_to,
+        "lines": [line_to_json(line, redact) for line in attempt.lines],
+    }
+
+
+def coverage_to_json(coverage: Coverage) -> Json:
+    """What was looked through, and where it shows that something is missing."""
+    return {
+        "first": instant_to_json(coverage.first),
+        "last": instant_to_json(coverage.last),
+        "unread": coverage.unread,
+        "files": [_file(file) for file in coverage.files],
+    }
+
+
+def verdict_to_json(verdict: Verdict, redact: Redact = str) -> Json:
+    """A verdict as code and parameters; its prose is for renderers."""
+    finding = verdict.ruling.finding
+    return {
+        "check": verdict.check,
+        "citation": verdict.citation,
+        "outcome": verdict.outcome,
+        "protocol_result": verdict.ruling.protocol_result,
+        "code": finding.code,
+        "parameters": {name: redact(value) for name, value in finding.parameters.items()},
+    }
+
+
+def _index(delivery: Delivery) -> int | None:
+    for index, attempt in enumerate(delivery.attempts):
+        if attempt is delivery.decisive:
+            return index
+    # An equal attempt will do: stories that went through a copy keep their values, not their identity.
+    return delivery.attempts.index(delivery.decisive) if delivery.decisive in delivery.attempts else None
+
+
+def _redacted_part(part: Delivery, redact: Redact) -> Json:
+    return {**delivery_to_json(part, redact), "recipient": redact(part.recipient)}
+
+
+def _stay(stay: Stay) -> Json:
+    return {
+        "queue_id": stay.queue_id,
+        "log": stay.log,
+        "tie": stay.tie,
+        "arrived": log_time_to_json(stay.arrived),
+        "session": _session(stay.session),
+        "ended": stay.ended,
+        "held": stay.held,
+    }
+
+
+def _session(session: Session | None) -> Json | None:
+    if session is None:
+        return None
+    return {
+        "client": _host(session.client),
+        "helo": session.helo,
+        "protocol": session.protocol,
+        "authenticated": session.authenticated,
+    }
+
+
+def _host(host: Host | None) -> Json | None:
+    return None if host is None else {"name": host.name, "ip": host.ip, "port": host.port}
+
+
+def _reply(reply: Reply | None, redact: Redact) -> Json | None:
+    if reply is None:
+        return None
+    return {"code": reply.code, "enhanced_status_code": reply.enhanced_status_code, "text": redact(reply.text)}
+
+
+def _tls(tls: Tls | None) -> Json | None:
+    return None if tls is None else {"version": tls.version, "cipher": tls.cipher, "verified": tls.verified}
+
+
+def _file(file: FileCoverage) -> Json:
+    return {
+        "log": file.log,
+        "file": file.file,
+        "format": file.format,
+        "size": file.size,
+        "lines": file.lines,
+        "unread": file.unread,
+        "first": log_time_to_json(file.first),
+        "last": log_time_to_json(file.last),
+        "records_subjects": file.records_subjects,
+        "gaps": [_gap(gap) for gap in file.gaps],
+    }
+
+
+def _gap(gap: Gap) -> Json:
+    # Only the place: the line belongs to some other message, which nobody asked about.
+    line = None if gap.line is None else {"line": gap.line.place.line, "offset": gap.line.place.offset}
+    return {"kind": gap.kind, "place": line, "detail": gap.detail}
+
+
+# Observations: both ways, because a replay starts from them (DESIGN §4.1).
+
+
+def observation_to_json(observation: Observation) -> Json:
+    """One answer of the DNS, or why there is none, complete: :func:`observation_from_json` gives it back."""
+    common: Json = {
+        "name": observation.question.name,
+        "rdtype": observation.question.rdtype,
+        "resolver": observation.resolver,
+        "observed_at": instant_to_json(observation.observed_at),
+    }
+    if isinstance(observation, CouldNotLook):
+        return {"kind": "could-not-look", **common, "obstacle": observation.obstacle, "detail": observation.detail}
+    return {
+        "kind": "answer",
+        **common,
+        "rcode": observation.rcode,
+        "canonical_name": observation.canonical_name,
+        "ttl": observation.ttl,
+        "authenticated": observation.authenticated,
+        "records": [_record_to_json(record) for record in observation.records],
+        "wire": _to_base64(observation.wire),
+    }
+
+
+def observation_from_json(value: object) -> Observation:
+    """Read what :func:`observation_to_json` wrote.
+
+    Raises :class:`~deliverability.errors.ParseError` for anything that it would not have written, unknown
+    members and other spellings of equal values included.
+    """
+    fields = _Fields(value)
+    try:
+        observation = _answer(fields) if fields.text("kind") == "answer" else _could_not_look(fields)
+        canonical = observation_to_json(observation)
+    except (ValueError, OverflowError) as problem:  # ParseError is a ValueError; enums and dates raise others
+        if isinstance(problem, ParseError):
+            raise
+        msg = f"not an observation: {printable(str(problem))}"
+        raise ParseError(msg) from None
+    if canonical != value or _types(canonical) != _types(value):
+        msg = f"observation of {printable(str(observation.question))} is not in its canonical form"
+        raise ParseError(msg)
+    return observation
+
+
+def _answer(fields: "_Fields") -> DnsAnswer:
+    records = fields.get("records")
+    if not isinstance(records, list) or len(records) > MAX_RECORDS:
+        msg = f"'records' is not a list of at most {MAX_RECORDS}"
+        raise ParseError(msg)
+    return DnsAnswer(
+        question=DnsQuestion(fields.text("name"), fields.text("rdtype")),
+        rcode=Rcode(fields.text("rcode")),
+        records=tuple(_record_from_json(record) for record in records),
+        canonical_name=fields.text("canonical_name"),
+        ttl=fields.number("ttl"),
+        resolver=fields.text("resolver"),
+        observed_at=_instant(fields.text("observed_at")),
+        authenticated=fields.get("authenticated") is True,
+        wire=_from_base64(fields.text("wire", limit=4 * (MAX_WIRE // 3 + 1))),
+    )
+
+
+def _could_not_look(fields: "_Fields") -> CouldNotLook:
+    return CouldNotLook(
+        question=DnsQuestion(fields.text("name"), fields.text("rdtype")),
+        obstacle=Obstacle(fields.text("obstacle")),
+        detail=fields.text("detail"),
+        resolver=fields.text("resolver"),
+        observed_at=_instant(fields.text("observed_at")),
+    )
+
+
+def _record_to_json(record: Record) -> Json:
+    return {
+        "value": record.value,
+        "strings": [_to_base64(string) for string in record.strings],
+        "preference": record.preference,
+    }
+
+
+def _record_from_json(value: object) -> Record:
+    fields = _Fields(value)
+    strings = fields.get("strings")
+    if not isinstance(strings, list) or len(strings) > MAX_RECORDS or not all(isinstance(s, str) for s in strings):
+        msg = "'strings' is not a list of strings"
+        raise ParseError(msg)
+    return Record(
+        value=fields.text("value"),
+        strings=tuple(_from_base64(string) for string in strings),
+        preference=fields.number("preference"),
+    )
+
+
+class _Fields:
+    """Members of a JSON object, each with its type."""
+
+    def __init__(self, value: object) -> None:
+        if not isinstance(value, Mapping):
+            msg = "not a JSON object"
+            raise ParseError(msg)
+        self._value = value
+
+    def get(self, name: str) -> object:
+        try:
+            return self._value[name]
+        except KeyError:
+            msg = f"{name!r} is missing"
+            raise ParseError(msg) from None
+
+    def text(self, name: str, limit: int = MAX_TEXT) -> str:
+        value = self.get(name)
+        if not isinstance(value, str) or len(value) > limit:
+            msg = f"{name!r} is not a string of at most {limit} characters"
+            raise ParseError(msg)
+        return value
+
+    def number(self, name: str) -> int | None:
+        value = self.get(name)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        msg = f"{name!r} is not a whole number"
+        raise ParseError(msg)
+
+
+def _types(value: object) -> object:
+    """The shape of a JSON value: ``1 == True == 1.0`` must not pass for equal."""
+    if isinstance(value, Mapping):
+        return {name: _types(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_types(member) for member in value]
+    return "str" if isinstance(value, str) else type(value).__name__
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        msg = f"time without a zone: {printable(text)!r}"
+        raise ParseError(msg)
+    return instant.astimezone(UTC)
+
+
+def _to_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        msg = "not base64 (RFC 4648 §4)"
+        raise ParseError(msg) from None

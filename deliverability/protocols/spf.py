@@ -1,0 +1,178 @@
+"""SPF: whether a domain authorises an address to send with it (RFC 7208).
+
+Answers come from :class:`~deliverability.evidence.observation.Observations`; what is missing is raised as
+``Unobserved``.  pyspf evaluates, behind one adapter that never asks the network.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from deliverability.errors import ParseError, printable
+from deliverability.evidence.names import Domain
+from deliverability.evidence.observation import CouldNotLook, Observations, Unobserved
+from deliverability.protocols.mx import parse_ip
+
+MAX_LOOKUPS: Final = 10
+"""Terms that ask the DNS, in all records together (RFC 7208 §4.6.4)."""
+MAX_SENDER: Final = 512
+"""Characters of a reverse-path or HELO name; RFC 5321 §4.5.3.1 allows 256."""
+
+_VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)  # RFC 7208 §4.5
+
+
+class SpfResult(StrEnum):
+    """What SPF says, in the words of RFC 7208 §2.6 and RFC 8601 §2.7.2."""
+
+    NONE = "none"
+    NEUTRAL = "neutral"
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    SOFTFAIL = "softfail"
+    TEMPERROR = "temperror"
+    PERMERROR = "permerror"
+
+
+class Identity(StrEnum):
+    """Whose domain was looked at (RFC 7208 §2.3, §2.4)."""
+
+    MAILFROM = "mailfrom"
+    HELO = "helo"
+
+
+@dataclass(frozen=True, slots=True)
+class SpfEvaluation:
+    """One evaluation of ``check_host``."""
+
+    result: SpfResult
+    domain: str
+    """The SPF-authenticated identifier, if the result is ``pass``; as it was given."""
+    identity: Identity
+    mechanism: str | None = None
+    """The term of the domain's own record that decided."""
+    explanation: str | None = None
+    """What the domain says to those it refuses (RFC 7208 §6.2): foreign text."""
+    problem: str | None = None
+    """What was wrong with the records, after ``permerror``: foreign text inside."""
+    obstacle: CouldNotLook | None = None
+    """The look-up behind ``temperror``."""
+    lookups: int = 0
+    void_lookups: int = 0
+
+
+class PublicationState(StrEnum):
+    """What a domain publishes for SPF, whoever the client."""
+
+    PUBLISHED = "published"
+    NONE = "none"
+    SEVERAL = "several"
+    MALFORMED = "malformed"
+    TOO_MANY_LOOKUPS = "too-many-lookups"
+    COULD_NOT_LOOK = "could-not-look"
+
+
+@dataclass(frozen=True, slots=True)
+class SpfPublication:
+    """A domain's SPF record and all that it includes."""
+
+    state: PublicationState
+    record: str | None = None
+    """The domain's own record: foreign text."""
+    lookups: int = 0
+    """Terms that ask the DNS when no mechanism matches (RFC 7208 §4.6.4)."""
+    problem: str | None = None
+    depends_on_client: bool = False
+    """Macros name further records by the client's address or name; those could not be walked."""
+    observed_at: datetime | None = None
+
+
+def check_host(  # noqa: PLR0913 - RFC 7208 §4.1 names the arguments
+    client_ip: str,
+    reverse_path: str,
+    helo: str,
+    observations: Observations,
+    *,
+    receiver: str = "unknown",
+    at: datetime | None = None,
+) -> SpfEvaluation:
+    """Evaluate RFC 7208 §4 for the MAIL FROM identity, or for HELO if the reverse-path is null (§2.4).
+
+    ``at`` is the time that a ``%{t}`` in an explanation shows.  Raises ``Unobserved`` for what is not on record,
+    and :class:`~deliverability.errors.ParseError` if ``client_ip`` is no address.
+    """
+    from deliverability.protocols import _pyspf
+
+    ip = parse_ip(client_ip)
+    if ip is None:
+        raise ParseError(f"not an IP address: {printable(client_ip)!r}")
+    identity, local, domain = _sender(reverse_path, helo)
+    if not domain or len(domain) > MAX_SENDER or len(local) > MAX_SENDER or len(helo) > MAX_SENDER:
+        return SpfEvaluation(SpfResult.NONE, domain[:MAX_SENDER], identity)
+    query = _pyspf.Query(str(ip).partition("%")[0], f"{local}@{domain}", helo, observations, receiver)
+    query.l, query.o, query.d = local, domain, domain  # pyspf splits at the first "@", RFC 5321 at the last
+    query.t = str(int(at.timestamp())) if at else "0"
+    word, _code, explanation = query.check()
+    result = SpfResult(word)
+    if result is SpfResult.FAIL and query.wanted:
+        raise Unobserved(*dict.fromkeys(query.wanted))
+    return SpfEvaluation(
+        result,
+        domain,
+        identity,
+        mechanism=query.mechanism,
+        explanation=explanation if result is SpfResult.FAIL else None,
+        problem=query.prob if result is SpfResult.PERMERROR else None,
+        obstacle=query.obstacle if result is SpfResult.TEMPERROR else None,
+        lookups=query.lookups,
+        void_lookups=query.void_lookups,
+    )
+
+
+def published(domain: Domain, observations: Observations) -> SpfPublication:
+    """What the domain publishes: whether exactly one record, well-formed, within the limit on look-ups.
+
+    Walks every include and redirect as if no mechanism matched: the longest way that a receiver may have to go.
+    """
+    from deliverability.protocols import _pyspf
+
+    answer = observations.ask(domain.name, "TXT")
+    if isinstance(answer, CouldNotLook):
+        told = f"{answer.question}: {answer.obstacle}"
+        return SpfPublication(PublicationState.COULD_NOT_LOOK, problem=told, observed_at=answer.observed_at)
+    records = [r.joined.decode("ascii", "backslashreplace") for r in answer.records if _VERSION.match(r.joined)]
+    if len(records) != 1:
+        state = PublicationState.SEVERAL if records else PublicationState.NONE
+        return SpfPublication(state, " | ".join(records) or None, observed_at=answer.observed_at)
+    survey = _pyspf.Survey(domain.name, observations)
+    word = SpfResult(survey.check()[0])
+    state = PublicationState.PUBLISHED
+    problem: str | None = None
+    if word is SpfResult.TEMPERROR:
+        state, problem = PublicationState.COULD_NOT_LOOK, survey.prob
+    elif word is SpfResult.PERMERROR:
+        over = survey.lookups > MAX_LOOKUPS
+        state = PublicationState.TOO_MANY_LOOKUPS if over else PublicationState.MALFORMED
+        problem = survey.prob
+    dynamic = bool(survey.depends_on_client)
+    return SpfPublication(state, records[0], survey.lookups, problem, dynamic, answer.observed_at)
+
+
+def _sender(reverse_path: str, helo: str) -> tuple[Identity, str, str]:
+    path = reverse_path.strip().removeprefix("<").removesuffix(">")
+    if not path:
+        return Identity.HELO, "postmaster", _dns_form(helo.strip())
+    local, at, domain = path.rpartition("@")
+    # RFC 7208 §4.3: where there is no local part, "postmaster" stands in
+    return Identity.MAILFROM, (local if at else "") or "postmaster", _dns_form(domain)
+
+
+def _dns_form(domain: str) -> str:
+    """A-labels for U-labels (RFC 8616 §4); ASCII stays as given, however odd."""
+    if domain.isascii():
+        return domain
+    try:
+        return Domain.parse(domain).name
+    except ParseError:
+        return ""

@@ -1,0 +1,165 @@
+"""The head of a syslog line in a file: who wrote it, when, and what is left for the writer's own words.
+
+Forms: RFC 3164 §4.1 ("Nov 22 05:31:12 host tag[pid]: …"), the same with the year in front, the same with an
+RFC 3339 time (rsyslog, ``journalctl -o short-iso``), and RFC 5424 §6 as text, also as rsyslog's
+``RSYSLOG_SyslogProtocol23Format`` writes it, which keeps of the tag ``postfix/smtp`` only ``postfix``.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from deliverability.evidence.event import LogTime, TimeBasis
+
+YEAR_UNKNOWN = 2000
+"""Stands in :attr:`LogTime.local` for a year that the line does not state: a leap year, so that 29 February fits."""
+
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+
+_TIME = rb"[0-2]\d:[0-5]\d:[0-6]\d(?:[.,]\d{1,9})?"
+_BSD = rb"(?:\d{4} )?(?:%s) [ 0-3]?\d %s" % (b"|".join(_MONTHS), _TIME)
+_ISO = rb"\d{4}-\d\d-\d\dT%s(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?" % _TIME
+_PRI = rb"(?:<\d{1,3}>)?(?:1 )?"
+_FACILITY = rb"(?:<[a-z0-9]{1,12}\.[a-z0-9]{1,12}> )?"  # FreeBSD syslogd -v
+_HOST = rb"[!-~]{0,254}[!-9;-~]"  # no colon at its end: that would be a tag where the host was left out
+_TAG = rb"[!-9;-Z\\^-~]{1,128}"  # printable, without ":", "[" and "]"
+_SD = rb'(?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*+")*+\])++)'  # RFC 5424 §6.3
+
+HEAD = rb"^%s(?:%s|%s) %s(?:%s )??" % (_PRI, _BSD, _ISO, _FACILITY, _HOST)
+"""Regular expression (bytes, for ``re.M``) for time and host of every supported line; the tag comes next."""
+
+_LINE = re.compile(
+    rb"%(pri)s(?P<time>%(bsd)s|%(iso)s) %(facility)s(?:"
+    rb"(?:(?P<host>%(host)s) )?(?P<tag>%(tag)s)(?:\[(?P<pid>[!-Z\\^-~]{1,64})\])?:(?: |\Z)"
+    rb"|(?P<host5424>%(host)s) (?P<app>[!-~]{1,128}) (?P<procid>[!-~]{1,128}) [!-~]{1,32} %(sd)s(?: |\Z)"
+    rb"|(?:(?P<host_only>%(host)s) )?(?=last message repeated \d{1,9} times?\b)"
+    rb")" % {b"pri": _PRI, b"bsd": _BSD, b"iso": _ISO, b"facility": _FACILITY, b"host": _HOST, b"tag": _TAG, b"sd": _SD}
+)
+_SOLARIS_ID = re.compile(rb"\[ID \d{1,10} [a-z0-9]{1,12}\.[a-z0-9]{1,12}\] ")
+_UTF8_BOM = b"\xef\xbb\xbf"  # RFC 5424 §6.4
+
+
+@dataclass(frozen=True, slots=True)
+class Prologue:
+    """What syslog put before the writer's words, and those words."""
+
+    at: LogTime
+    host: str | None
+    tag: str
+    """As logged: ``postfix/smtp``, ``postfix-out/smtp``, ``exim``; empty for "last message repeated"."""
+    pid: str | None
+    rest: bytes
+    """Everything after the head: the writer's own words."""
+
+
+def head_for(tags: bytes) -> bytes:
+    """:data:`HEAD` with a tag that ``tags``, a regular expression (bytes), matches as a whole."""
+    return HEAD + rb"(?:%s)(?=(?:\[[!-Z\\^-~]{1,64}\])?:(?:\s|\Z)| [!-~]{1,128} [!-~]{1,32} [-\[])" % tags
+
+
+def parse_prologue(raw: bytes) -> Prologue | None:
+    """Read the head of a line; ``None`` when it is of no supported form.  Never raises; linear time."""
+    match = _LINE.match(raw)
+    if not match:
+        return None
+    at = _log_time(match["time"])
+    if at is None:
+        return None
+    rest = raw[match.end() :].lstrip(b" ")
+    if match["app"] is not None:
+        host, tag = match["host5424"], match["app"]
+        pid = None if match["procid"] == b"-" else match["procid"]
+        rest = rest.removeprefix(_UTF8_BOM)
+    else:
+        host, tag, pid = match["host"] or match["host_only"], match["tag"] or b"", match["pid"]
+        solaris = _SOLARIS_ID.match(rest)
+        rest = rest[solaris.end() :] if solaris else rest
+    return Prologue(
+        at=at,
+        host=host.decode("ascii") if host and host != b"-" else None,
+        tag=tag.decode("ascii"),
+        pid=pid.decode("ascii") if pid else None,
+        rest=rest,
+    )
+
+
+def resolve(
+    at: LogTime,
+    *,
+    year: int | None,
+    year_from: TimeBasis | None,
+    offset: timedelta | None,
+    zone_from: TimeBasis | None,
+) -> LogTime:
+    """Make an instant of a log time with what was learned elsewhere; what the line states itself always wins.
+
+    ``offset`` is local time minus UTC.  When year or offset stays unknown, or the day does not exist in that
+    year (29 February), the time comes back as it was.
+    """
+    if at.has_year:
+        year, year_from = at.local.year, TimeBasis.LOGGED
+    if at.offset is not None:
+        offset, zone_from = at.offset, TimeBasis.LOGGED
+    if year is None or offset is None:
+        return at
+    instant = _instant(at.local, year, offset)
+    if instant is None:
+        return at
+    return replace(at, instant=instant, year_from=year_from, zone_from=zone_from)
+
+
+def _instant(local: datetime, year: int, offset: timedelta) -> datetime | None:
+    try:
+        return (local.replace(year=year) - offset).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _log_time(raw: bytes) -> LogTime | None:
+    text = raw.decode("ascii")
+    offset: timedelta | None = None
+    if raw[4:5] == b"-":
+        date, _, clock = text.partition("T")
+        clock, offset = _split_offset(clock)
+        year, month, day = (int(part) for part in date.split("-"))
+        has_year = True
+    else:
+        words = text.split()
+        has_year = len(words) == 4
+        year = int(words.pop(0)) if has_year else YEAR_UNKNOWN
+        month, day, clock = _MONTHS.index(words[0].encode()) + 1, int(words[1]), words[2]
+    local = _local(year, month, day, clock)
+    if local is None:
+        return None
+    at = LogTime(
+        logged=text,
+        local=local,
+        has_year=has_year,
+        offset=offset,
+        year_from=TimeBasis.LOGGED if has_year else None,
+        zone_from=TimeBasis.LOGGED if offset is not None else None,
+    )
+    return resolve(at, year=None, year_from=None, offset=None, zone_from=None)
+
+
+def _split_offset(clock: str) -> tuple[str, timedelta | None]:
+    if clock.endswith("Z"):
+        return clock[:-1], timedelta(0)
+    for sign in "+-":
+        time, found, zone = clock.partition(sign)
+        if found:
+            digits = zone.replace(":", "")
+            offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+            return time, -offset if sign == "-" else offset
+    return clock, None
+
+
+def _local(year: int, month: int, day: int, clock: str) -> datetime | None:
+    hms, _, fraction = clock.replace(",", ".").partition(".")
+    hour, minute, second = (int(part) for part in hms.split(":"))
+    micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    try:
+        # datetime knows no leap second: 23:59:60 is told as 23:59:59.
+        return datetime(year, month, day, hour, minute, min(second, 59), micro)  # noqa: DTZ001 - naive on purpose
+    except ValueError:
+        return None

@@ -1,0 +1,278 @@
+"""The command as a user meets it: exit statuses, streams, bad input (DESIGN §8)."""
+
+import gzip
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOGS = ROOT / "tests" / "cases" / "logs"
+POSTFIX = LOGS / "postfix" / "postfix-3.10.iso8601.log"
+BSD = LOGS / "postfix" / "postfix-3.10.rfc3164.log"
+
+
+def run(*arguments: object, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "deliverability", *(str(a) for a in arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, cwd=cwd, timeout=60)
+
+
+def trace(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return run("trace", "--offline", *arguments, stdin=stdin)
+
+
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        ("u1@hosting.example", 0),
+        ("nouser1@gmail.example", 1),
+        ("x@nosuchdomain.example", 1),
+        ("dup@corp.example", 2),
+        ("jo32@corp.example", 3),
+        ("overquota@gmail.example", 3),
+        ("x@dropdata.example", 4),
+        ("victim@gmail.example", 4),
+    ],
+)
+@pytest.mark.parametrize("command", ["trace", "report"])
+def test_exit_status(command: str, to: str, status: int) -> None:
+    done = run(command, "--offline", "--log", POSTFIX, "--to", to)
+    assert done.returncode == status, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_several_messages_are_listed_and_one_is_asked_for() -> None:
+    done = run("report", "--offline", "--log", POSTFIX, "--to", "dup@corp.example")
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"2 messages match" in done.stderr
+    assert b"4jXH3l00JlzLhSS" in done.stderr
+    assert b"4jXH3l0259zLhST" in done.stderr
+    assert trace("--log", POSTFIX, "--to", "dup@corp.example", "--latest").returncode == 3
+    assert trace("--log", POSTFIX, "--to", "dup@corp.example", "--all").returncode == 3
+    one = trace("--log", POSTFIX, "--to", "dup@corp.example", "--queue-id", "4jXH3l00JlzLhSS", "--format", "json")
+    assert one.returncode == 3
+    assert [m["queue_ids"] for m in json.loads(one.stdout)["messages"]] == [["4jXH3l00JlzLhSS"]]
+
+
+def test_stdout_is_data_and_stderr_is_talk(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(POSTFIX.read_bytes() + b"this is no log line\n")
+    done = trace("--log", log, "--to", "jo32@corp.example", "--format", "json")
+    told = json.loads(done.stdout)
+    assert told["schema_version"] == 1
+    assert told["coverage"]["unread"] == 1
+    assert b"1 of 1347 lines could not be read" in done.stderr
+    listed = trace("--log", log, "--to", "jo32@corp.example", "--unread")
+    assert b"mail.log:1347: this is no log line" in listed.stderr
+
+
+def test_json_of_one_delivery() -> None:
+    done = trace("--log", POSTFIX, "--to", "lena94@gmail.example", "--format", "json")
+    (message,) = json.loads(done.stdout)["messages"]
+    (delivery,) = message["deliveries"]
+    (attempt,) = delivery["attempts"]
+    assert message["message_id"] == "INV-10002.1795323698@billing.hosting.example"
+    assert (delivery["state"], delivery["level"], delivery["role"]) == ("handed-over", "L1", "unconfirmed")
+    assert attempt["relay"] == {"name": "gmail-smtp-in.l.gmail.example", "ip": "127.0.2.1", "port": 25}
+    assert (attempt["reply"]["code"], attempt["reply"]["enhanced_status_code"]) == (250, "2.0.0")
+    assert attempt["tls"]["version"] == "TLSv1.3"
+    assert attempt["remote_queue_id"] == "bfe228f219e9-cb0eb53f1694si991014557cc.948"
+    assert attempt["lines"][-1]["line"] == 56
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_an_empty_log_is_not_an_answer(tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(content)
+    done = trace("--log", log, "--to", "a@b.example")
+    assert done.returncode in (4, 6)
+    assert b"mail.log" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(range(256)) * 500,
+        b'{"some": "json"}\n' * 100,
+        b'127.0.0.1 - - [22/Nov/2026:05:01:38 +0000] "GET / HTTP/1.1" 200 5\n' * 100,
+        b"\x1f\x8b\x08\x00broken archive",
+    ],
+)
+def test_what_is_no_mail_log_could_not_be_looked_at(tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(content)
+    done = trace("--log", log, "--to", "a@b.example")
+    assert done.returncode == 6, done
+    assert b"mail.log" in done.stderr
+
+
+def test_a_missing_log_and_a_directory_could_not_be_looked_at(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.log", tmp_path):
+        done = trace("--log", path, "--to", "a@b.example")
+        assert done.returncode == 6
+        assert str(path).encode() in done.stderr
+
+
+def test_a_log_cut_in_a_line_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    whole = POSTFIX.read_bytes()
+    cut = whole.index(b"status=sent (250 2.0.0 Ok: queued as ZMgz") + 10
+    log.write_bytes(whole[:cut])
+    done = trace("--log", log, "--to", "jo32@corp.example", "--format", "json")
+    told = json.loads(done.stdout)
+    assert done.returncode in (3, 4)
+    assert told["messages"][0]["deliveries"][0]["state"] in ("queued", "unknown")
+    assert b"last line has no end" in done.stderr
+
+
+def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log.1.gz"
+    packed = gzip.compress(POSTFIX.read_bytes())
+    log.write_bytes(packed[: len(packed) // 2])
+    done = trace("--log", log, "--to", "jo32@corp.example", "--format", "json")
+    assert json.loads(done.stdout)["messages"][0]["deliveries"][0]["state"] == "handed-over"
+    assert b"cannot be read past octet" in done.stderr
+
+
+def test_rotated_and_compressed_sets_are_read_in_order(tmp_path: Path) -> None:
+    lines = BSD.read_bytes().splitlines(keepends=True)
+    third = len(lines) // 3
+    (tmp_path / "mail.log").write_bytes(b"".join(lines[2 * third :]))
+    (tmp_path / "mail.log.1").write_bytes(b"".join(lines[third : 2 * third]))
+    (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(b"".join(lines[:third])))
+    (tmp_path / "mail.log.offset").write_bytes(b"not a rotation\n")
+    done = trace("--log", tmp_path / "mail.log", "--to", "rate@gmail.example", "--format", "json")
+    told = json.loads(done.stdout)
+    files = [Path(f["file"]).name for f in told["coverage"]["files"]]
+    assert files == ["mail.log.2.gz", "mail.log.1", "mail.log"]
+    (message,) = told["messages"]
+    assert message["queue_ids"] == ["4jXH3k4z8qzLhRf", "4jXH4r3phjzLhRq"]
+    whole = json.loads(trace("--log", BSD, "--to", "rate@gmail.example", "--format", "json").stdout)["messages"][0]
+    times = [a["at"] for a in message["deliveries"][0]["attempts"]]
+    assert times == [a["at"] for a in whole["deliveries"][0]["attempts"]]
+    expanded = trace("--log", *sorted(p for p in tmp_path.iterdir() if p.suffix != ".offset"), "--to", "rate@gmail.example", "--format", "json")
+    assert [Path(f["file"]).name for f in json.loads(expanded.stdout)["coverage"]["files"]] == files
+
+
+def test_pasted_lines_and_named_hosts() -> None:
+    pasted = b"".join(line for line in BSD.read_bytes().splitlines(keepends=True) if b"4jXH3k3V2zzLhRZ" in line)
+    done = trace("--log", "-", "--to", "jo32@corp.example", "--format", "json", stdin=pasted)
+    assert done.returncode == 3
+    named = trace("--log", f"out1={BSD}", "--to", "jo32@corp.example", "--format", "json")
+    (message,) = json.loads(named.stdout)["messages"]
+    assert message["deliveries"][0]["attempts"][0]["log"] == "out1"
+    for answer in (done, named):
+        at = json.loads(answer.stdout)["messages"][0]["deliveries"][0]["attempts"][0]
+        assert at["at"] == "2026-11-22T05:01:38Z"
+        assert (at["year_from"], at["zone_from"]) == ("queue-id", "queue-id")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--log", POSTFIX),
+        ("--log", POSTFIX, "--to", "no-at-sign"),
+        ("--log", POSTFIX, "--to", "a\x1b[31m@b.example"),
+        ("--log", POSTFIX, "--to", "a@b.example", "--since", "yesterday"),
+        ("--log", POSTFIX, "--to", "a@b.example", "--tz", "Mars/Olympus"),
+        ("--log", POSTFIX, "--to", "a@b.example", "--latest", "--all"),
+        ("--to", "a@b.example", "--config", ROOT / "tests" / "cases" / "empty.toml"),
+        ("--no-such-option",),
+    ],
+)
+def test_what_cannot_be_meant_is_usage(arguments: tuple[object, ...]) -> None:
+    done = trace(*arguments)
+    assert done.returncode == 2, done
+    assert b"\x1b" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_replies_with_escapes_markup_and_bidi_marks_stay_text(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    hostile = "550 5.1.1 \x1b]0;owned\x07<script>alert(1)</script> \u202egnp.exe".encode()
+    log.write_bytes(
+        POSTFIX.read_bytes().replace(b"250 2.0.0 Ok: queued as ZMgzFGrJdvFpRDH", hostile).replace(b"\x00", b"")
+    )
+    for form in ("text", "html"):
+        done = run("report", "--offline", "--log", log, "--to", "jo32@corp.example", "--format", form)
+        assert done.returncode in (1, 3, 4), done.stderr
+        for forbidden in (b"\x1b", b"\x07", "\u202e".encode()):
+            assert forbidden not in done.stdout
+        assert form == "text" or b"<script>alert" not in done.stdout
+    table = trace("--log", log, "--to", "jo32@corp.example")
+    assert b"\x1b" not in table.stdout
+
+
+def test_subjects_are_searched_decoded_and_a_log_without_them_says_so(tmp_path: Path) -> None:
+    found = trace("--log", POSTFIX, "--to", "jo32@corp.example", "--subject", "renewal notice inv-10001")
+    assert found.returncode == 3
+    assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--subject", "INV-99999").returncode == 4
+    log = tmp_path / "mail.log"
+    log.write_bytes(
+        b"".join(x for x in POSTFIX.read_bytes().splitlines(keepends=True) if b"info: header Subject" not in x)
+    )
+    silent = trace("--log", log, "--to", "jo32@corp.example", "--subject", "INV-10001")
+    assert silent.returncode == 4
+    assert b"records no subjects" in silent.stderr
+
+
+def test_time_windows() -> None:
+    assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--since", "2026-11-22").returncode == 3
+    assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--since", "2026-11-23").returncode == 4
+    assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--until", "2026-11-22").returncode == 3
+    late = trace("--log", POSTFIX, "--to", "jo32@corp.example", "--since", "2026-11-22T13:01:00+08:00")
+    assert late.returncode == 3
+    assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--until", "2026-11-22T13:01:00+08:00").returncode == 4
+
+
+def test_help_is_quick_and_has_examples() -> None:
+    started = time.perf_counter()
+    done = run("--help")
+    assert done.returncode == 0
+    assert time.perf_counter() - started < 5  # the measured figure is in docs/benchmarks.md; this only catches a hang
+    assert b"deliverability report --log" in run("report", "--help").stdout
+
+
+def test_a_report_replays_without_a_network(tmp_path: Path) -> None:
+    first = run(
+        "report",
+        "--offline",
+        "--log",
+        POSTFIX,
+        "--to",
+        "jo32@corp.example",
+        "--format",
+        "json",
+        "--now",
+        "2026-11-23T00:00:00Z",
+    )
+    record = tmp_path / "report.json"
+    record.write_bytes(first.stdout)
+    again = run(
+        "report",
+        "--observations",
+        record,
+        "--log",
+        POSTFIX,
+        "--to",
+        "jo32@corp.example",
+        "--format",
+        "json",
+        "--now",
+        "2026-11-23T00:00:00Z",
+    )
+    assert again.stdout == first.stdout
+
+
+def test_init_writes_a_configuration_that_is_accepted(tmp_path: Path) -> None:
+    done = run("init", "-o", tmp_path / "made.toml")
+    assert done.returncode == 0, done.stderr
+    again = run("init", "-o", tmp_path / "made.toml")
+    assert again.returncode == 2
+    assert b"--force" in again.stderr
+    used = trace("--config", tmp_path / "made.toml", "--log", POSTFIX, "--to", "u1@hosting.example")
+    assert used.returncode == 0, used.stderr
