@@ -19,6 +19,7 @@ from deliverability.protocols import syslog
 
 MAX_PASSES = 8  # requeue of a requeue of a re-injection … more hops than any mail makes
 MAX_IDS = 20_000  # messages to one address; past it the caller must narrow the question
+MAX_FOUND_SINGLY = 8  # ids looked for one by one, which is fastest for few
 MAX_ALTERNATION = 64  # more ids than this are found by their shape, then looked up
 MAX_UNREAD_KEPT = 1000  # unread lines are counted without limit and kept up to here
 MAX_SESSION_LINES = 8  # lines of one process kept in wait for the delivery that they belong to
@@ -26,10 +27,12 @@ MAX_SESSION_LINES = 8  # lines of one process kept in wait for the delivery that
 # The shapes of queue ids: Exim old and new, Postfix long and short, Sendmail.
 _ID_SHAPE = re.compile(rb"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}|[0-9A-Za-z]{6,24}")
 # Lines that speak of a session and carry no queue id: tied to a delivery by the process that wrote them.
-_SESSION = re.compile(rb" ([\w./-]+\[\d+\]): (?:\w+ TLS connection established to |connect to |SSL_connect error to )")
+_SESSION = re.compile(rb" [\w./-]+\[\d+\]: (?:\w+ TLS connection established to |connect to |SSL_connect error to )")
 _PROCESS = re.compile(rb" ([\w./-]+\[\d+\]): ")
 _SYSLOG = re.compile(syslog.HEAD)
-_LOST = re.compile(rb"(?i)messages? lost due to rate|suppressed \d+ messages|rate-limit")
+# Loggers' own words for lines that they dropped (rsyslog, journald).
+_LOST_WORDS = (b"lost due to rate", b"uppressed ", b"rate-limit")
+_LOST = re.compile(rb"lost due to rate|uppressed \d+ message|rate-limit")
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ def _first_pass(scan: FileScan, wanted: list[bytes]) -> Iterator[LogLine]:
                 scan.first = _sample(scan, block, from_end=False)
             last = block
             _count(scan, block, heads)
-            if _LOST.search(block.content):
+            if any(word in block.content for word in _LOST_WORDS):
                 scan.lost += [line for line in _matching(scan.file, block, _LOST) if _is_read(scan, line)][:100]
             yield from _with_needles(scan.file, block, wanted)
     except CannotLookError as problem:
@@ -145,7 +148,7 @@ def _count(scan: FileScan, block: Block, heads: re.Pattern[bytes] | None) -> Non
     scan.lines += count
     if not complete:
         scan.cut = _line_from(scan.file, block, len(block.content) - 1)
-    read = sum(1 for _ in heads.finditer(block.content)) if heads else 0
+    read = len(heads.findall(block.content)) if heads else 0
     if read < count:
         _note_unread(scan, block)
 
@@ -175,70 +178,91 @@ def _each(file: LogFile, block: Block) -> Iterator[LogLine]:
 
 
 def _with_needles(file: LogFile, block: Block, wanted: list[bytes]) -> Iterator[LogLine]:
-    folded = block.content.lower()
-    seen: set[int] = set()
-    for needle in wanted:
-        at = folded.find(needle)
-        while at >= 0:
-            line = _line_from(file, block, at)
-            if line.place.offset not in seen:
-                seen.add(line.place.offset)
-                yield line
-            end = folded.find(b"\n", at)
-            at = folded.find(needle, end) if end >= 0 else -1
+    lines, end = _Lines(file, block), -1
+    for at in _positions(block.content.lower(), wanted):
+        if at >= end:
+            line, end = lines.around(at)
+            yield line
+
+
+class _Lines:
+    """Whole lines of one block by position, asked for from the front to the back: newlines are counted once."""
+
+    def __init__(self, file: LogFile, block: Block) -> None:
+        self._file, self._block = file, block
+        self._counted_to, self._number = 0, block.line + 1
+
+    def around(self, at: int) -> tuple[LogLine, int]:
+        """The line around position ``at``, and where the next one starts."""
+        start = self._block.content.rfind(b"\n", 0, at) + 1
+        if start < self._counted_to:  # going back is right, only slower
+            self._counted_to, self._number = 0, self._block.line + 1
+        self._number += self._block.content.count(b"\n", self._counted_to, start)
+        self._counted_to = start
+        return line_at(self._file, self._block, start, self._number)
 
 
 def _line_from(file: LogFile, block: Block, at: int) -> LogLine:
-    """The whole line around position ``at`` of a block."""
-    start = block.content.rfind(b"\n", 0, at) + 1
-    number = block.line + 1 + block.content.count(b"\n", 0, start)
-    return line_at(file, block, start, number)[0]
+    return _Lines(file, block).around(at)[0]
 
 
 def _matching(file: LogFile, block: Block, pattern: re.Pattern[bytes]) -> Iterator[LogLine]:
-    at = 0
+    lines, at = _Lines(file, block), 0
     while match := pattern.search(block.content, at):
-        line = _line_from(file, block, match.start())
+        line, at = lines.around(match.start())
         yield line
-        end = block.content.find(b"\n", match.start())
-        if end < 0:
-            return
-        at = end
 
 
 def _lines_of(scan: FileScan, ids: set[str]) -> Iterator[LogLine]:
     """Lines that name one of ``ids``, each with the session lines of its process just before it."""
-    few = len(ids) <= MAX_ALTERNATION
-    names = {i.encode("utf-8", "surrogateescape") for i in ids}
-    shape = re.compile(b"|".join(re.escape(n) for n in sorted(names))) if few else _ID_SHAPE
-    pattern = re.compile(b"(?P<id>%s)|(?P<session>%s)" % (shape.pattern, _SESSION.pattern))
-    waiting: dict[bytes, list[LogLine]] = {}
+    names = sorted(i.encode("utf-8", "surrogateescape") for i in ids)
+    before: Block | None = None
     try:
         for block in blocks(scan.file):
-            line_end = -1
-            for match in pattern.finditer(block.content):
-                if match.start() < line_end:
+            lines, end = _Lines(scan.file, block), -1
+            for at in _positions(block.content, names):
+                if at < end:
                     continue
-                if match["id"] is not None and match["id"] not in names:
-                    continue
-                line = _line_from(scan.file, block, match.start())
-                line_end = block.content.find(b"\n", match.start())
-                line_end = len(block.content) if line_end < 0 else line_end
-                yield from _in_session(line, is_session=match["id"] is None, waiting=waiting)
+                line, end = lines.around(at)
+                yield from _session_before(scan.file, block, before, line)
+                yield line
+            before = block
     except CannotLookError:
         return  # noted by the first pass
 
 
-def _in_session(line: LogLine, *, is_session: bool, waiting: dict[bytes, list[LogLine]]) -> Iterator[LogLine]:
+def _positions(content: bytes, names: list[bytes]) -> Iterable[int]:
+    """Where one of ``names`` stands, in order."""
+    if len(names) <= MAX_FOUND_SINGLY:
+        return sorted(at for name in names for at in _each_position(content, name))
+    if len(names) <= MAX_ALTERNATION:
+        return [m.start() for m in re.finditer(b"|".join(re.escape(n) for n in names), content)]
+    wanted = frozenset(names)
+    return [m.start() for m in _ID_SHAPE.finditer(content) if m[0] in wanted]
+
+
+def _each_position(content: bytes, name: bytes) -> Iterator[int]:
+    at = content.find(name)
+    while at >= 0:
+        yield at
+        at = content.find(name, at + len(name))
+
+
+def _session_before(file: LogFile, block: Block, before: Block | None, line: LogLine) -> list[LogLine]:
+    """Session lines that the process of ``line`` wrote just before it; they carry no queue id."""
     process = _PROCESS.search(line.raw)
-    key = process[1] if process else b""
-    if is_session:
-        kept = waiting.setdefault(key, [])
-        kept.append(line)
-        del kept[:-MAX_SESSION_LINES]
-        return
-    yield from waiting.pop(key, []) if key else []
-    yield line
+    if not process:
+        return []
+    found: list[LogLine] = []
+    for part in (block, before):
+        at = line.place.offset - block.offset if part is block else len(part.content) if part else 0
+        while part and at > 0 and (at := part.content.rfind(process[0], 0, at)) >= 0:
+            start = part.content.rfind(b"\n", 0, at) + 1
+            if not _SESSION.match(part.content, at) or len(found) >= MAX_SESSION_LINES:
+                return found[::-1]
+            found.append(_line_from(file, part, at))
+            at = start
+    return found[::-1]
 
 
 def _sample(scan: FileScan, block: Block, *, from_end: bool) -> list[DeliveryEvent]:

@@ -30,10 +30,8 @@ def test_type_and_id(folder: str, plugin: str) -> None:
 
 
 @pytest.mark.parametrize(("folder", "plugin"), ALL)
-def test_docstring_says_what_it_does(folder: str, plugin: str) -> None:
-    first, _, _ = docstring(folder, plugin).partition("\n")
-    assert len(first) > 20
-    assert first.rstrip().endswith((".", "?", ":", ",")) or docstring(folder, plugin).strip()
+def test_docstring_says_what_it_is(folder: str, plugin: str) -> None:
+    assert len(docstring(folder, plugin).strip()) >= 30
 
 
 @pytest.mark.parametrize("plugin", CHECKS)

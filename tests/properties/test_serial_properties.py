@@ -21,7 +21,8 @@ LABEL = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,10}[a-z0-9_])?", fullmatch=True)
 NAMES = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
 QUESTIONS = st.builds(DnsQuestion, NAMES, st.sampled_from(["A", "AAAA", "MX", "TXT", "PTR"]))
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30))])
-INSTANTS = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2200, 1, 1), timezones=ZONES)
+EARLIEST, LATEST = datetime(1990, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001 - hypothesis wants naive bounds
+INSTANTS = st.datetimes(EARLIEST, LATEST, timezones=ZONES)
 TEXTS = st.text(max_size=40)
 RECORDS = st.builds(
     Record,

@@ -25,11 +25,25 @@ SAME_IN_BOTH = {"fact.message-id", "forward.message-id", "colon", "list.separato
 # Simplified forms that the first level of Big5 holds as characters of their own, which our texts have no use for.
 SIMPLIFIED_IN_BIG5 = set("于党冲听")
 # Words of the mainland for which Taiwan has its own.
-MAINLAND_WORDS = ("郵箱", "短信", "服務器", "網絡", "默認", "登錄", "賬號", "軟件", "程序", "激活", "鏈接", "郵件夾", "點擊")
+MAINLAND_WORDS = (
+    "郵箱",
+    "短信",
+    "服務器",
+    "網絡",
+    "默認",
+    "登錄",
+    "賬號",
+    "軟件",
+    "程序",
+    "激活",
+    "鏈接",
+    "郵件夾",
+    "點擊",
+)
 
 
 def sources():
-    for folder in ("compose", "reports"):
+    for folder in ("api", "compose", "reports"):
         for path in files("deliverability").joinpath(folder).iterdir():
             if path.name.endswith(".py"):
                 yield path.name, ast.parse(path.read_text(encoding="utf-8"))
@@ -152,7 +166,9 @@ def strange(text):
 
 
 def test_the_test_for_simplified_characters_finds_them():
-    for char in "这们来时国会说对为过还发现问题处业务邮编号码网络计设备动员记录验证单选择资讯无传输确认总开关间门听长东车马于":
+    for (
+        char
+    ) in "这们来时国会说对为过还发现问题处业务邮编号码网络计设备动员记录验证单选择资讯无传输确认总开关间门听长东车马于":
         assert strange(char) == {char}
     assert strange("您的信箱業者已收下這封信，請查看垃圾郵件。") == set()
 

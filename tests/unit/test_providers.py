@@ -7,7 +7,15 @@ from deliverability.compose import providers, recognise
 from deliverability.compose.recognise import is_own, matches, provider_id
 from deliverability.evidence.bundle import Evidence, Own, Subject
 from deliverability.evidence.names import Domain
-from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Obstacle, Rcode, Record
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    DnsQuestion,
+    Observations,
+    Obstacle,
+    Rcode,
+    Record,
+)
 from deliverability.evidence.smtp import Host
 
 KNOWN = providers()
@@ -86,7 +94,9 @@ def test_the_domain_is_surer_than_the_mx():
 
 
 def test_the_first_mx_that_is_known_decides():
-    assert found("shop.example", "mx.elsewhere.example", "aspmx.l.google.com", "x.mail.icloud.com") == "google-workspace"
+    assert (
+        found("shop.example", "mx.elsewhere.example", "aspmx.l.google.com", "x.mail.icloud.com") == "google-workspace"
+    )
 
 
 @pytest.mark.parametrize("domain", ["shop.example", "gmail.com"])

@@ -80,7 +80,7 @@ def test_equal_input_gives_equal_bytes_and_members_are_sorted():
 def test_a_customer_sees_nobody_else():
     base = factory.assessment()
     attempt = base.evidence.delivery.decisive
-    line = factory.log_line(f"=> mei@gmail.com and also {factory.STRANGER} C=\"250 OK\"")
+    line = factory.log_line(f'=> mei@gmail.com and also {factory.STRANGER} C="250 OK"')
     delivery = replace(
         base.evidence.delivery, attempts=(replace(attempt, lines=(line,)),), decisive=replace(attempt, lines=(line,))
     )

@@ -115,9 +115,7 @@ def test_every_block_is_shown_in_full():
 
 @pytest.mark.parametrize("hostile", ["\x1b[31mred", "\u202eevil", "a\x00b", "a\u2028b", "bell\x07", "\u200bzero"])
 def test_foreign_control_characters_are_made_visible(hostile):
-    text = shown(
-        Paragraph(hostile), Facts(((hostile, hostile),)), Quote(hostile, hostile, literal=True), title=hostile
-    )
+    text = shown(Paragraph(hostile), Facts(((hostile, hostile),)), Quote(hostile, hostile, literal=True), title=hostile)
     assert not any(ord(char) < 0x20 and char != "\n" for char in text)
     assert not any(char in text for char in "\u202e\u2028\x1b\u200b")
     assert "\\x" in text or "\\u" in text

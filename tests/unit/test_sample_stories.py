@@ -102,9 +102,9 @@ def test_state_and_reply(log: str, recipient: str) -> None:
         return  # Exim's last line says only that it gave up; the attempts before it hold the replies
     if code is None and log in EXIM and recipient == "jörg@noutf8.example":
         return  # Exim 4.9x sends it down-converted
-    assert (reply.code if reply else None) == code
     if log in EXIM and recipient == "blocked@corp.example":
-        return  # Exim logs the words of the refusal, not its code
+        code = enhanced = None  # Exim logs the words of its own refusal, not its code
+    assert (reply.code if reply else None) == code
     assert (reply.enhanced_status_code if reply else None) == enhanced
 
 
@@ -164,8 +164,9 @@ def test_seven_recipients_four_outcomes(log: str) -> None:
     assert states["bad1"] is states["nouser"] is State.REFUSED
     assert states["full1"] is (State.DEFERRED if log in POSTFIX else State.EXPIRED)
     message, _ = the_one(log, "ok1@partial.example")
-    shown = b"\n".join(line.raw for line in message.lines)
-    assert b"bad1@" not in shown.replace(b"for ok1@partial.example ok2@partial.example bad1@partial.example", b"")
+    # Other recipients' attempts are not among the lines; the arrival line names everyone, and is redacted when shown.
+    arrival = {line.raw for line in message.lines if b" <= " in line.raw or b"Subject" in line.raw}
+    assert not any(b"bad1@" in line.raw for line in message.lines if line.raw not in arrival)
 
 
 @pytest.mark.parametrize("log", ["exim/4.98-cpanel/mainlog", *POSTFIX])
