@@ -12,16 +12,41 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deliverability.api import (
         Network as Network,
+    )
+    from deliverability.api import (
         Pick as Pick,
+    )
+    from deliverability.api import (
+        Reader as Reader,
+    )
+    from deliverability.api import (
         ReportResult as ReportResult,
+    )
+    from deliverability.api import (
         Request as Request,
+    )
+    from deliverability.api import (
         TraceResult as TraceResult,
+    )
+    from deliverability.api import (
         check_domain as check_domain,
+    )
+    from deliverability.api import (
         check_domain_async as check_domain_async,
+    )
+    from deliverability.api import (
         render as render,
+    )
+    from deliverability.api import (
         report as report,
+    )
+    from deliverability.api import (
         report_async as report_async,
+    )
+    from deliverability.api import (
         trace as trace,
+    )
+    from deliverability.api import (
         trace_async as trace_async,
     )
     from deliverability.errors import DeliverabilityError as DeliverabilityError
@@ -30,6 +55,7 @@ __all__ = [
     "DeliverabilityError",
     "Network",
     "Pick",
+    "Reader",
     "ReportResult",
     "Request",
     "TraceResult",

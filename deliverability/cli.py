@@ -76,7 +76,12 @@ LogsOption = Annotated[
 ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address.")]
 MessageIdOption = Annotated[str | None, typer.Option("--message-id", metavar="ID", help="Message-ID of the notice.")]
 QueueIdOption = Annotated[str | None, typer.Option("--queue-id", metavar="ID", help="Queue id in the log.")]
-SubjectOption = Annotated[str | None, typer.Option("--subject", metavar="TEXT", help="Part of the subject, decoded.")]
+SubjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--subject", metavar="TEXT", help="Part of the subject, decoded (logs keep its first 100 to 190 octets)."
+    ),
+]
 SenderOption = Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="Envelope sender of the notice.")]
 SinceOption = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00.")

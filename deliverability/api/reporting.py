@@ -8,6 +8,7 @@ from deliverability import assess as assessing
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Request, domain
 from deliverability.api.tracing import Told, TraceResult, recipient_of
+from deliverability.compose.recognise import provider_id
 from deliverability.config import Sender, find_sender
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Assessment, Evidence, Origin, Sourced, Subject
@@ -47,6 +48,7 @@ async def assess_all(request: Request, traced: TraceResult, observe: Observe | N
         return missing or tuple(r for r in reached if isinstance(r, Assessment))
 
     assessments, observations = await settle(step, traced.observations, observe, now)
+    assessments = tuple(replace(a, provider=provider_id(a.evidence)) for a in assessments)
     return ReportResult(assessments, replace(traced, observations=observations))
 
 

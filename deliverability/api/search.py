@@ -22,6 +22,8 @@ MAX_IDS = 20_000  # messages to one address; past it the caller must narrow the 
 MAX_FOUND_SINGLY = 8  # ids looked for one by one, which is fastest for few
 MAX_ALTERNATION = 64  # more ids than this are found by their shape, then looked up
 MAX_UNREAD_KEPT = 1000  # unread lines are counted without limit and kept up to here
+MAX_ENTRY = 16 << 10  # octets of an entry that goes over several lines
+MAX_ENTRY_LINES = 12  # of which only the first few are the mail server's own words
 MAX_SESSION_LINES = 8  # lines of one process kept in wait for the delivery that they belong to
 
 # The shapes of queue ids: Exim old and new, Postfix long and short, Sendmail.
@@ -29,6 +31,8 @@ _ID_SHAPE = re.compile(rb"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}|[0-9
 # Lines that speak of a session and carry no queue id: tied to a delivery by the process that wrote them.
 _SESSION = re.compile(rb" [\w./-]+\[\d+\]: (?:\w+ TLS connection established to |connect to |SSL_connect error to )")
 _PROCESS = re.compile(rb" ([\w./-]+\[\d+\]): ")
+_PART = re.compile(rb" ([\w./-]+\[\d+\]): (?:\d{4}-\d\d-\d\d [\d:.]+ (?:[+-]\d{4} )?)?\[\d{1,4}[/\\]\d{1,4}\] ")
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:|<?\d*>?[A-Z][a-z]{2} [ \d]\d \d\d:|<\d+>1 ")
 _SYSLOG = re.compile(syslog.HEAD)
 # Loggers' own words for lines that they dropped (rsyslog, journald).
 _LOST_WORDS = (b"lost due to rate", b"uppressed ", b"rate-limit")
@@ -182,7 +186,7 @@ def _with_needles(file: LogFile, block: Block, wanted: list[bytes]) -> Iterator[
     for at in _positions(block.content.lower(), wanted):
         if at >= end:
             line, end = lines.around(at)
-            yield line
+            yield from _whole_entry(file, block, line)
 
 
 class _Lines:
@@ -225,7 +229,7 @@ def _lines_of(scan: FileScan, ids: set[str]) -> Iterator[LogLine]:
                     continue
                 line, end = lines.around(at)
                 yield from _session_before(scan.file, block, before, line)
-                yield line
+                yield from _whole_entry(scan.file, block, line)
             before = block
     except CannotLookError:
         return  # noted by the first pass
@@ -246,6 +250,40 @@ def _each_position(content: bytes, name: bytes) -> Iterator[int]:
     while at >= 0:
         yield at
         at = content.find(name, at + len(name))
+
+
+def _whole_entry(file: LogFile, block: Block, line: LogLine) -> Iterator[LogLine]:
+    """A found line with the rest of its entry: Exim's refusals go on without a head, and its syslog entries in parts."""
+    start = line.place.offset - block.offset
+    yield from _headless(file, block, start)
+    part = _PART.search(line.raw)
+    if part:
+        yield from _parts(file, block, start, part[1])
+    yield line
+
+
+def _headless(file: LogFile, block: Block, start: int) -> Iterator[LogLine]:
+    """Lines without a time after the one at ``start``; from one of those, also back to the line that begins the entry."""
+    lines, content = _Lines(file, block), block.content
+    first = start
+    while first and not _TIME.match(content, first) and start - first < MAX_ENTRY:
+        first = content.rfind(b"\n", 0, first - 1) + 1
+    at = first
+    for _ in range(MAX_ENTRY_LINES):
+        line, following = lines.around(at)
+        if at != start and (at == first or not _TIME.match(content, at)):
+            yield line
+        at = following
+        if at >= len(content) or _TIME.match(content, at):
+            return
+
+
+def _parts(file: LogFile, block: Block, start: int, process: bytes) -> Iterator[LogLine]:
+    """The other parts of a syslog entry that its writer split: the same process, close by."""
+    near = block.content[max(0, start - MAX_ENTRY) : start + MAX_ENTRY]
+    for match in _PART.finditer(near):
+        if match[1] == process:
+            yield _line_from(file, block, max(0, start - MAX_ENTRY) + match.start())
 
 
 def _session_before(file: LogFile, block: Block, before: Block | None, line: LogLine) -> list[LogLine]:

@@ -9,6 +9,7 @@ from deliverability import plugins
 from deliverability.compose.brand import Brand
 from deliverability.compose.catalog import Catalog
 from deliverability.compose.recognise import provider_id
+from deliverability.compose.redact import masked
 from deliverability.compose.sender import Known, sender_of
 from deliverability.compose.when import moment
 from deliverability.errors import UsageError
@@ -103,6 +104,17 @@ class Case:
     def recipient(self) -> str:
         """The address that we used."""
         return self.delivery.recipient if self.delivery else ""
+
+    @property
+    def forwarded(self) -> str:
+        """Where mail for the recipient goes on to: in full for support, masked for a customer; mostly empty."""
+        paths = [p for p in self.delivery.forward_paths if p != self.recipient] if self.delivery else []
+        return ", ".join(paths if self.support else [masked(path) for path in paths])
+
+    @property
+    def tried(self) -> str:
+        """The address that the answer is about: the recipient, or where its mail goes on to."""
+        return self.forwarded or self.recipient
 
     @property
     def domain(self) -> str:

@@ -50,6 +50,7 @@ _REACHED: dict[Kind, tuple[bool | None, ...]] = {
     Kind.NOT_FOUND: (_OPEN, _OPEN, _OPEN, _OPEN),
 }
 _RUNGS = ("taken-in", "handed-on", "accepted", "mailbox")
+_OURS = frozenset({Role.NONE, Role.OWN_MX})
 _WAITING = frozenset({Kind.DEFERRED, Kind.QUEUED})
 
 
@@ -75,7 +76,7 @@ def _sentences(case: Case) -> tuple[str, str]:
         "when": case.when,
         "relay": case.relay or t("relay.unnamed"),
         "domain": case.domain,
-        "recipient": case.recipient,
+        "recipient": case.tried,
     }
     if kind is Kind.HANDED_OVER:
         role = case.role if case.role in (Role.OWN_RELAY, Role.INTERMEDIARY) else Role.UNCONFIRMED
@@ -85,6 +86,8 @@ def _sentences(case: Case) -> tuple[str, str]:
         return t(f"answer.refused.{who}", **words), t(f"reason.{why_refused(case.attempt)}", **words)
     if kind is Kind.REFUSED_OWN_MX:
         return t("answer.refused-own-mx", **words), t(f"reason.{why_refused(case.attempt)}", **words)
+    if kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
+        return t("answer.deferred", **words), t("detail.deferred-full")
     if kind is Kind.FAILED:
         return t("answer.failed", **words), t(f"failed.{why_failed(case.attempt)}", **words)
     return t(f"answer.{kind}", **words), t(f"detail.{kind}", **words)
@@ -106,7 +109,7 @@ def _ladder(case: Case) -> Ladder:
     rungs = []
     for number, (name, reached) in enumerate(zip((*_RUNGS, "opened"), (*_REACHED[case.kind], opened), strict=True)):
         # One server took it in and put it into the mailbox: there was nothing between.
-        if case.kind is Kind.DELIVERED and not case.relay and name in ("handed-on", "accepted"):
+        if case.kind is Kind.DELIVERED and case.role in _OURS and name in ("handed-on", "accepted"):
             continue
         label = case.t("rung.accepted.own" if case.role is Role.OWN_MX and name == "accepted" else f"rung.{name}")
         rungs.append(Rung(label, reached, _rung_note(case, name, reached, newest=number == last)))
@@ -116,14 +119,16 @@ def _ladder(case: Case) -> Ladder:
 def _rung_note(case: Case, name: str, reached: bool | None, *, newest: bool) -> str:
     """In words what a mark says: nothing on the ladder is told by shape or colour alone."""
     if reached is None:
-        return case.t("rung.note.open")
+        # Inside another's server nobody sees from here; on the way there, or on our own server, a record could tell.
+        recorded = name in ("taken-in", "handed-on", "accepted") or (name == "mailbox" and case.role is Role.OWN_MX)
+        return case.t("rung.note.unrecorded" if recorded else "rung.note.open")
     if reached and name == "taken-in":
         return case.arrived
     if reached:
         return case.when if newest and case.kind is not Kind.BOUNCED else ""
     if case.kind in _WAITING:
         return case.t("rung.note.not-yet")
-    if case.kind in REFUSED and name == "accepted":
+    if case.kind in REFUSED and name == "accepted" and case.role is not Role.UNCONFIRMED:
         return case.t("rung.note.refused")
     return case.t("rung.note.no")
 
@@ -137,6 +142,8 @@ def do_now(case: Case) -> Section:
         blocks.append(Note(t("act.list-no-help")))
     elif case.kind in OUR_FAULT:
         blocks.append(Paragraph(t("act.ours")))
+    elif case.kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
+        blocks.append(Paragraph(t("act.deferred-full")))
     elif t.has(f"act.{case.kind}"):
         blocks.append(Paragraph(t(f"act.{case.kind}")))
     if case.brand.action_url:
@@ -154,6 +161,8 @@ def address(case: Case) -> Section:
     """Which address was used, and how to change it."""
     t = case.t
     blocks: list[Block] = [Paragraph(t("address.used", recipient=case.recipient))]
+    if case.forwarded:
+        blocks.append(Paragraph(t("address.forwarded", paths=case.forwarded)))
     if case.brand.change_address_url:
         blocks.append(Paragraph(t("address.change-here")))
         blocks.append(Link(t("address.link"), case.brand.change_address_url))

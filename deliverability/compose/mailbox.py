@@ -22,6 +22,8 @@ def find(case: Case) -> Section | None:
     blocks: list[Block] = []
     if case.kind not in ARRIVED:
         blocks.append(Paragraph(t("find.perhaps")))
+    if case.forwarded:
+        blocks.append(Paragraph(t("find.forwarded", recipient=case.recipient, paths=case.forwarded)))
     blocks.append(Paragraph(t("find.folder", folder=t.pick(case.provider.junk_folder))))
     blocks.extend(_junk_days(case))
     search = _search(case)

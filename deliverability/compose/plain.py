@@ -5,6 +5,7 @@ from deliverability.compose.gate import Gate, authenticated, gate
 from deliverability.compose.when import exact
 from deliverability.evidence.bundle import Strength
 from deliverability.evidence.document import Block, Note, Paragraph, Quote, Section
+from deliverability.evidence.plugin import ProviderKind
 from deliverability.evidence.story import Role
 
 _FORWARDED = frozenset(
@@ -79,5 +80,6 @@ def why_filtered(case: Case) -> Section | None:
     """Only with evidence; there is none from outside the mailbox, and the page says so."""
     if case.kind not in ARRIVED:
         return None
-    blocks = (Paragraph(case.t("why.unseen")), Paragraph(case.t("why.tell-us")))
+    ours = case.provider.kind is ProviderKind.OWN
+    blocks = (Paragraph(case.t("why.unseen.own" if ours else "why.unseen")), Paragraph(case.t("why.tell-us")))
     return Section("why-filtered", case.t("heading.why-filtered"), blocks)

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from deliverability.compose.case import Case
 from deliverability.compose.mailbox import made
-from deliverability.compose.redact import masked
 from deliverability.compose.when import exact, worked_out
 from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
 from deliverability.evidence.exhibit import LogLine
@@ -54,7 +53,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
             ("fact.arrived", _exact(case, message.arrived.instant) if message.arrived else None),
             ("fact.reverse-path", message.reverse_path if message.reverse_path != "" else t("fact.null-path")),
             ("fact.recipient", case.recipient),
-            ("fact.forward-paths", _forward_paths(case)),
+            ("fact.forward-paths", case.forwarded),
             ("fact.subject", message.subject),
             ("fact.message-id", f"<{message.message_id}>" if message.message_id else None),
             ("fact.size", t("fact.octets", size=message.size) if message.size is not None else None),
@@ -70,7 +69,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
         rows += [
             ("fact.claim", t(f"state.{claim.state}")),
             ("fact.role", t(f"role.{claim.role}")),
-            ("fact.basis", t(basis) if t.has(basis) else claim.basis),
+            ("fact.basis", None if claim.basis in ("", "none") else t(basis) if t.has(basis) else claim.basis),
             ("fact.strength", t(f"strength.{claim.strength}")),
         ]
     return tuple((t(key), value) for key, value in rows if value)
@@ -104,12 +103,6 @@ def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
         ("fact.note", case.hide(attempt.text) if attempt.text and not attempt.reply else None),
         ("fact.remote-queue-id", attempt.remote_queue_id),
     ]
-
-
-def _forward_paths(case: Case) -> str | None:
-    delivery = case.delivery
-    paths = [p for p in delivery.forward_paths if p != delivery.recipient] if delivery else []
-    return ", ".join(paths if case.support else [masked(path) for path in paths]) or None
 
 
 def _exact(case: Case, instant: datetime | None) -> str | None:

@@ -127,6 +127,20 @@ def _is_repeated(entry: Entry, event: DeliveryEvent) -> bool:
     )
 
 
+def once(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
+    """Events without a queue id, each told once though several copies of the log hold it (mainlog and rejectlog)."""
+    kept: list[DeliveryEvent] = []
+    for event in events:
+        if not any(
+            k.line.place.file != event.line.place.file
+            and _same_second(k.at, event.at)
+            and (k.recipient, k.reverse_path, k.text) == (event.recipient, event.reverse_path, event.text)
+            for k in kept[-256:]
+        ):
+            kept.append(event)
+    return kept
+
+
 def _same_second(one: LogTime, other: LogTime) -> bool:
     if one.instant and other.instant:
         return abs((one.instant - other.instant).total_seconds()) <= 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deliverability.correlate.chains import Chain, chains
-from deliverability.correlate.entries import Entry, gather, session_events
+from deliverability.correlate.entries import Entry, gather, once, session_events
 from deliverability.correlate.states import Circumstances, Standing, judge, worst
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
@@ -47,7 +47,9 @@ def tell(events: Sequence[DeliveryEvent], query: Query) -> tuple[Message, ...]:
     entries = gather(events)
     sessions = _Sessions(events)
     told = [_message(chain, asked, sessions) for chain in chains(entries)]
-    told += [_rejected(event, asked) for event in events if event.action is Action.REJECTED and not event.queue_id]
+    told += [
+        _rejected(event, asked) for event in once(e for e in events if e.action is Action.REJECTED and not e.queue_id)
+    ]
     wanted = [m for m in told if m and m.deliveries and query.wants(m)]
     return tuple(sorted(wanted, key=_sort_key))
 
@@ -123,7 +125,9 @@ def _chosen_recipients(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], a
     """The addresses to tell about, by key, in the spelling of the log; all of them when none was asked for."""
     originals = {_original_key(e): e.original_recipient or e.recipient or "" for _, e in tried}
     finals = {_key(e.recipient): e.recipient or "" for _, e in tried}
-    listed = {_key(r): r for entry in chain.entries for r in entry.recipients}
+    # An address that was only probed was sent nothing, though its probe passes through the queue like a message.
+    probed = {_key(e.recipient) for entry in chain.entries for e in entry.events if e.probe}
+    listed = {_key(r): r for entry in chain.entries for r in entry.recipients if _key(r) not in probed}
     if not asked:
         return originals or listed
     known = {**listed, **finals, **originals}
@@ -234,7 +238,8 @@ def _last_entry(found: list[tuple[Entry, DeliveryEvent]], chain: Chain) -> Entry
 
 def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Delivery:
     attempt = _plain_attempt(event, entry.queue_id if entry else None)
-    state = State.DEFERRED if event.reply and event.reply.transient else State.REFUSED
+    transient = event.result is Result.DEFERRED or (event.reply is not None and event.reply.transient)
+    state = State.DEFERRED if transient else State.REFUSED
     return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)
 
 

@@ -204,9 +204,13 @@ def _header(words: _Words) -> Fields | None:
     verb = line.action.removeprefix("milter-header-")
     if verb == "reject":
         return _refused(line.envelope) | {"subject": subject}
+    # Of several recipients the context names the first; it is Postfix's own, or (imitated) nothing at all.
+    told: Fields = {"subject": subject, "reverse_path": line.envelope.reverse_path}
+    if line.envelope.recipient:
+        told["recipients"] = (line.envelope.recipient,)
     if verb in actions:
-        return {"action": actions[verb], "subject": subject, "text": text(words.raw)}
-    return None if subject is None else {"action": Action.DESCRIBED, "subject": subject}
+        return told | {"action": actions[verb], "text": text(words.raw)}
+    return None if subject is None else told | {"action": Action.DESCRIBED}
 
 
 _HANDLERS: Mapping[bytes, Callable[[_Words], Fields | None]] = {

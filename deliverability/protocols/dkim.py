@@ -164,6 +164,24 @@ def verify(message: bytes, observations: Observations, at: datetime) -> tuple[Dk
     return tuple(results)
 
 
+def signers(message: bytes) -> tuple[tuple[Domain, str], ...]:
+    """Signing domain and selector of each well-formed signature, without verifying it."""
+    found: dict[tuple[Domain, str], None] = {}
+    for field in parse_mail(message).all("dkim-signature")[:MAX_SIGNATURES]:
+        try:
+            claim = _parse_signature(field)
+        except ParseError:
+            continue
+        found.setdefault((claim.domain, claim.selector))
+    return tuple(found)
+
+
+def passing_domains(message: bytes, observations: Observations, at: datetime) -> tuple[Domain, ...]:
+    """The DKIM-authenticated identifiers: signing domains of the signatures that verify."""
+    found = verify(message, observations, at)
+    return tuple(dict.fromkeys(s.domain for s in found if s.result is DkimResult.PASS and s.domain))
+
+
 def _verify_one(mail: Mail, field: Field, observations: Observations, at: datetime) -> DkimSignature:
     try:
         claim = _parse_signature(field)

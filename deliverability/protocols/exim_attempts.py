@@ -4,7 +4,6 @@ Source: Exim specification, chapter "Log files"; ``delivery_log``, ``failure_log
 ``deliver.c``, ``check_response`` in ``transports/smtp.c``, Exim 4.80 to 4.100.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +64,14 @@ _COMMANDS = (
     ("DATA", "data"),
     ("RCPT TO:", "rcpt"),
     ("MAIL FROM:", "mail"),
+    ("STARTTLS", "starttls"),
     ("EHLO", "ehlo"),
     ("HELO", "ehlo"),
     ("LHLO", "ehlo"),
     ("BDAT", "data"),
+)
+_TLS = octets_regex(
+    r"TLS session: |a TLS session is required|TLS session is required|DANE |failure while setting up TLS"
 )
 _LAST = octets_regex(r" \d{1,12} LAST")
 _COLON = octets_regex(r"[^:]*: ")
@@ -108,7 +111,7 @@ def failure(text: str) -> Failure:
         name, ip = silence["name"] or silence["name2"], silence["ip"] or silence["ip2"]
         named = Host(readable(name), ip) if name else None
         return Failure(readable(text)[:MAX_TEXT], None, stage, named, lost=stage == "end-of-data")
-    return Failure(readable(text)[:MAX_TEXT])
+    return Failure(readable(text)[:MAX_TEXT], stage="starttls" if _TLS.match(text) else None)
 
 
 def _stage(text: str, place: int) -> tuple[str | None, int]:
@@ -158,22 +161,22 @@ def delivered(words: str, cut: bool) -> Facts | None:
     facts["transport"] = None if transport is Transport.NONE else transport
     if "C" in found.values:
         facts["reply"] = confirmation(found.values["C"])
-        facts["remote_queue_id"] = remote_queue_id(facts["reply"].text)
+        facts |= {"stage": "end-of-data", "remote_queue_id": remote_queue_id(facts["reply"].text)}
     return facts
 
 
 def _transport(shown: str, found: Fields) -> Transport | None:
     """By what it went; ``None`` for a name that tells nothing, ``NONE`` when there is none."""
     name = found.values.get("T", "").lower()
-    if shown.startswith("|"):
-        return Transport.PIPE
-    if shown.startswith((":", ">")) or shown in ("discarded", "/dev/null"):
-        return Transport.DISCARD  # ":blackhole:", a filter's "seen finish", an automatic reply in its stead
     # Of local deliveries Exim confirms only those over LMTP.
     if "lmtp" in name or ("C" in found.values and found.host is None):
         return Transport.LMTP
     if found.host is not None and found.host.ip:
         return Transport.SMTP
+    if shown.startswith("|"):
+        return Transport.PIPE
+    if shown.startswith((":", ">")) or shown in ("discarded", "/dev/null"):
+        return Transport.DISCARD  # ":blackhole:", a filter's "seen finish", an automatic reply in its stead
     return _by_name(name) if name else Transport.NONE
 
 

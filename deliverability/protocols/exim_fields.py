@@ -126,14 +126,14 @@ def target(text: str) -> Target | None:
     Exim takes the quotes off a local part: ``odd name@d <"odd name"@d>``.  Whatever such a name imitates, Exim
     repeats it in quotes, and the repetition decides.
     """
-    if text.startswith(("|", ">", "/", "save ", ":", "discarded ")):
-        return _special(text)
     if ' <"' in text:
         repeated = _repeated(text)
         if repeated:
             return repeated if len(repeated.shown.rpartition("@")[0]) <= MAX_LOCAL_PART else None
         if text.count(' <"') > MAX_ANGLES:
             return None
+    if text.startswith(("|", ">", "/", "save ", ":", "discarded ")):
+        return _special(text)
     plain = addr_spec(text, 0)
     if plain:
         shown, end = plain

@@ -37,7 +37,6 @@ _FAILED_TO_CONNECT = octets_regex(r"Failed to connect to (?=\S{1,255} \[)")
 _NO_MAIL = octets_regex(r"(?:EHLO|HELO|VRFY|EXPN|AUTH|ETRN|STARTTLS|QUIT|NOTQUIT|connection)\b")
 _COMMAND = octets_regex(r"(RCPT|MAIL) (?:TO:|FROM:)?(?=<|[^\s<:])")
 _VERIFY = octets_regex(r" (?:sender|recipient) verify (?:fail|defer) for (?=<)")
-_OUTPUT = octets_regex(r"(<[^>]{1,320}>|\S{1,320}): error ignored(?:\Z|: )")
 
 
 def read_words(words: str, queue_id: str | None, *, cut: bool) -> Facts | None:
@@ -168,12 +167,14 @@ def _by_operator(words: str) -> Facts | None:
 
 
 def _ignored(words: str) -> Facts | None:
-    """``addr: error ignored``: the failure was logged before, and nobody will be told of it."""
-    match = _OUTPUT.match(words)
-    if not match:
+    """``addr <parent>: error ignored``: the failure was logged before, and nobody will be told of it."""
+    address = angle(words, 0) or addr_spec(words, 0)
+    if not address:
         return None
-    address = match[1].partition(" <")[0]
-    return {"action": Action.DESCRIBED, "recipient": address_text(address), "text": readable(words)[:MAX_TEXT]}
+    parent = angle(words, address[1] + 1) if words.startswith(" <", address[1]) else None
+    if not words.startswith(": error ignored", parent[1] if parent else address[1]):
+        return None
+    return {"action": Action.DESCRIBED, "recipient": address_text(address[0]), "text": readable(words)[:MAX_TEXT]}
 
 
 def _about_host(words: str, queue_id: str | None) -> Facts | None:

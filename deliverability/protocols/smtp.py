@@ -9,19 +9,19 @@ MAX_REPLY = 8192  # characters; logs cut replies far earlier
 _CODE = re.compile(r"([2-5]\d\d)(?:[ -]|\Z)")
 _ENHANCED = re.compile(r"[ -]#?([245]\.\d{1,3}\.\d{1,3})(?=[\s;:,.\\]|\Z)")
 _QUEUE_ID = (
-    # Postfix, and MTAs that speak like it: "Ok: queued as 4jXH3k3V2zzLhRZ"
+    # Postfix and its likes say: Ok, queued as 4jXH3k3V2zzLhRZ
     re.compile(r"\bqueued as[: ]+<?([A-Za-z0-9][A-Za-z0-9._-]{4,63})", re.IGNORECASE),
-    # Exim: "OK id=1vM986-00000000Q9T-g59S"
+    # Exim says OK and its id
     re.compile(r"\bid=([A-Za-z0-9][A-Za-z0-9._-]{4,63})"),
-    # Gmail: "2.0.0 OK  1795323698 bfe228f219e9-cb0eb53f1694si991014557cc.948 - gsmtp"
+    # Gmail gives the second, then its id, then - gsmtp
     re.compile(r"\bOK +\d{9,10} ([A-Za-z0-9._-]{6,80}) - gsmtp\b"),
-    # Exchange: "[InternalId=2111666136121, Hostname=CY8PR93MB6636.…]"
+    # Exchange gives an InternalId and a host name
     re.compile(r"\[InternalId=(\d{4,20})"),
-    # Dovecot LMTP: "2.0.0 <user@domain> TdV9tQC5hfh5qRfWb6Fn Saved"
+    # Dovecot LMTP gives a session id before the word Saved
     re.compile(r"> ([A-Za-z0-9+/_-]{8,40}) Saved\b"),
-    # Sendmail: "2.0.0 1A2B3C4D012345 Message accepted for delivery"
+    # Sendmail begins with its id
     re.compile(r"\b([A-Za-z0-9]{12,20}) Message accepted for delivery"),
-    # qmail: "ok 1795323698 qp 12345"
+    # qmail gives the second and a process number
     re.compile(r"\bok \d{9,10} (qp \d{1,10})\b"),
 )
 

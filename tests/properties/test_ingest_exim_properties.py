@@ -18,7 +18,7 @@ FLAGS = (b"<= ", b"=> ", b"-> ", b">> ", b"** ", b"== ", b"(= ", b"H=", b"", b"a
 PIECES = (
     b'"', b"\\", b"<", b">", b"(", b")", b"[", b"]", b": ", b" : ", b" ", b"@", b"a@b.example", b" H=h [1.2.3.4]",
     b" R=r", b" T=remote_smtp", b' T="x"', b' C="250 ok"', b" for ", b" from <", b" id=", b" S=1", b" P=esmtp",
-    b' DN="', b" defer (-44)", b"\xe4\xb8", b"\x85", b"\xa0", b"\x00", b" rejected ", b" F=<", b"|/bin/x", b" <\"",
+    b' DN="', b" defer (-44)", b"\xe4\xb8", b"\x85", b"\xa0", b"\x00", b" rejected ", b" F=<", b"|/bin/x", b' <"',
 )  # fmt: skip
 
 

@@ -154,7 +154,14 @@ def test_rotated_and_compressed_sets_are_read_in_order(tmp_path: Path) -> None:
     whole = json.loads(trace("--log", BSD, "--to", "rate@gmail.example", "--format", "json").stdout)["messages"][0]
     times = [a["at"] for a in message["deliveries"][0]["attempts"]]
     assert times == [a["at"] for a in whole["deliveries"][0]["attempts"]]
-    expanded = trace("--log", *sorted(p for p in tmp_path.iterdir() if p.suffix != ".offset"), "--to", "rate@gmail.example", "--format", "json")
+    expanded = trace(
+        "--log",
+        *sorted(p for p in tmp_path.iterdir() if p.suffix != ".offset"),
+        "--to",
+        "rate@gmail.example",
+        "--format",
+        "json",
+    )
     assert [Path(f["file"]).name for f in json.loads(expanded.stdout)["coverage"]["files"]] == files
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from deliverability.evidence.event import Action, DeliveryEvent, Relation, Result, Transport
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.ingest.exim import MAX_PENDING, FORMAT
+from deliverability.ingest.exim import FORMAT, MAX_PENDING
 
 CASES = Path(__file__).parents[1] / "cases"
 LOGS = CASES / "logs" / "exim"

@@ -208,3 +208,20 @@ def test_twin_logs_tell_the_same(log: str) -> None:
     trace, _ = read_logs(request)
     assert len(trace.messages) == 1
     assert len(trace.messages[0].deliveries[0].attempts) == 1
+
+
+@pytest.mark.parametrize("version", ["4.96", "4.98-cpanel"])
+def test_a_message_refused_after_data_is_found_through_the_rejectlog(version: str) -> None:
+    """Only the rejectlog names its recipient, on a line of its own; mainlog and rejectlog together tell it once."""
+    folder = LOGS / "exim" / version
+    request = Request(logs=(str(folder / "mainlog"), str(folder / "rejectlog")), to=("rej@corp.example",))
+    (message,) = read_logs(request)[0].messages
+    (delivery,) = message.deliveries
+    assert (delivery.state, delivery.refused_by_us) == (State.REFUSED, True)
+
+
+@pytest.mark.parametrize("version", ["4.96", "4.98-cpanel"])
+def test_a_refusal_in_two_logs_is_one(version: str) -> None:
+    folder = LOGS / "exim" / version
+    request = Request(logs=(str(folder / "mainlog"), str(folder / "rejectlog")), to=("blocked@corp.example",))
+    assert len(read_logs(request)[0].messages) == 1

@@ -1,0 +1,114 @@
+"""A usable DKIM key is published under the selector.
+
+RFC 6376 §3.6.1 and §3.6.2, RFC 8301 §3.2 (1024 bits and more), RFC 8463.  Which selectors a domain uses cannot be known
+from outside: they come from the message, or from whoever asks.
+"""
+
+from deliverability.errors import ParseError
+from deliverability.evidence.bundle import Evidence, Subject
+from deliverability.evidence.names import Domain
+from deliverability.evidence.observation import Unobserved
+from deliverability.evidence.plugin import Check
+from deliverability.evidence.verdict import Finding, Outcome, Ruling
+from deliverability.protocols import grounds
+from deliverability.protocols.dkim import signers
+from deliverability.protocols.dkim_key import DkimKey, KeyState, published_key
+
+
+def _evaluate(evidence: Evidence) -> Ruling:
+    wanted = _wanted(evidence)
+    if not wanted:
+        return grounds.need("selector-unknown")
+    keys: list[DkimKey] = []
+    missing: list[Unobserved] = []
+    for domain, selector in wanted:
+        try:
+            keys.append(published_key(evidence.observations, domain, selector))
+        except Unobserved as unobserved:
+            missing.append(unobserved)
+        except ParseError:
+            return Ruling(Outcome.INDETERMINATE, Finding.of("bad-selector", selector=selector))
+    if missing:
+        raise Unobserved(*dict.fromkeys(question for one in missing for question in one.questions))
+    # Of a domain every selector that was named has to hold; of a message one signature is enough.
+    if evidence.subject is Subject.DOMAIN:
+        return _ruling(evidence, min(keys, key=_rank))
+    return _ruling(evidence, max(keys, key=_rank))
+
+
+def _wanted(evidence: Evidence) -> tuple[tuple[Domain, str], ...]:
+    """Domains and selectors: those of the message's own signatures, else those that were named."""
+    if evidence.mail:
+        found = signers(evidence.mail.content)
+        if found:
+            return found
+    domain = evidence.signing_domain or evidence.author_domain
+    return tuple((domain.value, selector.value) for selector in evidence.selectors) if domain else ()
+
+
+def _rank(key: DkimKey) -> int:
+    if key.state is KeyState.FOUND:
+        return 2 if key.weak or not key.for_mail else 4
+    return 3 if key.state is KeyState.COULD_NOT_LOOK else 1
+
+
+def _ruling(evidence: Evidence, key: DkimKey) -> Ruling:
+    told = {"name": key.name, "type": key.type or "", "bits": key.bits or ""}
+    if key.state is KeyState.COULD_NOT_LOOK:
+        return grounds.open_question(key.problem, "temperror")
+    if key.state is KeyState.FOUND and not key.weak and key.for_mail:
+        return Ruling(Outcome.PASS, Finding.of("found-testing" if key.testing else "found", **told))
+    code = key.state.value
+    if key.state is KeyState.FOUND:
+        code = "weak-key" if key.weak else "not-for-mail"
+    finding = Finding.of(code, **told, problem=key.problem or "")
+    return grounds.against(evidence, key.observed_at, finding, f"{key.name}: {code}", None)
+
+
+CHECK = Check(
+    id="dkim-key-published",
+    subjects=frozenset({Subject.DISPATCH, Subject.MESSAGE, Subject.DOMAIN}),
+    citation="RFC 6376 §3.6, RFC 8301 §3.2",
+    title={"en": "DKIM: the key is published", "zh-Hant-TW": "DKIM：已公布金鑰"},
+    evaluate=_evaluate,
+    messages={
+        "found": {
+            "en": "A DKIM key is published at {name} ({type}, {bits} bits).",
+            "zh-Hant-TW": "{name} 公布了 DKIM 金鑰（{type}，{bits} 位元）。",
+        },
+        "found-testing": {
+            "en": "A DKIM key is published at {name} ({type}, {bits} bits); it is marked as a test (t=y).",
+            "zh-Hant-TW": "{name} 公布了 DKIM 金鑰（{type}，{bits} 位元），並標記為測試（t=y）。",
+        },
+        "weak-key": {
+            "en": "The DKIM key at {name} has only {bits} bits; receivers ignore keys below 1024.",
+            "zh-Hant-TW": "{name} 的 DKIM 金鑰只有 {bits} 位元；收件方會忽略低於 1024 位元的金鑰。",
+        },
+        "not-for-mail": {
+            "en": "The key at {name} is not meant for mail (s=).",
+            "zh-Hant-TW": "{name} 的金鑰並非供郵件使用（s=）。",
+        },
+        "revoked": {
+            "en": "The DKIM key at {name} has been revoked (empty p=).",
+            "zh-Hant-TW": "{name} 的 DKIM 金鑰已撤銷（p= 為空）。",
+        },
+        "none": {
+            "en": "No DKIM key is published at {name}.",
+            "zh-Hant-TW": "{name} 沒有公布 DKIM 金鑰。",
+        },
+        "malformed": {
+            "en": "The DKIM record at {name} cannot be used: {problem}.",
+            "zh-Hant-TW": "{name} 的 DKIM 紀錄無法使用：{problem}。",
+        },
+        "selector-unknown": {
+            "en": "Which DKIM selector is used cannot be known from outside. Give --selector, or the message with --message.",
+            "zh-Hant-TW": "從外部無法得知使用哪個 DKIM 選擇器（selector）。請以 --selector 提供，或以 --message 提供郵件。",
+        },
+        "bad-selector": {
+            "en": "{selector} is no DKIM selector. Give another with --selector.",
+            "zh-Hant-TW": "{selector} 不是有效的 DKIM 選擇器（selector）。請以 --selector 重新提供。",
+        },
+        "observed-later": grounds.OBSERVED_LATER,
+        "could-not-look": grounds.COULD_NOT_LOOK,
+    },
+)

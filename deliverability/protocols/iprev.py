@@ -1,0 +1,81 @@
+"""The name of an address, and whether it leads back (RFC 8601 §2.7.3 ``iprev``, RFC 1035 §3.5, RFC 3596 §2.5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from deliverability.errors import ParseError, printable
+from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations
+from deliverability.protocols.mx import parse_ip
+
+MAX_NAMES: Final = 10
+"""PTR names that are followed."""
+
+
+class IprevResult(StrEnum):
+    """Results in the words of RFC 8601 §2.7.3."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    TEMPERROR = "temperror"
+    PERMERROR = "permerror"
+    """There is no name at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Iprev:
+    """Names of an address."""
+
+    result: IprevResult
+    names: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
+    """Those whose addresses include it."""
+    obstacle: CouldNotLook | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolves:
+    """Whether a name has a certain address."""
+
+    yes: bool
+    obstacle: CouldNotLook | None = None
+    observed_at: datetime | None = None
+
+
+def iprev(client_ip: str, observations: Observations) -> Iprev:
+    """Look at the address's PTR names and back; raises ``Unobserved``, and ``ParseError`` for what is no address."""
+    ip = parse_ip(client_ip)
+    if ip is None:
+        raise ParseError(f"not an IP address: {printable(client_ip)!r}")
+    answer = observations.ask(ip.reverse_pointer, "PTR")
+    if isinstance(answer, CouldNotLook):
+        return Iprev(IprevResult.TEMPERROR, obstacle=answer, observed_at=answer.observed_at)
+    names = tuple(dict.fromkeys(record.value for record in answer.records if record.value))[:MAX_NAMES]
+    if not names:
+        return Iprev(IprevResult.PERMERROR, observed_at=answer.observed_at)
+    family = "A" if ip.version == 4 else "AAAA"
+    looked = observations.ask_all(*(DnsQuestion(name, family) for name in names))
+    confirmed = tuple(
+        name
+        for name, found in zip(names, looked, strict=True)
+        if isinstance(found, DnsAnswer) and any(parse_ip(record.value) == ip for record in found.records)
+    )
+    if confirmed:
+        return Iprev(IprevResult.PASS, names, confirmed, observed_at=answer.observed_at)
+    obstacle = next((found for found in looked if isinstance(found, CouldNotLook)), None)
+    result = IprevResult.TEMPERROR if obstacle else IprevResult.FAIL
+    return Iprev(result, names, obstacle=obstacle, observed_at=answer.observed_at)
+
+
+def resolves_to(name: str, client_ip: str, observations: Observations) -> Resolves:
+    """Whether ``name`` has the address ``client_ip``; may raise ``Unobserved``.  An address literal is no name."""
+    ip = parse_ip(client_ip)
+    if ip is None or not name or name.startswith("["):
+        return Resolves(yes=False)
+    found = observations.ask(name, "A" if ip.version == 4 else "AAAA")
+    if isinstance(found, CouldNotLook):
+        return Resolves(yes=False, obstacle=found, observed_at=found.observed_at)
+    yes = any(parse_ip(record.value) == ip for record in found.records)
+    return Resolves(yes, observed_at=found.observed_at)

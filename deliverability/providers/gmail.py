@@ -1,0 +1,124 @@
+"""Gmail, for private persons.
+
+The list is a filter on the From text alone: it lets a forger in wherever the sender's domain does not
+forbid that, so ``compose`` offers it only for senders whose domain does.
+"""
+
+from datetime import date
+
+from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+
+_SPAM_HELP = "https://its.wbschools.org/its-blog/gmail-tip-spam"
+_FILTERS = "https://developers.google.cn/gmail/api/guides/filter_settings?hl=zh-tw"
+
+PROVIDER = Provider(
+    id="gmail",
+    name={"en": "Gmail", "zh-Hant-TW": "Gmail"},
+    kind=ProviderKind.CONSUMER,
+    domains=frozenset({"gmail.com", "googlemail.com"}),
+    mx_suffixes=("google.com", "googlemail.com"),
+    junk_folder={"en": "Spam", "zh-Hant-TW": "垃圾郵件"},
+    search={
+        "en": "in:anywhere rfc822msgid:{message_id}",
+        "zh-Hant-TW": "in:anywhere rfc822msgid:{message_id}",
+    },
+    find=(
+        Steps(
+            surface=Surface.PHONE_APP,
+            steps={
+                "en": (
+                    "Open the Gmail app.",
+                    "Tap the menu (three lines) at the top left.",
+                    "Tap “Spam”.",
+                    "Open our message; its sender is {address}.",
+                    "Tap “Report not spam”.",
+                ),
+                "zh-Hant-TW": (
+                    "打開 Gmail 應用程式。",
+                    "點一下左上角的選單（三條線）。",
+                    "點一下「垃圾郵件」。",
+                    "打開我們的信，寄件者是 {address}。",
+                    "點一下「回報為非垃圾郵件」。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_SPAM_HELP,
+        ),
+        Steps(
+            surface=Surface.COMPUTER,
+            steps={
+                "en": (
+                    "Open mail.google.com.",
+                    "Click “Spam” in the left column; if it is not there, click “More” first.",
+                    "Open our message; its sender is {address}.",
+                    "Click “Not spam” above the message.",
+                ),
+                "zh-Hant-TW": (
+                    "打開 mail.google.com。",
+                    "按左側的「垃圾郵件」；沒看到時，先按「更多」。",
+                    "打開我們的信，寄件者是 {address}。",
+                    "按信件上方的「回報為非垃圾郵件」。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_SPAM_HELP,
+        ),
+    ),
+    keep=(
+        Steps(
+            surface=Surface.PHONE_APP,
+            steps={
+                "en": (
+                    "Open our message in the Gmail app.",
+                    "Tap the round picture next to the sender’s name.",
+                    "Check that the address is {address}.",
+                    "Add it to your contacts.",
+                ),
+                "zh-Hant-TW": (
+                    "在 Gmail 應用程式打開我們的信。",
+                    "點一下寄件者名稱旁的圓形頭像。",
+                    "確認地址是 {address}。",
+                    "把它加入聯絡人。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_SPAM_HELP,
+        ),
+        Steps(
+            surface=Surface.COMPUTER,
+            steps={
+                "en": (
+                    "Click the gear, then “See all settings”.",
+                    "Open “Filters and Blocked Addresses” and click “Create a new filter”.",
+                    "Type {address} in the “From” box.",
+                    "Click “Create filter”.",
+                    "Tick “Never send it to Spam” and click “Create filter” again.",
+                ),
+                "zh-Hant-TW": (
+                    "按齒輪圖示，再按「查看所有設定」。",
+                    "打開「篩選器和封鎖的地址」，按「建立新篩選器」。",
+                    "在「寄件者」欄輸入 {address}。",
+                    "按「建立篩選器」。",
+                    "勾選「永不傳送到垃圾郵件」（畫面文字可能略有不同），再按一次「建立篩選器」。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_FILTERS,
+        ),
+    ),
+    # A Japanese university's manual and https://www.appsupport.jp/gmail/mail-spam/ name the same 30 days.
+    junk_days=30,
+    list_checks_authentication=False,
+    caveats=(
+        {
+            "en": "A contact helps, but mail that Gmail is sure is spam still goes to Spam.",
+            "zh-Hant-TW": "加入聯絡人有幫助，但 Gmail 很確定是垃圾的信仍會放進「垃圾郵件」。",
+        },
+        {
+            "en": "The Gmail app cannot make filters; that step needs a computer.",
+            "zh-Hant-TW": "Gmail 應用程式無法建立篩選器，這一步需要電腦。",
+        },
+    ),
+    steps_date=date(2026, 11, 22),
+    webmail="https://mail.google.com/",
+)

@@ -1,0 +1,137 @@
+"""Outlook.com, Hotmail, Live and MSN.
+
+Its safe senders list is about the junk folder; nothing on it helps against a refusal at the door.  How long
+junk is kept is told differently by different pages (10 and 30 days), so no number is given.
+"""
+
+from datetime import date
+
+from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+
+_SAFE_SENDERS = "https://support.microsoft.com/office/be1baea0-beab-4a30-b968-9004332336ce"
+_NOT_JUNK = "https://loyola.teamdynamix.com/TDClient/1866/Portal/KB/ArticleDet?ID=46560"
+
+PROVIDER = Provider(
+    id="outlook-com",
+    name={"en": "Outlook.com (Hotmail, Live, MSN)", "zh-Hant-TW": "Outlook.com（Hotmail、Live、MSN）"},
+    kind=ProviderKind.CONSUMER,
+    domains=frozenset(
+        {
+            "outlook.com",
+            "hotmail.com",
+            "live.com",
+            "msn.com",
+            "windowslive.com",
+            "hotmail.com.tw",
+            "livemail.tw",
+            "outlook.jp",
+            "outlook.kr",
+            "live.hk",
+            "hotmail.com.hk",
+            "hotmail.co.jp",
+            "hotmail.co.kr",
+        }
+    ),
+    mx_suffixes=("olc.protection.outlook.com",),
+    junk_folder={"en": "Junk Email", "zh-Hant-TW": "垃圾郵件"},
+    search={"en": "from:{address}", "zh-Hant-TW": "from:{address}"},
+    find=(
+        Steps(
+            surface=Surface.PHONE_APP,
+            steps={
+                "en": (
+                    "Open the Outlook app.",
+                    "Tap your picture at the top left to see the folders.",
+                    "Tap “Junk Email”.",
+                    "Open our message; its sender is {address}.",
+                    "Open the menu (three dots) and choose that it is not junk.",
+                ),
+                "zh-Hant-TW": (
+                    "打開 Outlook 應用程式。",
+                    "點一下左上角的頭像，顯示資料夾。",
+                    "點一下「垃圾郵件」。",
+                    "打開我們的信，寄件者是 {address}。",
+                    "打開選單（三個點），選擇這封不是垃圾郵件。",
+                ),
+            },
+            certainty=Certainty.GENERAL,
+            source="the usual way of mail apps; no page of the provider was at hand",
+        ),
+        Steps(
+            surface=Surface.COMPUTER,
+            steps={
+                "en": (
+                    "Open outlook.live.com.",
+                    "Open the folder “Junk Email”.",
+                    "Select our message; its sender is {address}.",
+                    "Press “Not junk” above the message.",
+                ),
+                "zh-Hant-TW": (
+                    "打開 outlook.live.com。",
+                    "打開「垃圾郵件」資料夾。",
+                    "選取我們的信，寄件者是 {address}。",
+                    "按上方表示「不是垃圾郵件」的按鈕。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_NOT_JUNK,
+        ),
+    ),
+    keep=(
+        Steps(
+            surface=Surface.PHONE_BROWSER,
+            steps={
+                "en": (
+                    "Open outlook.live.com in the browser of your phone.",
+                    "Ask the browser for the desktop site if the settings are missing.",
+                    "Open the settings (gear), then “Mail”, then “Junk email”.",
+                    "Under “Safe senders and domains” press “Add” and type {address}.",
+                    "Press “Save”.",
+                ),
+                "zh-Hant-TW": (
+                    "用手機瀏覽器打開 outlook.live.com。",
+                    "看不到設定時，請把瀏覽器切換成「電腦版網站」。",
+                    "打開設定（齒輪），點「郵件」，再點「垃圾郵件」。",
+                    "在安全寄件者和網域的欄位按「新增」，輸入 {address}。",
+                    "按「儲存」。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_SAFE_SENDERS,
+        ),
+        Steps(
+            surface=Surface.COMPUTER,
+            steps={
+                "en": (
+                    "Press the gear at the top right.",
+                    "Open “Mail”, then “Junk email”.",
+                    "Under “Safe senders and domains” press “Add”.",
+                    "Type {address}.",
+                    "Press “Save”.",
+                ),
+                "zh-Hant-TW": (
+                    "按右上角的齒輪。",
+                    "打開「郵件」，再打開「垃圾郵件」。",
+                    "在安全寄件者和網域的欄位按「新增」。",
+                    "輸入 {address}。",
+                    "按「儲存」。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_SAFE_SENDERS,
+        ),
+    ),
+    list_checks_authentication=False,
+    caveats=(
+        {
+            "en": "This list is about the junk folder only: it does not help when Outlook.com refuses a message.",
+            "zh-Hant-TW": "這份清單只管垃圾郵件資料夾；如果 Outlook.com 當場拒收，清單幫不上忙。",
+        },
+        {
+            "en": "If {address} is also on your list of blocked senders, blocking wins: remove it there.",
+            "zh-Hant-TW": "如果 {address} 同時在封鎖清單上，封鎖優先，請先從那裡移除。",
+        },
+    ),
+    steps_date=date(2026, 11, 22),
+    webmail="https://outlook.live.com/",
+)

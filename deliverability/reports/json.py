@@ -1,0 +1,91 @@
+"""The assessment for machines: ``schema_version`` 1, equal input gives equal bytes.
+
+A customer's edition shows nobody else's address here either.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from deliverability.compose import Brand, catalog, redaction
+from deliverability.evidence.bundle import Assessment, Claim, Evidence, Sourced
+from deliverability.evidence.document import Document
+from deliverability.evidence.plugin import Renderer
+from deliverability.protocols import serial
+
+SCHEMA_VERSION = 1
+
+
+def render(document: Document) -> bytes:
+    """Indented JSON with sorted members, UTF-8, ending in LF."""
+    assessment = document.assessment
+    redact = redaction(assessment, Brand(), document.edition, catalog(document.lang))
+    value = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "report",
+        "report_id": assessment.report_id,
+        "ruleset": assessment.ruleset,
+        "made_at": serial.instant_to_json(document.made_at),
+        "edition": document.edition,
+        "lang": document.lang,
+        "provider": assessment.provider,
+        "claim": _claim(assessment.claim),
+        "evidence": _evidence(assessment.evidence, redact),
+        "verdicts": [serial.verdict_to_json(verdict, redact) for verdict in assessment.verdicts],
+        "observations": [serial.observation_to_json(seen) for seen in assessment.evidence.observations],
+        "coverage": _coverage(assessment),
+    }
+    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+    # A lone surrogate becomes the escape that JSON itself has for it (RFC 8259 §7).
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def _claim(claim: Claim | None) -> serial.Json | None:
+    if claim is None:
+        return None
+    return {
+        "state": claim.state,
+        "level": f"L{claim.level.value}" if claim.level >= 0 else None,
+        "role": claim.role,
+        "basis": claim.basis,
+        "strength": claim.strength,
+        "observed_later": claim.observed_later,
+    }
+
+
+def _evidence(evidence: Evidence, redact: Callable[[str], str]) -> serial.Json:
+    mail = evidence.mail
+    return {
+        "subject": evidence.subject,
+        "assessed_at": serial.instant_to_json(evidence.assessed_at),
+        "recipient": evidence.delivery.recipient if evidence.delivery else None,
+        "recipient_domain": evidence.recipient_domain.name if evidence.recipient_domain else None,
+        "author_domain": _sourced(evidence.author_domain),
+        "reverse_path": _sourced(evidence.reverse_path),
+        "client_ip": _sourced(evidence.client_ip),
+        "helo": _sourced(evidence.helo),
+        "signing_domain": _sourced(evidence.signing_domain),
+        "selectors": [_sourced(selector) for selector in evidence.selectors],
+        "mail": {"sha256": mail.sha256, "media_type": mail.media_type, "size": len(mail.content)} if mail else None,
+        "message": _message(evidence, redact),
+    }
+
+
+def _message(evidence: Evidence, redact: Callable[[str], str]) -> serial.Json | None:
+    """The message with this one delivery: what others got is no part of this report."""
+    if evidence.message is None:
+        return None
+    value = serial.message_to_json(evidence.message, redact)
+    value["deliveries"] = [serial.delivery_to_json(evidence.delivery, redact)] if evidence.delivery else []
+    return value
+
+
+def _sourced(fact: Sourced[Any] | None) -> serial.Json | None:
+    return None if fact is None else {"value": str(fact.value), "origin": fact.origin}
+
+
+def _coverage(assessment: Assessment) -> serial.Json | None:
+    return serial.coverage_to_json(assessment.coverage) if assessment.coverage else None
+
+
+RENDERER = Renderer(id="json", media_type="application/json", extension="json", render=render)

@@ -1,0 +1,172 @@
+"""Every check against its cases: a small zone, some evidence, and what has to be concluded from them.
+
+A case is one TOML file under ``tests/cases/checks/<id>/``.  ``[zone]`` maps "name TYPE" to records, or to the
+obstacle that a look-up met; any other name does not exist.  The DNS is seen at ``seen_at``.
+"""
+
+import tomllib
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from deliverability import plugins
+from deliverability.evidence.bundle import Evidence, Origin, Own, Sourced, Subject
+from deliverability.evidence.event import LogTime, Result, Transport
+from deliverability.evidence.exhibit import Exhibit
+from deliverability.evidence.names import Domain
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    DnsQuestion,
+    Observation,
+    Observations,
+    Obstacle,
+    Rcode,
+    Record,
+    Unobserved,
+)
+from deliverability.evidence.plugin import LANGUAGES, Check
+from deliverability.evidence.smtp import Host, Reply
+from deliverability.evidence.story import Attempt, Delivery, State
+from deliverability.evidence.verdict import Outcome, Ruling, fill
+from deliverability.protocols import grounds
+
+ROOT = Path(__file__).parent.parent / "cases" / "checks"
+CASES = sorted(ROOT.glob("*/*.toml"))
+SENT_AT = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)
+SHARED = {*grounds.HOP, "could-not-look", "observed-later", "need-client-ip", "need-reverse-path", "need-helo"}
+ORIGINS = {"option": Origin.OPTION, "log": Origin.LOG, "configuration": Origin.CONFIGURATION}
+
+
+def records(rdtype: str, texts: list[str]) -> tuple[Record, ...]:
+    if rdtype == "MX":
+        pairs = [text.split(" ") for text in texts]
+        return tuple(Record(host.rstrip("."), preference=int(preference)) for preference, host in pairs)
+    if rdtype == "TXT":
+        return tuple(Record(text, (text.encode("latin-1"),)) for text in texts)
+    return tuple(Record(text) for text in texts)
+
+
+def look(zone: dict, question: DnsQuestion, seen_at: datetime) -> Observation:
+    said = zone.get(str(question))
+    if isinstance(said, str):
+        return CouldNotLook(question, Obstacle(said), said, "192.0.2.53:53", seen_at)
+    exists = said is not None or any(key.split(" ")[0].endswith(question.name) for key in zone)
+    rcode = Rcode.NOERROR if exists else Rcode.NXDOMAIN
+    found = records(question.rdtype, said or [])
+    return DnsAnswer(question, rcode, found, question.name, 300, "192.0.2.53:53", seen_at)
+
+
+def attempt(given: dict, recipient: str) -> Attempt:
+    at = LogTime("", SENT_AT.replace(tzinfo=None), has_year=True, offset=None, instant=given.get("at", SENT_AT))
+    relay = Host(given.get("relay"), given.get("relay_ip")) if {"relay", "relay_ip"} & given.keys() else None
+    return Attempt(
+        at=at,
+        queue_id="1",
+        log="",
+        recipient=recipient,
+        result=Result(given.get("result", "sent")),
+        transport=Transport(given.get("transport", "smtp")),
+        relay=relay,
+        reply=Reply(250, None, "250 OK"),
+        tls=None,
+        local_ip=None,
+        remote_queue_id=None,
+        stage=None,
+        route=None,
+        text="",
+        lines=(),
+    )
+
+
+def evidence_of(case: dict) -> Evidence:
+    given = case.get("evidence", {})
+    recipient = given.get("recipient", "customer@mail.example")
+    tried = attempt(case["attempt"], recipient) if "attempt" in case else None
+    own = case.get("own", {})
+    mail = given["message"].encode() if "message" in given else None
+
+    def sourced(name: str, make: type = str) -> Sourced | None:
+        origin = ORIGINS[given.get(f"{name}_from", "log")]
+        return Sourced(make(given[name]), origin) if name in given else None
+
+    return Evidence(
+        subject=Subject(case["subject"]),
+        assessed_at=datetime(2026, 11, 22, 6, 0, tzinfo=UTC),
+        own=Own(
+            frozenset(own.get("hosts", ())),
+            tuple(ip_network(n) for n in own.get("networks", ())),
+            frozenset(own.get("intermediaries", ())),
+            own.get("routed_by_mx", False),
+        ),
+        delivery=Delivery(recipient, (), State.ACCEPTED, (tried,) if tried else (), tried) if tried else None,
+        mail=Exhibit(mail, "message/rfc822", "case", SENT_AT) if mail else None,
+        recipient_domain=Domain("mail.example"),
+        author_domain=sourced("author_domain", Domain),
+        reverse_path=sourced("reverse_path"),
+        client_ip=sourced("client_ip"),
+        helo=sourced("helo"),
+        signing_domain=sourced("signing_domain", Domain),
+        selectors=tuple(Sourced(s, Origin.OPTION) for s in given.get("selectors", ())),
+    )
+
+
+def judged(check: Check, case: dict) -> Ruling:
+    """Judge, looking up what is missing, as the real pipeline does."""
+    bare, observations = evidence_of(case), Observations()
+    seen_at = case.get("seen_at", SENT_AT)
+    for _round in range(20):
+        evidence = Evidence(
+            **{name: getattr(bare, name) for name in Evidence.__slots__} | {"observations": observations}
+        )
+        try:
+            why_not = check.applies(evidence)
+            return Ruling(Outcome.NOT_APPLICABLE, why_not) if why_not else check.evaluate(evidence)
+        except Unobserved as missing:
+            wanted = missing.questions
+        assert not any(question in observations.answers for question in wanted)
+        observations = observations.joined(look(case.get("zone", {}), question, seen_at) for question in wanted)
+    raise AssertionError("the check asks without end")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path) -> None:
+    check: Check = plugins.load("checks", path.parent.name)
+    case = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert case["subject"] in check.subjects
+    ruling = judged(check, case)
+    expected = case["expect"]
+    assert (ruling.outcome.value, ruling.finding.code) == (expected["outcome"], expected["code"])
+    assert ruling.protocol_result == expected.get("protocol_result")
+    for lang in LANGUAGES:
+        sentence = fill(check.messages[ruling.finding.code][lang], ruling.finding.parameters)
+        assert "{" not in sentence
+        for mentioned in expected.get("mentions", ()):
+            assert mentioned in sentence
+
+
+@pytest.mark.parametrize("plugin", plugins.ids("checks"))
+def test_sentences_name_only_parameters_that_are_given(plugin: str) -> None:
+    """Every code that a case reaches fills its sentence: no hole where a parameter should be."""
+    check: Check = plugins.load("checks", plugin)
+    for path in CASES:
+        if path.parent.name != plugin:
+            continue
+        ruling = judged(check, tomllib.loads(path.read_text(encoding="utf-8")))
+        template = check.messages[ruling.finding.code]["en"]
+        holes = {part.partition("}")[0] for part in template.split("{")[1:]}
+        assert holes <= set(ruling.finding.parameters), (path.stem, holes)
+
+
+@pytest.mark.parametrize("plugin", plugins.ids("checks"))
+def test_its_own_sentences_are_reached(plugin: str) -> None:
+    """A sentence that no case reaches is untested; those shared by all checks may stand elsewhere."""
+    check: Check = plugins.load("checks", plugin)
+    reached = {
+        tomllib.loads(path.read_text(encoding="utf-8"))["expect"]["code"]
+        for path in CASES
+        if path.parent.name == plugin
+    }
+    assert set(check.messages) - reached - SHARED == set()
