@@ -153,7 +153,12 @@ class Play:
                 self.send(story)
         self.reached("later-1@corp.example", "rcpt")
         self.reached("later-2@corp.example", "rcpt")
+        self.reached("later-3@corp.example", "rcpt")
         self.server.cancel("later-2@corp.example")
+        self.server.hold("later-3@corp.example")
+        if isinstance(self.server, Exim):
+            self.reached("later-4@corp.example", "rcpt")
+            self.server.mark_delivered("later-4@corp.example")
         self.sink.release("later-1@corp.example")
         self.server.requeue("later-1@corp.example")
         for story in told:

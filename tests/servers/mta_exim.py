@@ -180,5 +180,9 @@ class Exim:
     def cancel(self, recipient: str) -> None:
         rig.run(self.binary, "-Mrm", self.queue_id(recipient))
 
-    def flush(self) -> None:
-        rig.run(self.binary, "-qff", check=False)
+    def hold(self, recipient: str) -> None:
+        rig.run(self.binary, "-Mf", self.queue_id(recipient))
+
+    def mark_delivered(self, recipient: str) -> None:
+        """An operator's word, and no delivery."""
+        rig.run(self.binary, "-Mmd", self.queue_id(recipient), recipient)

@@ -201,5 +201,5 @@ class Postfix:
     def cancel(self, recipient: str) -> None:
         rig.run("postsuper", "-c", self.first.config, "-d", self.queue_id(recipient))
 
-    def flush(self) -> None:
-        rig.run("postqueue", "-c", self.first.config, "-f")
+    def hold(self, recipient: str) -> None:
+        rig.run("postsuper", "-c", self.first.config, "-h", self.queue_id(recipient))

@@ -191,6 +191,8 @@ STORIES = [
     _one("held", "held-1@corp.example", "queued"),
     _one("requeued", "later-1@corp.example", "accepted"),
     _one("cancelled", "later-2@corp.example", "cancelled"),
+    _one("held-by-hand", "later-3@corp.example", "queued"),
+    _one("marked-delivered", "later-4@corp.example", "cancelled", only="exim"),
     _one("refused-by-us", "blocked-1@corp.example", "refused", refused_here=True),
     _one(
         "alias",

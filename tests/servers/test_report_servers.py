@@ -31,9 +31,9 @@ def test_the_notice_passes_and_was_accepted(world):
     assert answer["claim"]["role"] == "recipient-mx"
     assert answer["provider"] == "gmail"
     verdicts = {v["check"]: (v["outcome"], v["protocol_result"]) for v in answer["verdicts"]}
-    for check in ("spf_pass", "dkim_pass", "dmarc_pass"):
+    for check in ("spf-pass", "dkim-pass", "dmarc-pass"):
         assert verdicts[check] == ("pass", "pass"), check
-    for check in ("spf_aligned", "dkim_aligned", "accepted_by_recipient_mx"):
+    for check in ("spf-aligned", "dkim-aligned", "accepted-by-recipient-mx"):
         assert verdicts[check][0] == "pass", check
     assert not {check for check, (outcome, _) in verdicts.items() if outcome in {"fail", "error"}}, verdicts
     assert answer["evidence"]["client_ip"]["value"] == world.records("mei.lin@gmail.com", "end")[-1]["peer"]

@@ -227,9 +227,10 @@ def test_a_decoded_subject_is_found(world, word):
     assert answer["messages"][0]["subject"] == word
 
 
-def test_a_held_message_says_so(world):
-    sent = world.sent("held")
-    _, answer = world.trace(*asked(sent, "held-1@corp.example"))
+@pytest.mark.parametrize(("story", "to"), [("held", "held-1"), ("held-by-hand", "later-3")])
+def test_a_held_message_says_so(world, story, to):
+    sent = world.sent(story)
+    _, answer = world.trace(*asked(sent, f"{to}@corp.example"))
     assert only_delivery(answer)["held"] is True
 
 
