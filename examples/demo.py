@@ -45,13 +45,33 @@ def main() -> None:
     english, chinese = OUTPUT / "notice.en.html", OUTPUT / "notice.zh-Hant-TW.html"
     with responder() as server:
         dns = ("--nameserver", server)
-        notice = ("--log", "exim/mainlog", "--to", "mei.lin@gmail.com", "--message", "notice.eml", *dns)
+        notice = (
+            "--log",
+            "exim/mainlog",
+            "--to",
+            "mei.lin@gmail.com",
+            "--message",
+            "notice.eml",
+            "--helo",
+            "out1.hosting.example",
+            *dns,
+        )
         run("report", *notice)
         run("report", *notice, "--lang", "zh-Hant-TW", "--format", "html", "-o", str(chinese))
         run("report", *notice, "--lang", "en", "--format", "html", "-o", str(english))
         run("report", "--log", "postfix/mail.log", "--to", "hsu@hinet.example", "--lang", "zh-Hant-TW", *dns)
         run("trace", "--log", "exim/mainlog", "--to", "ting.huang@corp.example", *dns)
-        run("check", "hosting.example", "--selector", "s2026", "--from-ip", "203.0.113.25", *dns)
+        run(
+            "check",
+            "hosting.example",
+            "--selector",
+            "s2026",
+            "--from-ip",
+            "203.0.113.25",
+            "--helo",
+            "out1.hosting.example",
+            *dns,
+        )
     print(f"\nThe report to open in a browser:\n  {english}\n  {chinese}")
 
 

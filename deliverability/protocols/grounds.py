@@ -20,8 +20,10 @@ from deliverability.evidence.story import Attempt
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import mx
 
-LATER: Final = timedelta(hours=1)
-"""DNS that was seen longer than this after the dispatch may support a claim, and can accuse nobody (DESIGN §4.2)."""
+LATER: Final = timedelta(minutes=5)
+"""DNS that was seen longer than this after the dispatch may support a claim, and can accuse nobody (DESIGN §4.2).
+
+The grace is for a snapshot that is taken beside the sending."""
 
 COULD_NOT_LOOK: Final[Mapping[str, str]] = MappingProxyType(
     {
