@@ -27,7 +27,7 @@ MAX_PTR: Final = 10
 MAX_VOID: Final = 2
 
 _TERM = re.compile(r"[+?~-]?(?:(include|a|mx|ptr)(?::([^/%]+))?(?:/[\d/]*)?|(redirect)=([^/%]+))\Z", re.IGNORECASE)
-_CLIENT_MACRO = re.compile(r"%\{[^}dovDOV]", re.ASCII)
+_CLIENT_MACRO = re.compile(r"%\{[^}doDO]", re.ASCII)
 
 PermError = spf.PermError
 
@@ -157,8 +157,9 @@ class Survey(Query):
 
     def __init__(self, domain: str, observations: Observations) -> None:
         super().__init__("192.0.2.0", f"postmaster@{domain}", domain, observations, "unknown")
-        self.depends_on_client: set[str] = set()
-        """Names that a macro makes from the client; what is published there cannot be listed."""
+        self.depends_on_client = False
+        """A record is named by a macro over the client: what is published there cannot be listed."""
+        self._client_names: set[str] = set()
 
     def dns(
         self, name: str, qtype: str, cnames: dict[str, str] | None = None, ignore_void: bool = False
@@ -185,12 +186,15 @@ class Survey(Query):
         """Expand, and remember which names depend on the client."""
         expanded = super().expand_domain(arg)
         if _CLIENT_MACRO.search(arg):
-            self.depends_on_client.add(expanded)
+            self._client_names.add(expanded)
         return expanded
 
     def dns_spf(self, domain: str) -> str | None:
         """A record that depends on the client stands for one that matches nobody."""
-        return "v=spf1 ?all" if domain in self.depends_on_client else super().dns_spf(domain)
+        if domain not in self._client_names:
+            return super().dns_spf(domain)
+        self.depends_on_client = True
+        return "v=spf1 ?all"
 
     def get_explanation(self, spec: str) -> str | None:
         """Not asked."""

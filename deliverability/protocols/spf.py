@@ -155,8 +155,7 @@ def published(domain: Domain, observations: Observations) -> SpfPublication:
         over = survey.lookups > MAX_LOOKUPS
         state = PublicationState.TOO_MANY_LOOKUPS if over else PublicationState.MALFORMED
         problem = survey.prob
-    dynamic = bool(survey.depends_on_client)
-    return SpfPublication(state, records[0], survey.lookups, problem, dynamic, answer.observed_at)
+    return SpfPublication(state, records[0], survey.lookups, problem, survey.depends_on_client, answer.observed_at)
 
 
 def _sender(reverse_path: str, helo: str) -> tuple[Identity, str, str]:
