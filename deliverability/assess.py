@@ -12,7 +12,15 @@ from deliverability import plugins
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Own, Strength
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.observation import DnsAnswer, Question, Unobserved
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    HttpsAnswer,
+    Observation,
+    Question,
+    SmtpAnswer,
+    Unobserved,
+)
 from deliverability.evidence.plugin import LANGUAGES, Check
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
@@ -197,4 +205,16 @@ def _parts(evidence: Evidence) -> Iterable[bytes]:
         yield evidence.mail.content
     for observation in evidence.observations:
         yield str(observation.question).encode()
-        yield observation.wire if isinstance(observation, DnsAnswer) else observation.obstacle.value.encode()
+        yield _bytes_of(observation)
+
+
+def _bytes_of(observation: Observation) -> bytes:
+    match observation:
+        case DnsAnswer():
+            return observation.wire
+        case HttpsAnswer():
+            return observation.body
+        case SmtpAnswer():
+            return observation.certificate + observation.greeting.encode("utf-8", "surrogatepass")
+        case CouldNotLook():
+            return observation.obstacle.value.encode()

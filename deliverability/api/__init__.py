@@ -3,6 +3,7 @@
 Each comes in two forms: ``trace_async`` to be awaited, ``trace`` that blocks.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from deliverability.api.requests import Network, Pick, Reader, Request
 from deliverability.api.tracing import Told, TraceResult, claims, read_logs
 from deliverability.errors import AmbiguousError
 from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.observation import DnsQuestion, Observation, Question
 
 __all__ = [
     "Network",
@@ -94,11 +96,15 @@ def _now(request: Request) -> datetime:
 
 
 def _observer(request: Request) -> Observe | None:
+    """Whoever looks things up for this request; ``None`` when the network is not to be asked."""
     if request.network.offline:
         return None
     from deliverability.capture.dns import DnsObserver, parse_nameserver
 
     servers = request.network.nameservers or request.configuration.nameservers
-    return DnsObserver(
-        nameservers=tuple(parse_nameserver(s) for s in servers), timeout_seconds=request.network.timeout
-    ).observe
+    dns = DnsObserver(nameservers=tuple(parse_nameserver(s) for s in servers), timeout_seconds=request.network.timeout)
+
+    async def observe(questions: Iterable[Question]) -> tuple[Observation, ...]:
+        return await dns.observe(q for q in questions if isinstance(q, DnsQuestion))
+
+    return observe

@@ -39,7 +39,7 @@ async def settle(
             observations = observations.joined(_blanks(reached, Obstacle.LIMIT, why, now))
         else:
             asked += len(reached)
-            got = await observe(sorted(reached))
+            got = await observe(sorted(reached, key=str))
             left = reached - {o.question for o in got}
             observations = observations.joined(got).joined(_blanks(left, Obstacle.NETWORK, "no answer was kept", now))
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Generic, TypeVar
 
 from deliverability.evidence.exhibit import Exhibit
-from deliverability.evidence.names import Domain
+from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.story import Attempt, Coverage, Delivery, Level, Message, Role, State
 from deliverability.evidence.verdict import Verdict
@@ -77,6 +77,14 @@ class Evidence:
     helo: Sourced[str] | None = None
     signing_domain: Sourced[Domain] | None = None
     selectors: tuple[Sourced[str], ...] = ()
+    address: Mailbox | None = None
+    """The address that an address check is about."""
+    about: Domain | None = None
+    """The domain, or the account's domain, that the notice is about: a contact address on it goes down with it."""
+    bulk: bool | None = None
+    """Whether the message is subscribed or marketing mail; ``None``: nobody said."""
+    asked_for: frozenset[str] = frozenset()
+    """Opt-in checks that the caller asked for, by :attr:`Check.opt_in`."""
 
     @property
     def attempt(self) -> Attempt | None:

@@ -77,6 +77,62 @@ class DnsAnswer:
         return self.rcode is Rcode.NOERROR
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class HttpsQuestion:
+    """A document to be fetched over HTTPS, without following redirects (RFC 8461 §3.3)."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsAnswer:
+    """What a web server answered, or that its certificate does not hold for its name."""
+
+    question: HttpsQuestion
+    status: int | None
+    """HTTP status code; ``None`` where TLS was not established because the certificate failed."""
+    media_type: str
+    body: bytes
+    """At most 64 KiB."""
+    certificate_error: str | None
+    """Why the certificate does not hold, in the words of the TLS library; ``None`` when it does."""
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SmtpProbe:
+    """Greet a mail server, offer STARTTLS, and leave before any mail (opt-in: it opens a connection)."""
+
+    host: str
+    port: int = 25
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpAnswer:
+    """How a mail server introduced itself."""
+
+    question: SmtpProbe
+    ip: str
+    greeting: str
+    capabilities: tuple[str, ...]
+    """EHLO keywords with their parameters, before STARTTLS."""
+    starttls: bool
+    tls_version: str | None
+    certificate: bytes
+    """The server's certificate, DER; empty without TLS."""
+    chain: tuple[bytes, ...]
+    """The certificates after it, as presented, DER."""
+    certificate_error: str | None
+    """Why it does not hold for :attr:`SmtpProbe.host` by the public roots; ``None`` when it does."""
+    observed_at: datetime
+
+
 class Obstacle(StrEnum):
     """Why there is no answer.  None of these says anything about the name."""
 
@@ -96,17 +152,18 @@ class Obstacle(StrEnum):
 class CouldNotLook:
     """Nobody could say: never to be read as "there is none"."""
 
-    question: DnsQuestion
+    question: "Question"
     obstacle: Obstacle
     detail: str
     resolver: str
     observed_at: datetime
 
 
-Question = DnsQuestion
-"""What can be observed.  ``HttpsQuestion`` and ``SmtpProbe`` join here when a check needs them."""
+Question = DnsQuestion | HttpsQuestion | SmtpProbe
+"""What can be observed."""
 
-Observation = DnsAnswer | CouldNotLook
+DnsObservation = DnsAnswer | CouldNotLook
+Observation = DnsAnswer | HttpsAnswer | SmtpAnswer | CouldNotLook
 
 
 class Unobserved(BaseException):
@@ -132,27 +189,40 @@ class Observations:
         """Build from single observations; of two for one question the later given stands."""
         return cls(MappingProxyType({o.question: o for o in observations}))
 
-    def ask(self, name: str, rdtype: str) -> Observation:
-        """The observation on record, or raise :class:`Unobserved`."""
-        question = DnsQuestion(name, rdtype)
-        try:
-            return self.answers[question]
-        except KeyError:
-            raise Unobserved(question) from None
+    def ask(self, name: str, rdtype: str) -> DnsObservation:
+        """What the DNS said, or raise :class:`Unobserved`."""
+        return self.ask_all(DnsQuestion(name, rdtype))[0]
 
-    def ask_all(self, *questions: Question) -> tuple[Observation, ...]:
-        """All observations, or raise :class:`Unobserved` naming every one that is missing."""
+    def ask_all(self, *questions: DnsQuestion) -> tuple[DnsObservation, ...]:
+        """What the DNS said to all of them, or raise :class:`Unobserved` naming every one that is missing."""
         missing = [q for q in questions if q not in self.answers]
         if missing:
             raise Unobserved(*missing)
-        return tuple(self.answers[q] for q in questions)
+        found = (self.answers[q] for q in questions)
+        return tuple(o for o in found if isinstance(o, DnsAnswer | CouldNotLook))
+
+    def fetch(self, url: str) -> HttpsAnswer | CouldNotLook:
+        """What a web server said, or raise :class:`Unobserved`."""
+        question = HttpsQuestion(url)
+        found = self.answers.get(question)
+        if isinstance(found, HttpsAnswer | CouldNotLook):
+            return found
+        raise Unobserved(question)
+
+    def probe(self, host: str, port: int = 25) -> SmtpAnswer | CouldNotLook:
+        """How a mail server introduced itself, or raise :class:`Unobserved`."""
+        question = SmtpProbe(host, port)
+        found = self.answers.get(question)
+        if isinstance(found, SmtpAnswer | CouldNotLook):
+            return found
+        raise Unobserved(question)
 
     def joined(self, more: Iterable[Observation]) -> "Observations":
         """These and ``more``; for a question in both, ``more`` stands."""
         return Observations(MappingProxyType({**self.answers, **{o.question: o for o in more}}))
 
     def __iter__(self) -> Iterator[Observation]:
-        return iter(sorted(self.answers.values(), key=lambda o: o.question))
+        return iter(sorted(self.answers.values(), key=lambda o: (type(o.question).__name__, str(o.question))))
 
     def __len__(self) -> int:
         return len(self.answers)

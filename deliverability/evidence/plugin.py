@@ -34,6 +34,11 @@ class Check:
     """``None`` when it applies, else the finding that says why not."""
     effective: date | None = None
     """The day from which the rule binds, held against the dispatch date."""
+    advisory: bool = False
+    """A hint rather than a rule: shown, but an exit status does not rest on it."""
+    opt_in: str | None = None
+    """The name under which the caller has to ask for it (``Evidence.asked_for``), because it opens connections to
+    third parties or depends on their terms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,30 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SenderRule:
+    """What a mailbox provider demands of senders; data, judged from the checks that it names."""
+
+    id: str
+    """Unique within the provider: ``spf-and-dkim``, ``one-click``."""
+    text: Localized
+    """The rule in one sentence."""
+    all_of: tuple[str, ...] = ()
+    """Checks that must all pass."""
+    any_of: tuple[str, ...] = ()
+    """Checks of which one must pass."""
+    bulk_only: bool = False
+    """Binds only senders of bulk mail, as the provider counts them."""
+    visible: bool = True
+    """Whether it can be judged from outside; complaint rates and volumes cannot."""
+    effective: date
+    """The day from which the provider enforces it."""
+    smtp_codes: tuple[str, ...] = ()
+    """Enhanced status codes with which mail that breaks it is refused."""
+    source: str
+    """URL of the provider's page, or of who quotes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A mailbox provider: how to recognise it, and what its customer can do.  Module constant ``PROVIDER``."""
 
@@ -125,6 +154,8 @@ class Provider:
     steps_date: date
     """When the steps were last held against a source."""
     webmail: str | None = None
+    rules: tuple[SenderRule, ...] = ()
+    """What it demands of those who write to its customers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,8 @@ class Ruling:
     finding: Finding
     protocol_result: str | None = None
     """The protocol's own word, RFC 8601 §2.7, where there is one: ``softfail``, ``temperror`` …"""
+    details: tuple[Finding, ...] = ()
+    """What else there is to say, in order: steps of an evaluation, remarks on a record, advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class Verdict:
     ruling: Ruling
     templates: Mapping[str, str]
     """The sentence for the finding's code in each language."""
+    detail_templates: Messages = field(default_factory=lambda: MappingProxyType({}))
+    """The same for the codes of the ruling's details."""
+    advisory: bool = False
+    """A hint: it never decides an exit status by itself."""
 
     @property
     def outcome(self) -> Outcome:
@@ -66,6 +72,14 @@ class Verdict:
         """The finding in words: plain text, with foreign text inside, not escaped for any medium."""
         template = self.templates.get(lang) or self.templates.get("en") or self.ruling.finding.code
         return fill(template, self.ruling.finding.parameters)
+
+    def details(self, lang: str) -> tuple[str, ...]:
+        """The ruling's details in words, in order."""
+        said = []
+        for finding in self.ruling.details:
+            texts = self.detail_templates.get(finding.code, {})
+            said.append(fill(texts.get(lang) or texts.get("en") or finding.code, finding.parameters))
+        return tuple(said)
 
 
 def fill(template: str, parameters: Mapping[str, str]) -> str:

@@ -52,9 +52,10 @@ class Query(spf.query):
         question = _question(name, qtype)
         if question is None:
             return []
-        observation = self.observations.answers.get(question)
-        if observation is None:
-            raise self._unobserved(question)
+        try:
+            (observation,) = self.observations.ask_all(question)
+        except Unobserved:
+            raise self._unobserved(question) from None
         if isinstance(observation, CouldNotLook):
             self.obstacle = observation
             raise spf.TempError(f"{question}: {observation.obstacle}")
@@ -109,7 +110,7 @@ class Query(spf.query):
         try:
             return super().get_explanation(spec)
         except Unobserved as missing:
-            self.wanted += missing.questions
+            self.wanted += (q for q in missing.questions if isinstance(q, DnsQuestion))
         except spf.TempError:
             pass  # RFC 7208 §6.2: the default explanation stands
         return None

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from deliverability.evidence.names import Domain
-from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observation, Observations
+from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsObservation, DnsQuestion, Observations
 
 MAX_RECORD: Final = 8192
 """Octets of a record that are read."""
@@ -259,7 +259,7 @@ def _organization(domain: Domain, walked: Walk) -> OrganizationalDomain:
 
 
 def _for_subdomain(
-    found: DmarcPolicy, record: DmarcRecord, own: Observation, observations: Observations
+    found: DmarcPolicy, record: DmarcRecord, own: DnsObservation, observations: Observations
 ) -> DmarcPolicy:
     """``sp`` if the author domain exists, ``np`` if it does not (RFC 9989 §4.7, §3.2.13: NXDOMAIN)."""
     tag = "sp" if record.sp else "p"

@@ -17,10 +17,15 @@ from deliverability.evidence.observation import (
     CouldNotLook,
     DnsAnswer,
     DnsQuestion,
+    HttpsAnswer,
+    HttpsQuestion,
     Observation,
     Obstacle,
+    Question,
     Rcode,
     Record,
+    SmtpAnswer,
+    SmtpProbe,
 )
 from deliverability.evidence.smtp import Host, Reply, Tls
 from deliverability.evidence.story import Attempt, Coverage, Delivery, FileCoverage, Gap, Message, Stay
@@ -213,18 +218,43 @@ def _gap(gap: Gap) -> Json:
 
 
 def observation_to_json(observation: Observation) -> Json:
-    """One answer of the DNS, or why there is none, complete: :func:`observation_from_json` gives it back."""
-    common: Json = {
-        "name": observation.question.name,
-        "rdtype": observation.question.rdtype,
-        "resolver": observation.resolver,
-        "observed_at": instant_to_json(observation.observed_at),
-    }
-    if isinstance(observation, CouldNotLook):
-        return {"kind": "could-not-look", **common, "obstacle": observation.obstacle, "detail": observation.detail}
+    """One answer, or why there is none, complete: :func:`observation_from_json` gives it back."""
+    common = {**_question_to_json(observation.question), "observed_at": instant_to_json(observation.observed_at)}
+    match observation:
+        case CouldNotLook():
+            told = {"obstacle": observation.obstacle, "detail": observation.detail, "resolver": observation.resolver}
+            return {"kind": "could-not-look", **common, **told}
+        case HttpsAnswer():
+            return {
+                "kind": "https",
+                **common,
+                "status": observation.status,
+                "media_type": observation.media_type,
+                "body": _to_base64(observation.body),
+                "certificate_error": observation.certificate_error,
+            }
+        case SmtpAnswer():
+            return {
+                "kind": "smtp",
+                **common,
+                "ip": observation.ip,
+                "greeting": observation.greeting,
+                "capabilities": list(observation.capabilities),
+                "starttls": observation.starttls,
+                "tls_version": observation.tls_version,
+                "certificate": _to_base64(observation.certificate),
+                "chain": [_to_base64(der) for der in observation.chain],
+                "certificate_error": observation.certificate_error,
+            }
+        case DnsAnswer():
+            return _dns_to_json(observation, common)
+
+
+def _dns_to_json(observation: DnsAnswer, common: Json) -> Json:
     return {
         "kind": "answer",
         **common,
+        "resolver": observation.resolver,
         "rcode": observation.rcode,
         "canonical_name": observation.canonical_name,
         "ttl": observation.ttl,
@@ -232,6 +262,24 @@ def observation_to_json(observation: Observation) -> Json:
         "records": [_record_to_json(record) for record in observation.records],
         "wire": _to_base64(observation.wire),
     }
+
+
+def _question_to_json(question: Question) -> Json:
+    match question:
+        case DnsQuestion():
+            return {"name": question.name, "rdtype": question.rdtype}
+        case HttpsQuestion():
+            return {"url": question.url}
+        case SmtpProbe():
+            return {"host": question.host, "port": question.port}
+
+
+def _question(fields: "_Fields") -> Question:
+    if fields.has("url"):
+        return HttpsQuestion(fields.text("url"))
+    if fields.has("host"):
+        return SmtpProbe(fields.text("host"), fields.number("port") or 0)
+    return DnsQuestion(fields.text("name"), fields.text("rdtype"))
 
 
 def observation_from_json(value: object) -> Observation:
@@ -242,7 +290,10 @@ def observation_from_json(value: object) -> Observation:
     """
     fields = _Fields(value)
     try:
-        observation = _answer(fields) if fields.text("kind") == "answer" else _could_not_look(fields)
+        read = _READERS.get(fields.text("kind"))
+        if read is None:
+            raise ParseError(f"no observation of kind {printable(fields.text('kind'))!r}")
+        observation = read(fields)
         canonical = observation_to_json(observation)
     except (ValueError, OverflowError) as problem:  # ParseError is a ValueError; enums and dates raise others
         if isinstance(problem, ParseError):
@@ -273,14 +324,48 @@ def _answer(fields: "_Fields") -> DnsAnswer:
     )
 
 
+def _https(fields: "_Fields") -> HttpsAnswer:
+    return HttpsAnswer(
+        question=HttpsQuestion(fields.text("url")),
+        status=fields.number("status"),
+        media_type=fields.text("media_type"),
+        body=_from_base64(fields.text("body", limit=4 * (MAX_WIRE // 3 + 2))),
+        certificate_error=fields.text_or_none("certificate_error"),
+        observed_at=_instant(fields.text("observed_at")),
+    )
+
+
+def _smtp(fields: "_Fields") -> SmtpAnswer:
+    return SmtpAnswer(
+        question=SmtpProbe(fields.text("host"), fields.number("port") or 0),
+        ip=fields.text("ip"),
+        greeting=fields.text("greeting"),
+        capabilities=fields.texts("capabilities"),
+        starttls=fields.get("starttls") is True,
+        tls_version=fields.text_or_none("tls_version"),
+        certificate=_from_base64(fields.text("certificate")),
+        chain=tuple(_from_base64(der) for der in fields.texts("chain")),
+        certificate_error=fields.text_or_none("certificate_error"),
+        observed_at=_instant(fields.text("observed_at")),
+    )
+
+
 def _could_not_look(fields: "_Fields") -> CouldNotLook:
     return CouldNotLook(
-        question=DnsQuestion(fields.text("name"), fields.text("rdtype")),
+        question=_question(fields),
         obstacle=Obstacle(fields.text("obstacle")),
         detail=fields.text("detail"),
         resolver=fields.text("resolver"),
         observed_at=_instant(fields.text("observed_at")),
     )
+
+
+_READERS: Mapping[str, Callable[["_Fields"], Observation]] = {
+    "answer": _answer,
+    "https": _https,
+    "smtp": _smtp,
+    "could-not-look": _could_not_look,
+}
 
 
 def _record_to_json(record: Record) -> Json:
@@ -326,6 +411,18 @@ class _Fields:
             msg = f"{name!r} is not a string of at most {limit} characters"
             raise ParseError(msg)
         return value
+
+    def has(self, name: str) -> bool:
+        return name in self._value
+
+    def text_or_none(self, name: str) -> str | None:
+        return None if self.get(name) is None else self.text(name)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self.get(name)
+        if not isinstance(value, list) or len(value) > MAX_RECORDS or not all(isinstance(v, str) for v in value):
+            raise ParseError(f"{name!r} is not a list of at most {MAX_RECORDS} strings")
+        return tuple(value)
 
     def number(self, name: str) -> int | None:
         value = self.get(name)
