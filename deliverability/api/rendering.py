@@ -14,7 +14,7 @@ from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Assessment, Claim
 from deliverability.evidence.document import Document
 from deliverability.evidence.observation import Observations
-from deliverability.evidence.plugin import LANGUAGES
+from deliverability.evidence.plugin import LANGUAGES, Renderer
 from deliverability.evidence.story import State
 from deliverability.protocols import serial
 
@@ -45,8 +45,18 @@ def render(assessment: Assessment, reader: Reader, form: str, request: Request) 
 
 
 def _rendered(document: Document, form: str) -> bytes:
-    rendered: bytes = plugins.load("reports", form).render(document)
-    return rendered
+    render = _renderer(form).render
+    if render is None:
+        raise UsageError(f"--format {printable(form)} is a form for checks, not for reports")
+    return render(document)
+
+
+def _renderer(form: str) -> Renderer:
+    try:
+        renderer: Renderer = plugins.load("reports", form)
+    except LookupError as problem:
+        raise UsageError(f"--format: {problem}") from None
+    return renderer
 
 
 def _lang(reader: Reader, request: Request) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.verdict import Verdict
 
 
 class Tone(StrEnum):
@@ -138,3 +139,38 @@ class Document:
     file_stem: str
     """A safe file name without extension: date and subject."""
     edition: Edition = Edition.CUSTOMER
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One verdict, in words and for machines."""
+
+    verdict: Verdict
+    title: str
+    outcome: str
+    """The outcome's word in the sheet's language."""
+    sentence: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPart:
+    """The verdicts on one subject."""
+
+    kind: str
+    """``domain``, ``message``, ``address``."""
+    subject: str
+    """A domain, a file, an address."""
+    rows: tuple[SheetRow, ...]
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """Verdicts before sending, on one or many subjects, in one language."""
+
+    lang: str
+    parts: tuple[SheetPart, ...]
+    made_at: datetime
+    head: tuple[str, str, str]
+    """Column heads: outcome, check, finding."""

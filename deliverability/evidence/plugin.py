@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from deliverability.evidence.bundle import Evidence, Subject
-from deliverability.evidence.document import Document
+from deliverability.evidence.document import Document, Sheet
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.verdict import Finding, Messages, Ruling
@@ -165,4 +165,7 @@ class Renderer:
     id: str
     media_type: str
     extension: str
-    render: Callable[[Document], bytes]
+    render: Callable[[Document], bytes] | None = None
+    """A report; ``None`` where the form has no use for one."""
+    render_sheet: Callable[[Sheet], bytes] | None = None
+    """Verdicts before sending; ``None`` where the form has no use for them."""

@@ -29,7 +29,7 @@ from deliverability.evidence.observation import (
 )
 from deliverability.evidence.smtp import Host, Reply, Tls
 from deliverability.evidence.story import Attempt, Coverage, Delivery, FileCoverage, Gap, Message, Stay
-from deliverability.evidence.verdict import Verdict
+from deliverability.evidence.verdict import Finding, Verdict
 
 Json = dict[str, Any]
 Redact = Callable[[str], str]
@@ -139,9 +139,15 @@ def verdict_to_json(verdict: Verdict, redact: Redact = str) -> Json:
         "citation": verdict.citation,
         "outcome": verdict.outcome,
         "protocol_result": verdict.ruling.protocol_result,
-        "code": finding.code,
-        "parameters": {name: redact(value) for name, value in finding.parameters.items()},
+        "advisory": verdict.advisory,
+        **_finding(finding, redact),
+        "details": [_finding(detail, redact) for detail in verdict.ruling.details],
     }
+
+
+def _finding(finding: Finding, redact: Redact) -> Json:
+    parameters = {name: redact(value) for name, value in finding.parameters.items()}
+    return {"code": finding.code, "parameters": parameters}
 
 
 def _index(delivery: Delivery) -> int | None:

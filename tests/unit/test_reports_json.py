@@ -66,6 +66,8 @@ def test_verdicts_are_code_and_parameters():
         "citation": "RFC 9989",
         "outcome": "pass",
         "protocol_result": None,
+        "advisory": False,
+        "details": [],
         "code": "dkim-pass-pass",
         "parameters": {"domain": "host.example", "result": "pass"},
     }
