@@ -82,7 +82,7 @@ def _document(case: Case) -> Document:
     found = case.kind is not Kind.NOT_FOUND
     sections = (
         answer(case),
-        do_now(case) if found else None,
+        do_now(case),
         find(case),
         address(case) if found else None,
         keep(case),
@@ -105,6 +105,8 @@ def _document(case: Case) -> Document:
 
 
 def _title(case: Case) -> str:
+    if case.kind is Kind.NOT_FOUND:
+        return case.t("title.not-found", recipient=case.recipient) if case.recipient else case.t("title.plain")
     subject = case.message.subject if case.message else None
     if subject:
         return case.t("title.subject", subject=subject)
@@ -119,4 +121,5 @@ def _stem(case: Case) -> str:
     when = case.assessment.evidence.dispatched_at or case.made_at
     subject = (case.message.subject if case.message else None) or case.t("stem.plain")
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", subject[: 4 * MAX_STEM]))
-    return "-".join([f"{when.astimezone(case.where):%Y-%m-%d}", *words])[:MAX_STEM].rstrip("-")
+    for_whom = [case.t("stem.internal")] if case.support else []
+    return "-".join([f"{when.astimezone(case.where):%Y-%m-%d}", *for_whom, *words])[:MAX_STEM].rstrip("-")

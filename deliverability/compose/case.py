@@ -15,6 +15,7 @@ from deliverability.compose.when import moment
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.document import Edition
+from deliverability.evidence.event import Result
 from deliverability.evidence.plugin import Provider, ProviderKind
 from deliverability.evidence.story import Attempt, Delivery, Level, Message, Role, State
 
@@ -96,6 +97,17 @@ class Case:
         return self.assessment.evidence.attempt
 
     @property
+    def answered(self) -> Attempt | None:
+        """The newest attempt that another server answered: its words tell why, where our server then gave up."""
+        attempts = self.delivery.attempts if self.delivery else ()
+        return next((a for a in reversed(attempts) if a.relay and a.reply), None)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the answer rests on a connection that broke after the end of DATA (RFC 1047)."""
+        return self.kind is Kind.UNKNOWN and self.attempt is not None and self.attempt.result is Result.UNCERTAIN
+
+    @property
     def role(self) -> Role:
         """Who answered."""
         return self.assessment.claim.role if self.assessment.claim else Role.NONE
@@ -108,8 +120,22 @@ class Case:
     @property
     def forwarded(self) -> str:
         """Where mail for the recipient goes on to: in full for support, masked for a customer; mostly empty."""
-        paths = [p for p in self.delivery.forward_paths if p != self.recipient] if self.delivery else []
+        paths = [p for p in self.delivery.forward_paths if not self._same_mailbox(p)] if self.delivery else []
         return ", ".join(paths if self.support else [masked(path) for path in paths])
+
+    def _same_mailbox(self, path: str) -> bool:
+        """Exim logs a delivery into a mailbox of its own host under the local part alone: that is no other address."""
+        return path == self.recipient or path.casefold() == self.recipient.rpartition("@")[0].casefold()
+
+    @property
+    def parts(self) -> tuple[Delivery, ...]:
+        """The story of each address behind the recipient's, where they did not all end alike."""
+        parts = self.delivery.parts if self.delivery else ()
+        return parts if len({part.state for part in parts}) > 1 else ()
+
+    def shown(self, path: str) -> str:
+        """An address behind the recipient's: in full for support, masked for a customer."""
+        return path if self.support or path == self.recipient else masked(path)
 
     @property
     def tried(self) -> str:
@@ -150,6 +176,10 @@ class Case:
         """When our first queue took it in; empty where that is not known."""
         time = self.message.arrived if self.message else None
         return moment(time.instant, self.where, self.lang) if time and time.instant else ""
+
+    def together(self, *sentences: str) -> str:
+        """Sentences one after the other: in Chinese without a blank between them."""
+        return ("" if self.lang == "zh-Hant-TW" else " ").join(filter(None, sentences))
 
     @property
     def support(self) -> bool:

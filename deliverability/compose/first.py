@@ -57,9 +57,14 @@ _WAITING = frozenset({Kind.DEFERRED, Kind.QUEUED})
 def answer(case: Case) -> Section:
     """One sentence with its time, the ladder that stops at what is known, and what message it is about."""
     text, detail = _sentences(case)
-    doubt = _doubt(case)
-    blocks: list[Block] = [Answer(text, _TONES.get(case.kind, Tone.BAD), " ".join(filter(None, (detail, doubt))))]
-    blocks.append(_ladder(case))
+    details = case.together(detail, _apart(case), _doubt(case))
+    blocks: list[Block] = []
+    if case.support:
+        key = "internal.not-found" if case.kind is Kind.NOT_FOUND else "internal.note"
+        blocks.append(Note(case.t(key)))
+    blocks.append(Answer(text, _TONES.get(case.kind, Tone.BAD), details))
+    if case.kind is not Kind.NOT_FOUND:
+        blocks.append(_ladder(case))
     rows = [
         (case.t("fact.subject"), case.message.subject if case.message else None),
         (case.t("fact.sender"), case.sender.address),
@@ -70,7 +75,7 @@ def answer(case: Case) -> Section:
 
 
 def _sentences(case: Case) -> tuple[str, str]:
-    t, kind = case.t, case.kind
+    t = case.t
     words = {
         "provider": case.provider_name,
         "when": case.when,
@@ -78,19 +83,48 @@ def _sentences(case: Case) -> tuple[str, str]:
         "domain": case.domain,
         "recipient": case.tried,
     }
+    said, detail = _keys(case)
+    return t(said, **words), t(detail, **words)
+
+
+def _keys(case: Case) -> tuple[str, str]:
+    """The sentence that answers, and the one that stands below it."""
+    kind = case.kind
+    said, detail = f"answer.{kind}", f"detail.{kind}"
     if kind is Kind.HANDED_OVER:
         role = case.role if case.role in (Role.OWN_RELAY, Role.INTERMEDIARY) else Role.UNCONFIRMED
-        return t(f"answer.handed-over.{role}", **words), t(f"detail.handed-over.{role}", **words)
-    if kind is Kind.REFUSED:
-        who = "mx" if case.role is Role.RECIPIENT_MX else "host"
-        return t(f"answer.refused.{who}", **words), t(f"reason.{why_refused(case.attempt)}", **words)
-    if kind is Kind.REFUSED_OWN_MX:
-        return t("answer.refused-own-mx", **words), t(f"reason.{why_refused(case.attempt)}", **words)
-    if kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
-        return t("answer.deferred", **words), t("detail.deferred-full")
-    if kind is Kind.FAILED:
-        return t("answer.failed", **words), t(f"failed.{why_failed(case.attempt)}", **words)
-    return t(f"answer.{kind}", **words), t(f"detail.{kind}", **words)
+        said, detail = f"answer.handed-over.{role}", f"detail.handed-over.{role}"
+    elif kind in REFUSED:
+        if kind is Kind.REFUSED:
+            said = "answer.refused.mx" if case.role is Role.RECIPIENT_MX else "answer.refused.host"
+        detail = f"reason.{why_refused(case.attempt)}"
+    elif kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
+        detail = "detail.deferred-full"
+    elif kind is Kind.EXPIRED and _full_at_last(case):
+        detail = "detail.expired-full"
+    elif kind is Kind.FAILED:
+        detail = f"failed.{why_failed(case.attempt)}"
+    elif case.uncertain:
+        said, detail = "answer.uncertain", "detail.uncertain-later" if _tried_later(case) else "detail.uncertain"
+    return said, detail
+
+
+def _tried_later(case: Case) -> bool:
+    attempts = case.delivery.attempts if case.delivery else ()
+    since = case.attempt.instant if case.attempt else None
+    return any(a.instant and since and a.instant > since for a in attempts)
+
+
+def _full_at_last(case: Case) -> bool:
+    """Whether the mailbox was full when another server last answered, before our own gave up."""
+    return why_refused(case.answered) == "mailbox-full"
+
+
+def _apart(case: Case) -> str:
+    """One answer stands for several addresses: said where it does not hold for each of them."""
+    if not case.parts:
+        return ""
+    return case.t("detail.parts", recipient=case.recipient, count=len(case.parts))
 
 
 def _doubt(case: Case) -> str:
@@ -119,18 +153,25 @@ def _ladder(case: Case) -> Ladder:
 def _rung_note(case: Case, name: str, reached: bool | None, *, newest: bool) -> str:
     """In words what a mark says: nothing on the ladder is told by shape or colour alone."""
     if reached is None:
-        # Inside another's server nobody sees from here; on the way there, or on our own server, a record could tell.
-        recorded = name in ("taken-in", "handed-on", "accepted") or (name == "mailbox" and case.role is Role.OWN_MX)
-        return case.t("rung.note.unrecorded" if recorded else "rung.note.open")
+        return _open_note(case, name)
     if reached and name == "taken-in":
         return case.arrived
     if reached:
         return case.when if newest and case.kind is not Kind.BOUNCED else ""
     if case.kind in _WAITING:
         return case.t("rung.note.not-yet")
-    if case.kind in REFUSED and name == "accepted" and case.role is not Role.UNCONFIRMED:
-        return case.t("rung.note.refused")
-    return case.t("rung.note.no")
+    turned_away = {"handed-on": "rung.note.offered"}
+    if case.role is not Role.UNCONFIRMED:
+        turned_away["accepted"] = "rung.note.refused"
+    return case.t(turned_away.get(name, "rung.note.no") if case.kind in REFUSED else "rung.note.no")
+
+
+def _open_note(case: Case, name: str) -> str:
+    """Why a rung is open: in another's server nobody sees from here; elsewhere a record could tell."""
+    if case.uncertain and name in ("handed-on", "accepted"):
+        return case.t("rung.note.uncertain")
+    recorded = name in ("taken-in", "handed-on", "accepted") or (name == "mailbox" and case.role is Role.OWN_MX)
+    return case.t("rung.note.unrecorded" if recorded else "rung.note.open")
 
 
 def do_now(case: Case) -> Section:
@@ -144,6 +185,10 @@ def do_now(case: Case) -> Section:
         blocks.append(Paragraph(t("act.ours")))
     elif case.kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
         blocks.append(Paragraph(t("act.deferred-full")))
+    elif case.kind is Kind.EXPIRED and _full_at_last(case):
+        blocks.append(Paragraph(t("act.expired-full")))
+    elif case.kind is Kind.NOT_FOUND:
+        return Section("do-now", t("heading.do-now"), (Paragraph(t("act.not-found")),))
     elif t.has(f"act.{case.kind}"):
         blocks.append(Paragraph(t(f"act.{case.kind}")))
     if case.brand.action_url:

@@ -95,7 +95,7 @@ def _instructions(case: Case, steps: Steps) -> Instructions:
     shown = steps.steps.get(case.lang) or steps.steps["en"]
     small = t(f"steps.{steps.certainty}", day=case.provider.steps_date.isoformat())
     if case.support:
-        small = f"{small} {t('steps.source', source=steps.source)}"
+        small = case.together(small, t("steps.source", source=steps.source))
     return Instructions(t(f"surface.{steps.surface}"), tuple(_filled(case, step) for step in shown), small)
 
 

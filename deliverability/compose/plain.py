@@ -2,11 +2,12 @@
 
 from deliverability.compose.case import ARRIVED, PERHAPS_ARRIVED, REFUSED, Case, Kind
 from deliverability.compose.gate import Gate, authenticated, gate
-from deliverability.compose.when import exact
+from deliverability.compose.reason import words
+from deliverability.compose.when import both
 from deliverability.evidence.bundle import Strength
 from deliverability.evidence.document import Block, Note, Paragraph, Quote, Section
 from deliverability.evidence.plugin import ProviderKind
-from deliverability.evidence.story import Role
+from deliverability.evidence.story import Attempt, Role
 
 _FORWARDED = frozenset(
     {Kind.DELIVERED, Kind.ACCEPTED, Kind.HANDED_OVER, Kind.REFUSED, Kind.DEFERRED, Kind.EXPIRED, Kind.BOUNCED}
@@ -21,33 +22,40 @@ def limits(case: Case) -> Section:
     claim = case.assessment.claim
     if claim and claim.strength in (Strength.OWN_RECORD, Strength.OWN_RECORD_ANCHORED):
         blocks.append(Paragraph(t("limits.own-record" if other_side(case) else "limits.own-record-only")))
-    if claim and claim.observed_later:
+    # "could-not-look": nothing was looked up at any time.
+    if claim and claim.observed_later and claim.basis != "could-not-look":
         blocks.append(Paragraph(t("limits.observed-later", domain=case.domain)))
     return Section("limits", t("heading.limits"), tuple(blocks))
 
 
 def other_side(case: Case) -> bool:
     """Whether somebody else's server took part, which keeps a record of its own."""
-    named = case.attempt is not None and case.attempt.relay is not None
-    return case.kind in _FORWARDED and named and case.role not in (Role.OWN_MX, Role.OWN_RELAY)
+    attempt = _to_ask_about(case)
+    return case.kind in _FORWARDED and attempt is not None and case.role not in (Role.OWN_MX, Role.OWN_RELAY)
+
+
+def _to_ask_about(case: Case) -> Attempt | None:
+    """The attempt that the other side can find: the one that decided, or the last that it answered before we gave up."""
+    decided = case.attempt if case.attempt and case.attempt.relay else None
+    return decided or (case.answered if case.kind is Kind.EXPIRED else None)
 
 
 def forward(case: Case) -> Section | None:
     """A paragraph with which the receiving side finds the message in its own records."""
-    attempt, t = case.attempt, case.t
+    attempt, t = _to_ask_about(case), case.t
     if attempt is None or not other_side(case):
         return None
     evidence, message = case.assessment.evidence, case.message
     client_ip = evidence.client_ip.value if evidence.client_ip else attempt.local_ip
     rows = (
-        ("forward.time", exact(attempt.instant) if attempt.instant else attempt.at.logged),
+        ("forward.time", both(attempt.instant, case.where) if attempt.instant else attempt.at.logged),
         ("forward.to", case.recipient),
         ("forward.from", message.reverse_path if message else None),
         ("forward.server", str(attempt.relay)),
         ("forward.our-ip", client_ip),
         ("forward.queue-id", attempt.remote_queue_id),
         ("forward.message-id", f"<{message.message_id}>" if message and message.message_id else None),
-        ("forward.reply", case.hide(attempt.reply.text) if attempt.reply else None),
+        ("forward.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
     )
     lines = [t("forward.greeting")]
     lines += [f"{t(key)}{t('colon')}{value}" for key, value in rows if value]
@@ -61,17 +69,19 @@ def genuine(case: Case) -> Section | None:
     if case.kind not in PERHAPS_ARRIVED:
         return None
     t, verdict = case.t, gate(case.assessment.verdicts)
+    known = authenticated(case.assessment.verdicts)
     blocks: list[Block] = []
     if verdict is Gate.NEVER:
         blocks.append(Note(t("genuine.never")))
-    elif verdict is Gate.OPEN or authenticated(case.assessment.verdicts):
+    elif known:
         author = case.assessment.evidence.author_domain
         checked = author.value.unicode if author else case.sender.domain
         blocks.append(Paragraph(t("genuine.open", domain=checked or t("sender.unknown"))))
     else:
         blocks.append(Paragraph(t("genuine.unchecked")))
     if case.sender.domain:
-        blocks.append(Paragraph(t("genuine.domain", domain=case.sender.domain)))
+        key = "genuine.domain.envelope" if case.sender.from_envelope and not known else "genuine.domain"
+        blocks.append(Paragraph(t(key, domain=case.sender.domain)))
     blocks.append(Paragraph(t("genuine.care")))
     return Section("genuine", t("heading.genuine"), tuple(blocks))
 

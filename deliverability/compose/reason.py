@@ -1,5 +1,8 @@
 """Why a message was refused, in classes that tell who has to act (RFC 3463, RFC 7372, RFC 7505)."""
 
+import re
+
+from deliverability.evidence.smtp import Reply
 from deliverability.evidence.story import Attempt
 
 _BY_CODE = {
@@ -26,6 +29,7 @@ REASONS = ("no-mailbox", "no-domain", "mailbox-disabled", "mailbox-full", "too-l
 # Words of our own MTA when it gave up before any server of the other side took part.
 _OWN_WORDS = (
     ("does not accept mail", "no-mail"),
+    ("no smtp service", "no-mail"),
     ("nullmx", "no-mail"),
     ("null mx", "no-mail"),
     ("name not found", "no-domain"),
@@ -33,6 +37,20 @@ _OWN_WORDS = (
     ("nxdomain", "no-domain"),
     ("non-existent", "no-domain"),
 )
+
+
+# How each line but the last of a reply of several lines begins (RFC 5321 §4.2.1, RFC 2034 §4).
+_CONTINUED = re.compile(r"(\d{3})-([245]\.\d{1,3}\.\d{1,3})(?: |\Z)")
+
+
+def words(reply: Reply) -> str:
+    """A reply to be read: of several lines the codes once, not at the head of each; log lines keep them all."""
+    several = _CONTINUED.match(reply.text)
+    if several is None:
+        return reply.text
+    said = " ".join(word for word in reply.text.split() if word != several.group().strip())
+    codes = f"{several[1]} {several[2]}"
+    return f"{codes} {f' {said} '.replace(f' {codes} ', ' ').strip()}".rstrip()
 
 
 def why_refused(attempt: Attempt | None) -> str:

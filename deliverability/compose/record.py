@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from deliverability.compose.case import Case
+from deliverability.compose.case import Case, Kind
 from deliverability.compose.mailbox import made
-from deliverability.compose.when import exact, worked_out
+from deliverability.compose.reason import words
+from deliverability.compose.when import both, exact, worked_out
 from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
+from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.story import Attempt, FileCoverage
-from deliverability.evidence.verdict import Verdict
+from deliverability.evidence.story import Attempt, FileCoverage, Role
+from deliverability.evidence.verdict import Outcome, Verdict
 
 CUSTOMER_ATTEMPTS = 5  # the newest; the support edition has all
 _TLS_VERIFIED = {True: "tls.verified", False: "tls.unverified", None: "tls.silent"}
@@ -17,12 +19,12 @@ _TLS_VERIFIED = {True: "tls.verified", False: "tls.unverified", None: "tls.silen
 def evidence(case: Case) -> Section:
     """Facts, attempts, verdicts, log lines, what was looked through, and what was not looked at."""
     t = case.t
-    blocks: list[Block] = [Facts(_facts(case))]
+    facts = _facts(case)
+    blocks: list[Block] = [Facts(facts)] if facts else []
     blocks += _attempts(case)
-    if case.assessment.verdicts:
-        rows = tuple(_verdict(case, verdict) for verdict in case.assessment.verdicts)
-        head = (t("verdict.check"), t("verdict.outcome"), t("verdict.finding"))
-        blocks.append(Table(t("verdict.caption"), head, rows))
+    blocks += _parts(case)
+    if case.kind is not Kind.NOT_FOUND:
+        blocks += _verdicts(case)
     blocks += _log_lines(case)
     blocks += _coverage(case)
     blocks += [Paragraph(text) for text in _not_checked(case)]
@@ -50,7 +52,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
         rows += _time_rows(case, attempt)
     if message:
         rows += [
-            ("fact.arrived", _exact(case, message.arrived.instant) if message.arrived else None),
+            ("fact.arrived", _both(case, message.arrived.instant) if message.arrived else None),
             ("fact.reverse-path", message.reverse_path if message.reverse_path != "" else t("fact.null-path")),
             ("fact.recipient", case.recipient),
             ("fact.forward-paths", case.forwarded),
@@ -64,12 +66,15 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
         rows.append(("fact.queue-ids", ", ".join(message.queue_ids)))
         if case.support:
             rows.append(("fact.other-recipients", str(message.other_recipients)))
-    if claim:
+    if claim and case.kind is not Kind.NOT_FOUND:
         basis = f"basis.{claim.basis}"
         rows += [
             ("fact.claim", t(f"state.{claim.state}")),
-            ("fact.role", t(f"role.{claim.role}")),
-            ("fact.basis", None if claim.basis in ("", "none") else t(basis) if t.has(basis) else claim.basis),
+            ("fact.role", None if claim.role is Role.NONE else t(f"role.{claim.role}")),
+            (
+                "fact.basis",
+                None if claim.basis in ("", "none", "no-host") else t(basis) if t.has(basis) else claim.basis,
+            ),
             ("fact.strength", t(f"strength.{claim.strength}")),
         ]
     return tuple((t(key), value) for key, value in rows if value)
@@ -85,9 +90,9 @@ def _time_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
     if time.instant is None:
         how.append(t("time.unresolved"))
     return [
-        ("fact.time", _exact(case, time.instant)),
+        ("fact.time", _both(case, time.instant)),
         ("fact.logged", time.logged),
-        ("fact.time-basis", " ".join(how) or t("time.logged")),
+        ("fact.time-basis", case.together(*how) or t("time.logged")),
     ]
 
 
@@ -98,15 +103,15 @@ def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
     return [
         ("fact.relay", str(attempt.relay) if attempt.relay else None),
         ("fact.client-ip", client_ip.value if client_ip else attempt.local_ip),
-        ("fact.tls", f"{shown}; {t(_TLS_VERIFIED[tls.verified])}" if tls else t("tls.none")),
-        ("fact.reply", case.hide(attempt.reply.text) if attempt.reply else None),
+        ("fact.tls", f"{shown}{t('list.semicolon')}{t(_TLS_VERIFIED[tls.verified])}" if tls else _no_tls(case)),
+        ("fact.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
         ("fact.note", case.hide(attempt.text) if attempt.text and not attempt.reply else None),
         ("fact.remote-queue-id", attempt.remote_queue_id),
     ]
 
 
-def _exact(case: Case, instant: datetime | None) -> str | None:
-    return f"{exact(instant)} ({exact(instant, case.where)})" if instant else None
+def _both(case: Case, instant: datetime | None) -> str | None:
+    return both(instant, case.where) if instant else None
 
 
 def _attempts(case: Case) -> list[Block]:
@@ -116,10 +121,10 @@ def _attempts(case: Case) -> list[Block]:
     shown = attempts if case.support else attempts[-CUSTOMER_ATTEMPTS:]
     rows = tuple(
         (
-            exact(a.instant) if a.instant else a.at.logged,
+            exact(a.instant, case.where) if a.instant else a.at.logged,
             str(a.relay) if a.relay else "–",
-            t(f"result.{a.result}"),
-            case.hide(a.reply.text if a.reply else a.text) or "–",
+            t(f"result.{_result(a)}"),
+            case.hide(words(a.reply) if a.reply else a.text) or "–",
         )
         for a in shown
     )
@@ -127,6 +132,48 @@ def _attempts(case: Case) -> list[Block]:
     blocks: list[Block] = [Table(t("attempt.caption"), head, rows)]
     if len(shown) < len(attempts):
         blocks.append(Paragraph(t("attempt.earlier", count=len(attempts) - len(shown))))
+    return blocks
+
+
+def _no_tls(case: Case) -> str | None:
+    """Said only of a connection: a mailbox on our own server, or a try that reached nobody, has none to encrypt."""
+    return case.t("tls.none") if case.attempt and case.attempt.relay else None
+
+
+def _result(attempt: Attempt) -> str:
+    """What became of an attempt, as a reader would call it."""
+    if attempt.result is Result.FAILED and attempt.reply and attempt.reply.permanent:
+        return "refused"
+    if attempt.result is Result.SENT and attempt.transport is Transport.MAILBOX:
+        return "stored"
+    return attempt.result
+
+
+def _parts(case: Case) -> list[Block]:
+    """Where one address stands for several: what became of each."""
+    t = case.t
+    if not case.parts:
+        return []
+    rows = tuple((case.shown(part.recipient), t(f"state.{part.state}")) for part in case.parts)
+    return [Table(t("parts.caption", recipient=case.recipient), (t("parts.address"), t("attempt.result")), rows)]
+
+
+def _verdicts(case: Case) -> list[Block]:
+    """Every check for support; for a customer what was decided, and the rest by name.
+
+    The options that would settle those are not the customer's to give.
+    """
+    t, verdicts = case.t, case.assessment.verdicts
+    told = verdicts if case.support else [v for v in verdicts if v.outcome in (Outcome.PASS, Outcome.FAIL)]
+    blocks: list[Block] = []
+    if told:
+        head = (t("verdict.check"), t("verdict.outcome"), t("verdict.finding"))
+        blocks.append(Table(t("verdict.caption"), head, tuple(_verdict(case, verdict) for verdict in told)))
+    untold = [v for v in verdicts if v not in told]
+    for key, unneeded in (("verdict.open", False), ("verdict.not-needed", True)):
+        titles = [t.pick(v.title) for v in untold if (v.outcome is Outcome.NOT_APPLICABLE) is unneeded]
+        if titles:
+            blocks.append(Paragraph(t(key, titles=t("list.semicolon").join(titles))))
     return blocks
 
 
@@ -142,12 +189,18 @@ def _log_lines(case: Case) -> list[Block]:
         lines = message.lines
     if not lines:
         return []
-    quoted = "\n".join(f"{_place(line)}\n{case.hide(_text(line))}" for line in lines)
+    quoted = "\n".join(f"{_place(case, line)}\n{case.hide(_text(line))}" for line in lines)
     return [Quote(case.t("log.label"), quoted, literal=True)]
 
 
-def _place(line: LogLine) -> str:
-    return f"{line.place.log} {line.place}" if line.place.log else str(line.place)
+def _place(case: Case, line: LogLine) -> str:
+    shown = str(line.place) if case.support else _basename(str(line.place))
+    return f"{line.place.log} {shown}" if line.place.log else shown
+
+
+def _basename(path: str) -> str:
+    """Where on our servers a file lies is nothing to a customer; its name is enough to ask about it."""
+    return path.rpartition("/")[2]
 
 
 def _text(line: LogLine) -> str:
@@ -159,7 +212,7 @@ def _coverage(case: Case) -> list[Block]:
     if coverage is None:
         return [Paragraph(t("coverage.none"))]
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
-    blocks: list[Block] = [Table(t("coverage.caption"), head, tuple(_file(file) for file in coverage.files))]
+    blocks: list[Block] = [Table(t("coverage.caption"), head, tuple(_file(case, file) for file in coverage.files))]
     gaps = [gap for file in coverage.files for gap in file.gaps]
     if gaps:
         kinds = sorted({gap.kind for gap in gaps})
@@ -168,11 +221,12 @@ def _coverage(case: Case) -> list[Block]:
     return blocks
 
 
-def _file(file: FileCoverage) -> tuple[str, ...]:
+def _file(case: Case, file: FileCoverage) -> tuple[str, ...]:
     first, last = (
-        (exact(time.instant) if time.instant else time.logged) if time else "–" for time in (file.first, file.last)
+        (exact(time.instant, case.where) if time.instant else time.logged) if time else "–"
+        for time in (file.first, file.last)
     )
-    return file.file, first, last, str(file.lines), str(file.unread)
+    return file.file if case.support else _basename(file.file), first, last, str(file.lines), str(file.unread)
 
 
 def _not_checked(case: Case) -> list[str]:

@@ -56,6 +56,12 @@ def exact(instant: datetime, where: tzinfo | None = None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if where is None else _offset(local)}"
 
 
+def both(instant: datetime, where: tzinfo) -> str:
+    """The reader's time first, then UTC, by which two sides compare their logs; once, where they are the same."""
+    utc, local = exact(instant), exact(instant, where)
+    return utc if not instant.astimezone(where).utcoffset() else f"{local} ({utc})"
+
+
 def worked_out(time: LogTime) -> tuple[TimeBasis | None, TimeBasis | None]:
     """Whence year and zone were taken, where the log line itself does not say them."""
     year = None if time.year_from in (None, TimeBasis.LOGGED) else time.year_from
@@ -66,5 +72,7 @@ def worked_out(time: LogTime) -> tuple[TimeBasis | None, TimeBasis | None]:
 def _offset(local: datetime) -> str:
     offset = local.utcoffset() or timedelta()
     minutes = round(offset.total_seconds() / 60)
+    if not minutes:
+        return "UTC"
     sign, minutes = ("-", -minutes) if minutes < 0 else ("+", minutes)
     return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")

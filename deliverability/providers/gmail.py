@@ -57,7 +57,7 @@ PROVIDER = Provider(
                     "打開 mail.google.com。",
                     "按左側的「垃圾郵件」；沒看到時，先按「更多」。",
                     "打開我們的信，寄件者是 {address}。",
-                    "按信件上方的「回報為非垃圾郵件」。",
+                    "按信件上方的「非垃圾郵件」或「回報為非垃圾郵件」。",
                 ),
             },
             certainty=Certainty.SECONDARY,

@@ -63,7 +63,7 @@ PROVIDER = Provider(
                 "en": (
                     "Open our message in the webmail.",
                     "Check that its sender is {address}.",
-                    "Press the sender and add it to your contacts.",
+                    "Tap the sender’s name and add it to your contacts.",
                     "If our mail still goes to junk, tell us: we run this server and can look.",
                 ),
                 "zh-Hant-TW": (

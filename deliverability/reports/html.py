@@ -7,6 +7,7 @@ nothing else.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
@@ -21,8 +22,17 @@ from deliverability.evidence.plugin import Renderer
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
+# The end of an address with the punctuation behind it, a number with the character that counts it, a date: a narrow
+# page would put a single character on a line of its own.
+_PIECES = r"(?<=[@./-])[A-Za-z0-9]{1,16}[。，、；：？！）」』]{1,3}|[0-9]{1,4}[年月日]|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_KEPT = re.compile(_PIECES)
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+_KEPT_OR_HAN = re.compile(f"{_PIECES}|{_HAN.pattern}")
+_ON_ONE_LINE = '<span class="kept">{}</span>'
+_IN_CHINESE = '<span lang="zh-Hant-TW">{}</span>'
 _REACHED = {True: "yes", False: "no", None: "open"}
 
 
@@ -47,6 +57,7 @@ def _template() -> "Template":
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=False)
     environment.filters.update(
         seen=_seen,
+        flow=_flow,
         kind=lambda block: type(block).__name__.lower(),
         reached=_REACHED.__getitem__,
         followable=_followable,
@@ -62,6 +73,22 @@ def _resource(name: str) -> str:
 def _seen(text: str) -> str:
     """Control and bidirectional characters become visible escapes; markup is escaped by the template."""
     return printable(text, limit=len(text))
+
+
+def _flow(text: str, lang: str = "") -> "Markup":
+    """Visible text, escaped here, in which some pieces stay on one line.
+
+    In our own English prose (``lang``) Chinese words are marked as such, for those who have the page read to them.
+    """
+    from markupsafe import Markup, escape
+
+    shown, done = _seen(text), 0
+    pieces = Markup()
+    for found in (_KEPT_OR_HAN if lang == "en" else _KEPT).finditer(shown):
+        tag = _IN_CHINESE if _HAN.match(found.group()) else _ON_ONE_LINE
+        pieces += escape(shown[done : found.start()]) + Markup(tag).format(found.group())  # noqa: S704 - ours, constant
+        done = found.end()
+    return pieces + escape(shown[done:])
 
 
 def _followable(url: str) -> bool:

@@ -118,7 +118,7 @@ def _instructions(block: Instructions, _t: Catalog) -> Iterator[str]:
     for number, step in enumerate(block.steps, 1):
         yield from wrap(step, f"  {number}. ", "     ")
     if block.small_print:
-        yield from wrap(f"({block.small_print})", "  ", "  ")
+        yield from wrap(block.small_print, "     ", "     ")
 
 
 @_block.register

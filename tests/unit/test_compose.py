@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.compose import Brand, Edition, compose
+from deliverability.compose import reason as reasons
 from deliverability.compose.case import Kind, kind_of, provider_for
 from deliverability.compose.gate import Gate, gate
 from deliverability.compose.reason import why_failed, why_refused
@@ -22,7 +23,7 @@ from deliverability.evidence.document import Answer, Instructions, Ladder, Link,
 from deliverability.evidence.event import Result, TimeBasis
 from deliverability.evidence.exhibit import Exhibit
 from deliverability.evidence.names import Domain
-from deliverability.evidence.smtp import Host
+from deliverability.evidence.smtp import Host, Reply
 from deliverability.evidence.story import Level, Role, State
 from deliverability.evidence.verdict import Outcome
 
@@ -231,7 +232,8 @@ def test_not_found_makes_no_customers_page():
     document = composed(factory.not_found(), edition=Edition.SUPPORT)
     assert section(document, "keep") is None
     assert section(document, "find") is None
-    assert section(document, "do-now") is None
+    assert "our own staff" in text_of(section(document, "do-now"))
+    assert not [block for block in section(document, "answer").blocks if isinstance(block, Ladder)]
     assert "does not appear" in first(document, Answer).text
 
 
@@ -364,6 +366,23 @@ def test_a_refusals_reason_comes_from_the_servers_own_code(reply, reason):
 
 
 @pytest.mark.parametrize(
+    ("reply", "read"),
+    [
+        (
+            "550-5.1.1 There is no such 550-5.1.1 550-5.1.1 user. See 550 5.1.1 https://x.example",
+            "550 5.1.1 There is no such user. See https://x.example",
+        ),
+        ("550 5.1.1 There are 550 5.1.1 reasons", "550 5.1.1 There are 550 5.1.1 reasons"),
+        ("250-first 250 second", "250-first 250 second"),
+        ("550-5.1.1", "550 5.1.1"),
+        ("", ""),
+    ],
+)
+def test_a_reply_of_several_lines_is_shown_as_one(reply, read):
+    assert reasons.words(Reply(550, "5.1.1", reply)) == read
+
+
+@pytest.mark.parametrize(
     ("note", "reason"),
     [
         ("Host or domain name not found. Name service error", "no-domain"),
@@ -481,8 +500,8 @@ def retimed(**changes):
 def test_an_inferred_zone_or_year_is_told_in_the_record(basis):
     plain = text_of(section(branch("accepted"), "evidence"))
     assert text_of(section(retimed(zone_from=basis), "evidence")) != plain
-    assert "Time zone from" in text_of(section(retimed(zone_from=basis), "evidence"))
-    assert "Year from" in text_of(section(retimed(year_from=basis), "evidence"))
+    assert "The time zone" in text_of(section(retimed(zone_from=basis), "evidence"))
+    assert "The year" in text_of(section(retimed(year_from=basis), "evidence"))
 
 
 def test_an_assumed_or_contradicted_time_is_told_beside_the_answer():
@@ -614,6 +633,90 @@ def test_dns_of_after_the_dispatch_is_told():
     assert "looked up after" in text_of(section(composed(base), "limits"))
     claim = Claim(State.ACCEPTED, Level.ACCEPTED, Role.RECIPIENT_MX, "mx-name")
     assert "looked up after" not in text_of(section(composed(replace(base, claim=claim)), "limits"))
+
+
+def test_where_nothing_was_looked_up_no_look_up_is_told():
+    base = factory.assessment(State.HANDED_OVER, Level.HANDED_OVER, Role.UNCONFIRMED)
+    claim = Claim(State.HANDED_OVER, Level.HANDED_OVER, Role.UNCONFIRMED, "could-not-look", observed_later=True)
+    assert "looked up after" not in text_of(section(composed(replace(base, claim=claim)), "limits"))
+
+
+def test_a_full_mailbox_is_named_when_we_gave_up():
+    full = factory.attempt("mei@gmail.com", "452 4.2.2 The mailbox is out of space", result=Result.DEFERRED)
+    last = replace(full, relay=None, reply=None, result=Result.EXPIRED, text="retry timeout exceeded")
+    document = composed(factory.assessment(State.EXPIRED, Level.NONE, Role.NONE, attempts=(full, last)))
+    assert "mailbox is full" in first(document, Answer).detail
+    assert "make room" in text_of(section(document, "do-now"))
+    assert "452 4.2.2" in text_of(section(document, "forward"))
+
+
+def test_a_connection_that_broke_is_told_as_that_and_no_answer_is_claimed():
+    broke = factory.attempt("mei@gmail.com", "", result=Result.UNCERTAIN)
+    later = factory.attempt(
+        "mei@gmail.com", "", result=Result.DEFERRED, at=factory.SENT_AT + timedelta(minutes=1), relay=Host(None, None)
+    )
+    base = factory.assessment(State.UNKNOWN, Level.NONE, attempts=(broke,))
+    once = composed(base)
+    assert "do not know whether the mail server gmail-smtp-in.l.google.com accepted" in first(once, Answer).text
+    assert "Later tries" not in first(once, Answer).detail
+    delivery = replace(base.evidence.delivery, attempts=(broke, later))
+    again = composed(replace(base, evidence=replace(base.evidence, delivery=delivery)))
+    assert "Later tries" in first(again, Answer).detail
+    assert [rung.note for rung in first(again, Ladder).rungs][1:3] == ["not certain", "not certain"]
+    assert "answered" not in text_of(section(again, "evidence"))
+
+
+def test_a_refused_message_is_shown_to_have_been_offered():
+    notes = [rung.note for rung in first(branch("refused-full"), Ladder).rungs]
+    assert notes[1:3] == ["offered, but not taken", "refused"]
+
+
+def test_what_was_not_decided_is_named_to_a_customer_without_our_options():
+    given = factory.verdict("spf-pass", Outcome.INDETERMINATE, "SPF", "SPF", "Give it with --from-ip.", "--from-ip")
+    assessment = factory.assessment(checked=(*factory.verdicts(), given))
+    customer, support = (text_of(section(composed(assessment, edition=e), "evidence")) for e in Edition)
+    assert "Could not be decided with what is at hand: SPF." in customer
+    assert "--from-ip" not in customer
+    assert "--from-ip" in support
+
+
+def test_a_customer_sees_no_folders_of_ours():
+    assert "/var/log" not in text_of(branch("accepted"))
+    assert "exim_mainlog:1204" in text_of(branch("accepted"))
+    assert "/var/log/exim_mainlog" in text_of(branch("accepted", edition=Edition.SUPPORT))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_edition_for_staff_says_so_first(lang):
+    document = branch("accepted", lang, edition=Edition.SUPPORT)
+    assert isinstance(document.sections[0].blocks[0], Note)
+    assert ("internal" if lang == "en" else "內部") in document.file_stem
+    assert "internal" not in branch("accepted").file_stem
+
+
+def test_a_local_part_alone_is_no_other_address():
+    local = composed(factory.assessment(State.DELIVERED, Level.DELIVERED, Role.OWN_MX, forward_paths=("mei",)))
+    assert "goes on" not in text_of(local)
+    assert "mailbox mei@gmail.com" in first(local, Answer).text
+
+
+def test_an_alias_whose_parts_ended_differently_says_so():
+    base = factory.assessment(State.REFUSED, Level.NONE)
+    parts = tuple(
+        replace(base.evidence.delivery, recipient=f"{name}@corp.example", state=state)
+        for name, state in (("ann", State.REFUSED), ("bob", State.HANDED_OVER))
+    )
+    delivery = replace(base.evidence.delivery, parts=parts, forward_paths=tuple(p.recipient for p in parts))
+    document = composed(replace(base, evidence=replace(base.evidence, delivery=delivery)))
+    assert "2 addresses" in first(document, Answer).detail
+    assert "b•••@corp.example" in text_of(section(document, "evidence"))
+    assert "bob@corp.example" not in text_of(document)
+
+
+def test_only_a_decided_check_lets_us_say_that_we_checked():
+    aligned = factory.verdicts(dkim=Outcome.INDETERMINATE, dmarc=Outcome.INDETERMINATE)
+    said = text_of(section(composed(factory.assessment(checked=aligned)), "genuine"))
+    assert "could not be checked in full" in said
 
 
 def test_a_full_mailbox_is_named_while_we_still_try():

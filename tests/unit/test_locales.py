@@ -20,7 +20,7 @@ EN, ZH = (catalog(lang).sentences for lang in LANGUAGES)
 KEY = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+\Z|colon\Z")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 HAN = re.compile(r"[\u3400-\u9fff]")
-SAME_IN_BOTH = {"fact.message-id", "forward.message-id", "colon", "list.separator"}
+SAME_IN_BOTH = {"fact.message-id", "forward.message-id", "colon", "list.separator", "list.semicolon"}
 
 # Simplified forms that the first level of Big5 holds as characters of their own, which our texts have no use for.
 SIMPLIFIED_IN_BIG5 = set("于党冲听")

@@ -104,7 +104,7 @@ def test_every_block_is_shown_in_full():
         "  https://host.example/pay",
         "  1. Do this.",
         "  2. Do that.",
-        "  (As of today)",
+        "     As of today",
         "- Name: value",
         "- A: 1\n  B: 2",
         "| first\n| second",
