@@ -6,7 +6,6 @@ that speaks of the subject is run; a check that crashes is an ``error`` row, and
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
 
 from deliverability import plugins
 from deliverability.errors import ParseError
@@ -25,7 +24,7 @@ from deliverability.evidence.plugin import LANGUAGES, Check
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
-from deliverability.protocols import mx
+from deliverability.protocols import hosts, mx
 
 RULESET = "2026.11"
 """Changes whenever equal evidence could give another verdict."""
@@ -34,7 +33,6 @@ _CRASHED = {
     "en": "This check failed by a defect of ours ({type}); it says nothing about the mail.",
     "zh-Hant-TW": "這項檢查因本程式的錯誤而中斷（{type}）；這不代表郵件有問題。",
 }
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def load_checks() -> tuple[Check | Verdict, ...]:
@@ -86,7 +84,15 @@ def run(check: Check, evidence: Evidence) -> Verdict:
     """One check's verdict; may raise :class:`Unobserved`, and nothing else."""
     try:
         ruling = _ruling(check, evidence)
-        return Verdict(check.id, check.citation, check.title, ruling, check.messages[ruling.finding.code])
+        return Verdict(
+            check.id,
+            check.citation,
+            check.title,
+            ruling,
+            templates=check.messages[ruling.finding.code],
+            detail_templates={f.code: check.messages[f.code] for f in ruling.details},
+            advisory=check.advisory,
+        )
     except Exception as problem:  # noqa: BLE001 - a defect of one check must not take the report with it
         return _crash(check.id, problem, check)
 
@@ -142,14 +148,19 @@ def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:
     relay = attempt.relay
     if relay is None:
         return Role.NONE, "no-host", False
+    if hosts.is_this_machine(relay):
+        # Whatever the recipient's domain publishes, a host that is this machine is a program of ours.
+        return Role.OWN_RELAY, "loopback", False
     own = is_own(relay, evidence.own)
     try:
         domain = Mailbox.parse(attempt.recipient).domain
     except ParseError:
         return (Role.OWN_RELAY if own else Role.UNCONFIRMED), "address-without-domain", False
     match = mx.match(relay, domain, evidence.observations)
-    later = bool(match.observed_at and attempt.instant and match.observed_at > attempt.instant)
-    if match.matched:
+    # Of an attempt without a known time nothing shows that the look-up was in time.
+    later = bool(match.observed_at and (attempt.instant is None or match.observed_at > attempt.instant))
+    local = hosts.is_loopback(relay)
+    if match.kind is mx.MxKind.NAME or (match.matched and not local):
         return (Role.OWN_MX if own else Role.RECIPIENT_MX), match.kind.value, later
     role, basis = _by_configuration(relay, evidence.own)
     return (role, basis, False) if basis else (role, match.kind.value, later)
@@ -161,8 +172,8 @@ def _by_configuration(relay: Host, own: Own) -> tuple[Role, str]:
         return Role.OWN_RELAY, "own-configuration"
     if _is_intermediary(relay, own):
         return Role.INTERMEDIARY, "own-configuration"
-    if relay.name in _LOOPBACK_NAMES or relay.ip in _LOOPBACK_NAMES:
-        return Role.OWN_RELAY, "loopback"
+    if hosts.is_loopback(relay):
+        return Role.UNCONFIRMED, "loopback"
     if own.routed_by_mx:
         return Role.RECIPIENT_MX, "routed-by-mx"
     return Role.UNCONFIRMED, ""
@@ -172,13 +183,8 @@ def is_own(relay: Host, own: Own) -> bool:
     """Whether the configuration names this host, or its network, as ours."""
     if relay.name and relay.name.lower().rstrip(".") in own.hosts:
         return True
-    if not relay.ip:
-        return False
-    try:
-        address = ip_address(relay.ip)
-    except ValueError:
-        return False
-    return any(address in network for network in own.networks)
+    ip = mx.parse_ip(relay.ip)
+    return ip is not None and any(ip in network for network in own.networks if network.version == ip.version)
 
 
 def _is_intermediary(relay: Host, own: Own) -> bool:
@@ -213,8 +219,13 @@ def _bytes_of(observation: Observation) -> bytes:
         case DnsAnswer():
             return observation.wire
         case HttpsAnswer():
-            return observation.body
+            answer = (observation.status, observation.media_type, observation.certificate_error)
+            return repr(answer).encode("utf-8", "surrogatepass") + observation.body
         case SmtpAnswer():
-            return observation.certificate + observation.greeting.encode("utf-8", "surrogatepass")
+            host = (
+                *(observation.ip, observation.greeting, observation.capabilities, observation.starttls),
+                *(observation.tls_version, observation.certificate_error, observation.certificate, observation.chain),
+            )
+            return repr(host).encode("utf-8", "surrogatepass")
         case CouldNotLook():
             return observation.obstacle.value.encode()

@@ -3,10 +3,14 @@
 stdout is the data, stderr the talk.  Heavy imports happen inside the commands, so that ``--help`` is quick.
 """
 
+import errno
 import os
 import re
+import signal
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, COULD_NOT_LOOK, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 6, 70, 130
 WORST_FIRST = (5, INTERNAL, COULD_NOT_LOOK, UNKNOWN, NEGATIVE, PENDING, ACCEPTED)
 MAX_MESSAGE_FILE = 64 << 20
+PROGRESS_SECONDS = 0.5  # between two lines of progress
+FIRST_YEAR, LAST_YEAR = 1970, 2999  # of mail; and far enough from the ends of ``datetime`` to calculate with
 
 app = typer.Typer(
     name="deliverability",
@@ -188,14 +194,15 @@ def report(
     from deliverability.api.rendering import render
 
     request = _request(locals())
-    result = api.report(request)
+    with _progress():
+        result = api.report(request)
     reader = api.Reader(lang=lang.value if lang else None, zone=zone, edition=edition.value)
     _talk(result.traced, unread=unread)
     pages = [render(a, reader, form.value, request) for a in result.assessments]
     if len(pages) > 1 and form is ReportFormat.HTML:
         raise UsageError(f"{len(pages)} notices make {len(pages)} pages: choose one, or --format text or json")
     _write(_joined(pages, form.value), output)
-    raise typer.Exit(_worst(_dispatch_status(a.claim.state) for a in result.assessments if a.claim))
+    raise typer.Exit(_worst(_dispatch_status(a.claim.state, result.traced) for a in result.assessments if a.claim))
 
 
 @app.command(help=TRACE_HELP, short_help="The timeline of a notice alone.")
@@ -233,14 +240,15 @@ def trace(
     from deliverability.api.rendering import timeline
 
     request = _request(locals())
-    result = api.trace(request)
+    with _progress():
+        result = api.trace(request)
     reader = api.Reader(lang=lang.value if lang else None, zone=zone)
     _talk(result, unread=unread)
     _write(timeline(result, reader, form.value, request), output)
     if not result.picked_one:
         _say(_several(result))
         raise typer.Exit(USAGE)
-    raise typer.Exit(_worst(_dispatch_status(t.claim.state) for t in result.told))
+    raise typer.Exit(_worst(_dispatch_status(t.claim.state, result) for t in result.told))
 
 
 @app.command(help=CHECK_HELP, short_help="A domain's SPF, DKIM and DMARC before sending.")
@@ -295,7 +303,7 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
     if version:
         from importlib.metadata import version as installed
 
-        sys.stdout.write(f"deliverability {installed('deliverability')}\n")
+        _write(f"deliverability {installed('deliverability')}\n".encode(), None)
         raise typer.Exit(ACCEPTED)
 
 
@@ -329,7 +337,7 @@ def _request(given: dict[str, Any]) -> "Request":
         selectors=tuple(given.get("selector") or ()),
         author_domain=given.get("author_domain"),
         network=Network(
-            nameservers=tuple(given.get("nameserver") or ()),
+            nameservers=_nameservers(given.get("nameserver") or ()),
             timeout=given.get("timeout", 3.0),
             offline=bool(given.get("offline") or given.get("observations")),
         ),
@@ -337,6 +345,16 @@ def _request(given: dict[str, Any]) -> "Request":
         configuration=settings,
         now=_time(now, "--now", None),
     )
+
+
+def _nameservers(given: Iterable[str]) -> tuple[str, ...]:
+    """As given; a wrong form is wrong even where nothing is asked."""
+    from deliverability.capture.dns import parse_nameserver
+
+    names = tuple(given)
+    for name in names:
+        parse_nameserver(name)
+    return names
 
 
 def _settings(explicit: Path | None) -> "Configuration":
@@ -370,6 +388,8 @@ def _time(text: str | None, option: str, zone: str | None, *, end: bool = False)
             when = when.replace(tzinfo=parse_zone(zone) if zone else UTC)
     except ValueError:
         raise UsageError(f"{option} {printable(text)!r}: write 2026-11-22, 2026-11-22T13:05 or with +08:00") from None
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise UsageError(f"{option} {printable(text)!r}: no mail was sent then; is the year right?")
     bare = re.fullmatch(r"\d{4}-\d\d-\d\d", text)
     return when + timedelta(days=1) if end and bare else when
 
@@ -392,12 +412,20 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _write(content: bytes, output: Path | None) -> None:
-    if output is None or str(output) == "-":
+    if output is not None and str(output) != "-":
+        _create(output, content, replace=True)
+        _say(f"wrote {printable(str(output))}")
+        return
+    if sys.stdout is None:
+        raise CannotLookError("standard output is closed: name a file with -o")
+    try:
         sys.stdout.buffer.write(content if content.endswith(b"\n") else content + b"\n")
         sys.stdout.buffer.flush()
-        return
-    _create(output, content, replace=True)
-    _say(f"wrote {printable(str(output))}")
+    except BrokenPipeError:
+        _silence_stdout()  # ``| head -1``: the answer, and so the exit status, is what it is
+    except OSError as problem:
+        _silence_stdout()
+        raise CannotLookError(f"standard output: cannot write: {problem.strerror}") from problem
 
 
 def _create(path: Path, content: bytes, *, replace: bool) -> None:
@@ -417,7 +445,40 @@ def _joined(pages: list[bytes], form: str) -> bytes:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"deliverability: {line}\n")
+    _tell(f"deliverability: {line}\n")
+
+
+def _tell(text: str) -> None:
+    """Talk; that nobody listens (a closed or broken stderr) changes no answer."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+@contextmanager
+def _progress() -> Iterator[None]:
+    """Show how far the reading of logs has come, where a person looks on; and leave no trace of it."""
+    from deliverability.api.progress import watched
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    shown = started = time.monotonic()
+
+    def show(file: str, octets: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= PROGRESS_SECONDS:
+            shown = now
+            _tell(f"\r\x1b[Kdeliverability: reading {printable(file, 60)}: {octets >> 20} MiB")
+
+    try:
+        with watched(show):
+            yield
+    finally:
+        if shown > started:
+            _tell("\r\x1b[K")
 
 
 def _talk(result: "TraceResult", *, unread: bool) -> None:
@@ -425,9 +486,7 @@ def _talk(result: "TraceResult", *, unread: bool) -> None:
         _say(note)
     if unread:
         for line in result.unread:
-            sys.stderr.write(
-                f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n"
-            )
+            _tell(f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n")
 
 
 def _several(result: "TraceResult") -> str:
@@ -440,7 +499,9 @@ def _several(result: "TraceResult") -> str:
 # --- exit status ------------------------------------------------------------------------------------------------------
 
 
-def _dispatch_status(state: "State") -> int:
+def _dispatch_status(state: "State", traced: "TraceResult") -> int:
+    if state.value == "not-found" and traced.blind:
+        return COULD_NOT_LOOK  # it may stand where nobody could look
     return {
         "delivered": ACCEPTED,
         "accepted": ACCEPTED,
@@ -508,15 +569,31 @@ def run(arguments: list[str]) -> int:
     if arguments and arguments[0] in ("report", "trace"):
         arguments = spread(arguments)
     try:
-        outcome = app(arguments, standalone_mode=False)
+        with _interruptible():
+            outcome = app(arguments, standalone_mode=False)
         return outcome if isinstance(outcome, int) else ACCEPTED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return ACCEPTED
     except BaseException as problem:  # noqa: BLE001 - exit status 1 is only ever a finding
         return _report_failure(problem)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C stop what is under way: asyncio's own handler would wait for the end of a long look through logs."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _report_failure(problem: BaseException) -> int:
@@ -526,9 +603,13 @@ def _report_failure(problem: BaseException) -> int:
         return INTERRUPTED
     show = getattr(problem, "show", None)  # the parser's own errors; typer brings its class along since 0.27
     if show and hasattr(problem, "format_message"):
-        show()
+        with suppress(OSError):
+            show()
         return USAGE
     if isinstance(problem, SystemExit):
+        if _is_broken_pipe(problem):
+            _silence_stdout()
+            return ACCEPTED  # only help is written past _write; whoever closed the pipe has read enough
         return problem.code if isinstance(problem.code, int) else USAGE
     failure = _failure(problem)
     if isinstance(problem, AmbiguousError):
@@ -541,15 +622,20 @@ def _report_failure(problem: BaseException) -> int:
     return failure.status
 
 
+def _is_broken_pipe(problem: SystemExit) -> bool:
+    """The parser turns a broken pipe into exit status 1, which here is a finding."""
+    return isinstance(problem.__context__, OSError) and problem.__context__.errno == errno.EPIPE
+
+
 def _list_candidates(problem: AmbiguousError) -> None:
     from deliverability.api import Reader, Request, TraceResult
     from deliverability.api.rendering import timeline
 
     if isinstance(problem.candidates, TraceResult):
-        sys.stderr.write(timeline(problem.candidates, Reader(), "text", Request()).decode())
+        _tell(timeline(problem.candidates, Reader(), "text", Request()).decode())
         _say(_several(problem.candidates))
 
 
 def _silence_stdout() -> None:
-    """The reader of our output went away; let the interpreter's last flush find nothing to complain about."""
+    """Nobody takes our output any more; let the interpreter's last flush find nothing to complain about."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -29,11 +29,17 @@ def responder() -> Iterator[str]:
             server.terminate()
 
 
-def run(*arguments: str) -> None:
-    """Run the command as a user would, showing what is typed."""
+def run(*arguments: str, lines: int | None = None) -> None:
+    """Run the command as a user would, showing what is typed, and the first ``lines`` of what it answers."""
     shown = " ".join(f"'{a}'" if " " in a else a for a in arguments)
     print(f"\n$ deliverability {shown}\n", flush=True)
-    status = subprocess.run([sys.executable, "-m", "deliverability", *arguments], check=False, cwd=HERE).returncode
+    done = subprocess.run(
+        [sys.executable, "-m", "deliverability", *arguments], check=False, cwd=HERE, stdout=subprocess.PIPE
+    )
+    status, shown = done.returncode, done.stdout.decode("utf-8").splitlines()
+    print("\n".join(shown[:lines]))
+    if lines is not None and len(shown) > lines:
+        print(f"… ({len(shown) - lines} more lines)")
     print(f"(exit status {status})", flush=True)
     if status not in EXPECTED:
         sys.exit(status)
@@ -59,7 +65,7 @@ def main() -> None:
         run("report", *notice)
         run("report", *notice, "--lang", "zh-Hant-TW", "--format", "html", "-o", str(chinese))
         run("report", *notice, "--lang", "en", "--format", "html", "-o", str(english))
-        run("report", "--log", "postfix/mail.log", "--to", "hsu@hinet.example", "--lang", "zh-Hant-TW", *dns)
+        run("report", "--log", "postfix/mail.log", "--to", "hsu@hinet.example", "--lang", "zh-Hant-TW", *dns, lines=24)
         run("trace", "--log", "exim/mainlog", "--to", "ting.huang@corp.example", *dns)
         run(
             "check",

@@ -89,7 +89,7 @@ def timeline(result: TraceResult, reader: Reader, form: str, request: Request) -
         return _json(trace_to_json(result, request))
     lang = _lang(reader, request)
     table = timeline_table if result.picked_one else candidates_table
-    return table(result, lang=lang, zone=_zone(reader, lang, request))
+    return table(result, lang=lang, zone=_zone(reader, lang, request), screen=reader.screen)
 
 
 def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def verdicts(assessments: Sequence[Assessment], reader: Reader, form: str, reque
                 "domains": [_domain_to_json(a) for a in assessments],
             }
         )
-    return verdict_table(assessments, lang=_lang(reader, request))
+    return verdict_table(assessments, lang=_lang(reader, request), screen=reader.screen)
 
 
 def _domain_to_json(assessment: Assessment) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Reader:
     """IANA name of the reader's time zone; ``None``: the configuration's, else that of the language."""
     edition: str = "customer"
     """``customer`` or ``support``."""
+    screen: int | None = None
+    """Width of the terminal in columns, for tables; ``None``: lines are not wrapped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

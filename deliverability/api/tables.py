@@ -4,6 +4,7 @@ Words come from the catalogues and the checks; foreign text is made visible, and
 shows them.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
@@ -16,23 +17,28 @@ from deliverability.evidence.story import Attempt, Message, Tie
 from deliverability.reports.text import visible, width
 
 MAX_CELL = 44  # columns; only the last cell of a row may be wider
+MIN_LAST = 28  # columns that the last cell needs beside the others; with fewer it goes below them
 GAP = "  "
+_PIECES = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+\s*|\s+")
 
 
-def timeline_table(result: TraceResult, *, lang: str, zone: str) -> bytes:
-    """Every message that matches: its way through our queues, every attempt, and what may be claimed."""
+def timeline_table(result: TraceResult, *, lang: str, zone: str, screen: int | None = None) -> bytes:
+    """Every message that matches: its way through our queues, every attempt, and what may be claimed.
+
+    ``screen`` is the terminal's width in columns; without one (a file, a pipe) no line is wrapped.
+    """
     t, where = catalog(lang), zone_named(zone)
     if not result.trace.messages:
-        return _bytes(_not_found(result, t, where))
+        return _bytes(_not_found(result, t, where, screen))
     lines: list[str] = []
     for told in result.told:
         if lines:
             lines.append("")
-        lines += _story(told, t, where)
+        lines += _story(told, t, where, screen)
     return _bytes(lines)
 
 
-def candidates_table(result: TraceResult, *, lang: str, zone: str) -> bytes:
+def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int | None = None) -> bytes:
     """One line for each message: time, queue id, recipient, outcome, subject, Message-ID."""
     t, where = catalog(lang), zone_named(zone)
     rows = [
@@ -47,10 +53,12 @@ def candidates_table(result: TraceResult, *, lang: str, zone: str) -> bytes:
         for told in result.told
     ]
     head = ("fact.arrived", "fact.queue-ids", "fact.recipient", "fact.claim", "fact.subject", "fact.message-id")
-    return _bytes(_columns([tuple(t(h) for h in head), *rows]))
+    heads = [t(h) for h in head]
+    heads[0] = f"{heads[0]} ({where})"
+    return _bytes(_columns([tuple(heads), *rows], screen))
 
 
-def verdict_table(assessments: Sequence[Assessment], *, lang: str) -> bytes:
+def verdict_table(assessments: Sequence[Assessment], *, lang: str, screen: int | None = None) -> bytes:
     """One row for each check: outcome, claim, finding."""
     t = catalog(lang)
     lines: list[str] = []
@@ -59,11 +67,11 @@ def verdict_table(assessments: Sequence[Assessment], *, lang: str) -> bytes:
         lines += ["", domain.value.unicode if domain else ""] if lines else [domain.value.unicode if domain else ""]
         head = (t("verdict.outcome"), t("verdict.check"), t("verdict.finding"))
         rows = [(t(f"outcome.{v.outcome}"), t.pick(v.title), v.sentence(lang)) for v in assessment.verdicts]
-        lines += _columns([head, *rows])
+        lines += _columns([head, *rows], screen)
     return _bytes(lines)
 
 
-def _story(told: Told, t: Catalog, where: tzinfo) -> list[str]:
+def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     message, delivery, claim = told.message, told.delivery, told.claim
     lines = []
     if message:
@@ -72,7 +80,7 @@ def _story(told: Told, t: Catalog, where: tzinfo) -> list[str]:
         said = t("timeline.from-to", sender=sender or "?", recipient=delivery.recipient)
         lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
         head = (f"{t('attempt.time')} ({where})", t("attempt.result"), t("attempt.server"), t("attempt.reply"))
-        lines += _columns([head, *_rows(message, delivery.attempts, t, where)])
+        lines += _columns([head, *_rows(message, delivery.attempts, t, where)], screen)
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
     level = f" (L{claim.level.value})" if claim.level >= 0 else ""
     lines.append(f"=> {t(f'state.{claim.state}')}{level} · {t(f'role.{claim.role}')} · {basis}")
@@ -107,22 +115,42 @@ def _time(at: LogTime | None, where: tzinfo) -> str:
     return f"{at.instant.astimezone(where):%Y-%m-%d %H:%M:%S}" if at.instant else at.logged
 
 
-def _not_found(result: TraceResult, t: Catalog, where: tzinfo) -> list[str]:
+def _not_found(result: TraceResult, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     asked = ", ".join(told.delivery.recipient for told in result.told)
     lines = [visible(t("timeline.nothing", recipient=asked))]
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
     files = result.trace.coverage.files
     rows = [(f.file, _time(f.first, where), _time(f.last, where), str(f.lines), str(f.unread)) for f in files]
-    return lines + _columns([head, *rows])
+    return lines + _columns([head, *rows], screen)
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Aligned columns; a cell that is too wide pushes its row apart instead of losing text."""
+def _columns(rows: Sequence[tuple[str, ...]], screen: int | None) -> list[str]:
+    """Aligned columns; a cell that is too wide pushes its row apart, the last one is wrapped to the screen."""
     shown = [tuple(visible(cell) for cell in row) for row in rows]
-    widths = [min(MAX_CELL, max(width(row[i]) for row in shown)) for i in range(len(shown[0]))]
-    return [
-        GAP.join(cell + " " * max(0, widths[i] - width(cell)) for i, cell in enumerate(row)).rstrip() for row in shown
-    ]
+    widths = [min(MAX_CELL, max(width(row[i]) for row in shown)) for i in range(len(shown[0]) - 1)]
+    before = sum(widths) + len(GAP) * len(widths)
+    lines: list[str] = []
+    for row in shown:
+        head = GAP.join(cell + " " * max(0, widths[i] - width(cell)) for i, cell in enumerate(row[:-1]))
+        if screen is None:
+            lines.append(f"{head}{GAP}{row[-1]}".rstrip())
+        elif screen - before >= MIN_LAST:
+            folded = fold(row[-1], screen - before)
+            lines += [f"{head}{GAP}{folded[0]}".rstrip(), *(" " * before + part for part in folded[1:])]
+        else:
+            lines += [head.rstrip(), *("    " + part for part in fold(row[-1], max(MIN_LAST, screen - 4)))]
+    return lines
+
+
+def fold(text: str, columns: int) -> list[str]:
+    """``text`` in lines of at most ``columns``; words stay whole where they fit, Chinese breaks anywhere."""
+    lines, line = [], ""
+    for piece in _PIECES.findall(text):
+        if line and width(line + piece.rstrip()) > columns:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+    return [*lines, line.rstrip()]
 
 
 def _bytes(lines: Iterable[str]) -> bytes:

@@ -2,23 +2,28 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
+from deliverability.api.covering import UNREADABLE, coverage_of, notes, require_mail_log
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
-from deliverability.api.search import MAX_IDS, FileScan, Found, search
+from deliverability.api.search import MAX_IDS, MAX_LINES, Found, search
 from deliverability.assess import claim_of
+from deliverability.capture.commands import Command
 from deliverability.capture.files import LogFile, log_files
 from deliverability.correlate import Query, TimeHints, resolve_times, tell
-from deliverability.correlate.clock import parse_zone, resolve_one
-from deliverability.errors import CannotLookError, ParseError, UsageError, printable
+from deliverability.correlate.clock import parse_zone
+from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Claim, Evidence, Subject
-from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
+from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.observation import Observations, Question, Unobserved
 from deliverability.evidence.plugin import LogFormat
-from deliverability.evidence.story import Coverage, Delivery, FileCoverage, Gap, Level, Message, Role, State, Trace
+from deliverability.evidence.story import Delivery, Level, Message, Role, State, Trace
+from deliverability.protocols import idclock
+
+ID_SLACK = timedelta(hours=1)  # an id's clock may be off; correlation compares exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +49,59 @@ class TraceResult:
     """Whether the question has one answer: one message, or ``--latest``, ``--all``."""
     made_at: datetime
 
+    @property
+    def blind(self) -> bool:
+        """Whether a log could not be read, or not to its end: what was not found may stand there."""
+        return any(gap.kind in UNREADABLE for file in self.trace.coverage.files for gap in file.gaps)
+
 
 def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
     """Everything that the logs say about the question; no network."""
-    query = request.query()
+    query = _query(request)
     zone = _zone(request)
-    sources = request.logs or tuple(_configured(request))
-    if not sources:
-        raise UsageError("name the mail server's log with --log PATH (or '-' for pasted lines)")
-    files = log_files(sources)
+    files = _files(request)
     now = request.now or datetime.now(UTC)
     hints = TimeHints({f.path: f.modified for f in files if f.modified}, zone, now)
-    found = search(files, lambda fmt: _needles(query, fmt), [query.queue_id] if query.queue_id else [])
-    _require_format(found, files)
-    messages = tell(_resolved(found, hints), query)
-    coverage = Coverage(tuple(_coverage(scan, hints) for scan in found.scans))
+    known = [query.queue_id] if query.queue_id else []
+    found = search(files, lambda fmt: _needles(query, fmt), known, lambda queue_id: _not_before(queue_id, query.since))
+    if found.too_many:
+        raise UsageError(
+            f"more than {MAX_IDS} messages (or {MAX_LINES} lines) match: narrow the question with --since,"
+            " --message-id or --queue-id"
+        )
+    require_mail_log(found.scans)
+    messages = tell(_resolved(found, hints), query, request.own())
+    coverage = coverage_of(found.scans, hints)
     unread = tuple(line for scan in found.scans for line in scan.unread_lines)
-    return Trace(messages, coverage, tuple(_notes(found, coverage, query, messages))), unread
+    return Trace(messages, coverage, tuple(notes(coverage, query, messages))), unread
 
 
-def _configured(request: Request) -> Iterable[str]:
-    for source in request.configuration.logs:
-        if source.path:
-            yield f"{source.name}={source.path}" if source.name else source.path
-        else:
-            raise CannotLookError(f"log source {source.name!r} is a command; commands are not read yet: name a path")
+def _query(request: Request) -> Query:
+    for text in request.to:
+        if text.startswith("@") or text.partition("@")[0] in ("*", "%", ""):
+            raise UsageError(
+                f"--to {printable(text)!r}: give a whole address; domains and wildcards are not looked for"
+            )
+    return request.query()
+
+
+def _files(request: Request) -> tuple[LogFile, ...]:
+    """The logs that were named, else those of the configuration."""
+    if request.logs:
+        return log_files(request.logs)
+    sources = request.configuration.logs
+    if not sources:
+        raise UsageError("name the mail server's log with --log PATH (or '-' for pasted lines)")
+    paths = tuple(f"{s.name}={s.path}" if s.name else s.path for s in sources if s.path)
+    return log_files(paths, [Command(s.name, s.command) for s in sources if s.command])
+
+
+def _not_before(queue_id: str, since: datetime | None) -> bool:
+    """Whether a message of this id can have arrived at ``since`` or later; ids without a clock always can."""
+    if since is None:
+        return True
+    made = idclock.postfix_long(queue_id) or idclock.exim(queue_id)
+    return made is None or made + ID_SLACK >= since
 
 
 def _zone(request: Request) -> tzinfo | None:
@@ -96,75 +129,10 @@ def _plain(mailbox: Mailbox) -> str:
     return f"{mailbox.local_part}@{mailbox.domain.unicode}"
 
 
-def _require_format(found: Found, files: tuple[LogFile, ...]) -> None:
-    strange = [scan for scan in found.scans if not scan.formats and scan.size]
-    if strange and len(strange) == len(found.scans):
-        names = ", ".join(printable(s.file.path) for s in strange)
-        raise CannotLookError(f"{names}: no mail log that this version can read (Postfix and Exim are known)")
-    damaged = [s for s in found.scans if s.damaged and not s.lines]
-    if damaged and len(damaged) == len(files):
-        raise CannotLookError("; ".join(s.damaged or "" for s in damaged))
-
-
 def _resolved(found: Found, hints: TimeHints) -> list[DeliveryEvent]:
     """The found events with their instants; each file's first and last lines help to tell its zone."""
     samples = [event for scan in found.scans for event in (*scan.first, *scan.last)]
     return resolve_times([*samples, *found.events], hints)[len(samples) :]
-
-
-def _coverage(scan: FileScan, hints: TimeHints) -> FileCoverage:
-    sample = resolve_times([*scan.first, *scan.last], hints)
-    gaps = [Gap("rate-limit", line, "the log says that lines were lost") for line in scan.lost]
-    if scan.cut:
-        gaps.append(Gap("cut-line", scan.cut, "the last line has no end"))
-    if scan.damaged:
-        gaps.append(Gap("damaged", None, scan.damaged))
-    messages = [e for e in sample if e.message_id or e.subject is not None]
-    return FileCoverage(
-        log=scan.file.log,
-        file=scan.file.path,
-        format=scan.formats[0].id if scan.formats else None,
-        size=scan.size,
-        lines=scan.lines,
-        unread=scan.unread,
-        first=_edge(sample[: len(scan.first)], scan.file.path, hints),
-        last=_edge(list(reversed(sample)), scan.file.path, hints),
-        records_subjects=any(e.subject is not None for e in messages) if messages else None,
-        gaps=tuple(gaps),
-    )
-
-
-def _edge(events: list[DeliveryEvent], path: str, hints: TimeHints) -> LogTime | None:
-    return resolve_one(events[0].at, path, hints, events) if events else None
-
-
-def _notes(found: Found, coverage: Coverage, query: Query, messages: tuple[Message, ...]) -> Iterable[str]:
-    """What the reader must know about the logs, as sentences for a terminal."""
-    for file in coverage.files:
-        if file.format is None:
-            yield (
-                f"{printable(file.file)}: empty"
-                if not file.size
-                else f"{printable(file.file)}: no known log format; not read"
-            )
-        if file.unread:
-            yield f"{printable(file.file)}: {file.unread} of {file.lines} lines could not be read (--unread lists them)"
-        for gap in file.gaps:
-            where = f", line {gap.line.place.line}" if gap.line else ""
-            yield f"{printable(file.file)}{where}: {printable(gap.detail)}"
-        if query.subject is not None and file.records_subjects is False:
-            yield (
-                f"{printable(file.file)}: this log records no subjects, so --subject cannot find anything in it"
-                " (Exim: log_selector = +subject; Postfix: header_checks with INFO)"
-            )
-    if any(_assumed(m.arrived) for m in messages):
-        yield "the log states no time zone and nothing in it tells one: times are taken as UTC (--tz ZONE says otherwise)"
-    if found.too_many:
-        yield f"more than {MAX_IDS} messages match: the answer is not complete; narrow it with --message-id or --since"
-
-
-def _assumed(at: LogTime | None) -> bool:
-    return at is not None and at.zone_from is TimeBasis.ASSUMED
 
 
 # --- choosing and claiming --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols import grounds, mx
+from deliverability.protocols import grounds, hosts, mx
 
 
 def _applies(evidence: Evidence) -> Finding | None:
@@ -27,7 +27,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
     domain = grounds.recipient_domain(evidence)
     if relay is None or domain is None:
         return grounds.need("relay-unknown")
-    if _loopback(relay):
+    if hosts.is_this_machine(relay):
         return Ruling(Outcome.INDETERMINATE, Finding.of("own-relay", relay=relay))
     found = mx.match(relay, domain, evidence.observations)
     if found.matched:
@@ -53,11 +53,6 @@ def _unmatched(evidence: Evidence, relay: Host, domain: Domain, found: mx.MxMatc
     if grounds.seen_later(evidence, found.observed_at):
         return Ruling(Outcome.INDETERMINATE, Finding.of("observed-later", what=f"{domain} MX: {named}"))
     return Ruling(Outcome.INDETERMINATE, Finding.of("not-an-mx", relay=relay, domain=domain, named=named))
-
-
-def _loopback(relay: Host) -> bool:
-    ip = mx.parse_ip(relay.ip)
-    return relay.name == "localhost" or (ip is not None and ip.is_loopback)
 
 
 CHECK = Check(

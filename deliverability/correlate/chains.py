@@ -1,19 +1,26 @@
 """Queue entries → chains: the entries that lines prove to be one message.
 
-A requeue names the old id; a reply names the next queue's id and the Message-IDs agree.  One Message-ID in two
-entries is not enough: two messages with one Message-ID stay two.
+A requeue names the old id; a reply names the next queue's id, the Message-IDs agree, and the queue that took the
+message in names the host that handed it over.  One Message-ID in two entries is not enough: two messages with one
+Message-ID stay two.  A reply alone is not enough either: it is another server's text, and whoever runs that server
+may have read the id in a message of his own.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from deliverability.correlate.entries import Entry, EntryKey
-from deliverability.evidence.event import DeliveryEvent, Result, Transport
+from deliverability.correlate.hosts import Near
+from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.story import Tie
 
-HANDOVER_WINDOW = timedelta(minutes=10)  # between a reply that names a queue id and that queue's own line
+HANDOVER_WINDOW = timedelta(minutes=10)  # between a queue's own first line and the reply that names it
 CLOCK_SLACK = timedelta(seconds=10)  # between two hosts
 _LAST = "9999"  # sorts after every time
+
+Claims = dict[int, tuple[DeliveryEvent, Entry, Entry]]
+"""By ``id()`` of the event that handed a message on: it, its own entry, and the entry that it seems to lead to."""
 
 
 @dataclass(slots=True)
@@ -24,6 +31,11 @@ class Chain:
     ties: dict[EntryKey, Tie] = field(default_factory=dict)
     followed: dict[int, Entry] = field(default_factory=dict)
     """By ``id()`` of the event that handed the message on: the entry it led to."""
+
+    @property
+    def began(self) -> datetime | None:
+        """When the first of its entries came to be, or the first that is known of it."""
+        return min((e.began for e in self.entries if e.began), default=None)
 
 
 class _Union:
@@ -40,56 +52,95 @@ class _Union:
             first.ties |= second.ties
             first.followed |= second.followed
             self._chain_of.update({entry.key: first for entry in second.entries})
-        first.ties[later.key] = tie
+        if first.ties[later.key] is Tie.FIRST:
+            first.ties[later.key] = tie
         return first
 
     def chains(self) -> list[Chain]:
         """Every chain once, its entries in order of arrival."""
         unique = list({id(chain): chain for chain in self._chain_of.values()}.values())
         for chain in unique:
-            chain.entries.sort(key=lambda e: (_instant(e) or _LAST, e.events[0].line.place))
+            chain.entries.sort(key=lambda e: (e.began.isoformat() if e.began else _LAST, e.events[0].line.place))
         return unique
 
 
-def chains(entries: list[Entry]) -> list[Chain]:
-    """Join the entries that lines tie together."""
+def chains(entries: list[Entry], near: Near) -> list[Chain]:
+    """Join the entries that lines tie together; ``near`` knows which hosts are our own."""
     by_id: dict[str, list[Entry]] = {}
     for entry in entries:
         by_id.setdefault(entry.queue_id, []).append(entry)
     union = _Union(entries)
+    claims: Claims = {}
     for entry in entries:
         old = _predecessor(entry, by_id.get(entry.requeued_from or "", []))
         if old:
             union.join(old, entry, Tie.REQUEUED)
+            if entry.session and entry.session.client:  # not requeued: handed to a filter, which gave it back
+                claims |= {id(e): (e, old, entry) for e in old.events if _led_to(e, entry)}
         for event in entry.events:
-            following = _following(entry, event, by_id)
+            following = _following(entry, event, by_id, near)
             if following:
-                union.join(entry, following, Tie.QUEUED_AS).followed[id(event)] = following
+                claims.setdefault(id(event), (event, entry, following))
+    for event, entry, following in _undisputed(claims):
+        union.join(entry, following, Tie.QUEUED_AS).followed[id(event)] = following
     return union.chains()
 
 
-def _instant(entry: Entry) -> str | None:
-    at = entry.arrived or entry.events[0].at
-    return at.instant.isoformat() if at.instant else None
+def _undisputed(claims: Claims) -> Iterable[tuple[DeliveryEvent, Entry, Entry]]:
+    """A message comes into a queue once: where two hand-overs name one entry, neither is believed."""
+    named_by: dict[EntryKey, set[EntryKey]] = {}
+    for _, entry, following in claims.values():
+        named_by.setdefault(following.key, set()).add(entry.key)
+    return [claim for claim in claims.values() if len(named_by[claim[2].key]) == 1]
 
 
 def _predecessor(entry: Entry, candidates: list[Entry]) -> Entry | None:
-    same_log = [c for c in candidates if c.log == entry.log and c is not entry]
-    return same_log[-1] if same_log else None
+    """The entry whose id this one names as its own from before, on the same host."""
+    fitting = [
+        c
+        for c in candidates
+        if c is not entry
+        and c.log == entry.log
+        and (c.host is None or entry.host is None or c.host == entry.host)
+        and (c.message_id is None or entry.message_id is None or c.message_id == entry.message_id)
+        and (c.began is None or entry.began is None or c.began <= entry.began + CLOCK_SLACK)
+    ]
+    return fitting[-1] if fitting else None
 
 
-def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]]) -> Entry | None:
-    """The entry that a reply's queue id leads to: only with the same Message-ID, and at the same time."""
-    if event.result is not Result.SENT or not event.remote_queue_id:
+def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]], near: Near) -> Entry | None:
+    """The entry that a reply's queue id leads to."""
+    if event.result is not Result.SENT or event.probe or not event.remote_queue_id:
         return None
-    for candidate in by_id.get(event.remote_queue_id, []):
-        if candidate is entry or not candidate.arrived:
-            continue
-        if event.transport is Transport.FORWARD and candidate.log == entry.log:
-            return candidate  # our own MTA names its own new entry
-        if not entry.message_id or candidate.message_id != entry.message_id:
-            continue
-        then, now = candidate.arrived.instant, event.at.instant
-        if then and now and -HANDOVER_WINDOW <= then - now <= CLOCK_SLACK:
-            return candidate
-    return None
+    candidates = [c for c in by_id.get(event.remote_queue_id, []) if c is not entry and _in_time(c, event.at.instant)]
+    candidates.sort(key=lambda c: c.log != entry.log)
+    if event.transport is Transport.FORWARD:
+        # Our own MTA names its own new entry.
+        return next((c for c in candidates if c.log == entry.log and c.host == entry.host), None)
+    return next((c for c in candidates if _is_same_mail(entry, event, c) and near.handed_over(entry, event, c)), None)
+
+
+def _led_to(event: DeliveryEvent, later: Entry) -> bool:
+    """Whether a success of the old entry was the hand-over to whoever gave the message back as ``later``."""
+    return (
+        event.action is Action.ATTEMPTED
+        and event.result is Result.SENT
+        and not event.probe
+        and event.transport in (Transport.SMTP, Transport.LMTP, Transport.PIPE)
+        and _in_time(later, event.at.instant)
+        and later.may_hold(event.recipient)
+    )
+
+
+def _is_same_mail(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
+    return bool(
+        candidate.arrived
+        and entry.message_id
+        and candidate.message_id == entry.message_id
+        and candidate.may_hold(event.recipient)
+    )
+
+
+def _in_time(candidate: Entry, handed_over: datetime | None) -> bool:
+    began = candidate.began
+    return bool(began and handed_over and -HANDOVER_WINDOW <= began - handed_over <= CLOCK_SLACK)

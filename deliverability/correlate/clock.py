@@ -10,16 +10,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Result, TimeBasis
 from deliverability.protocols import idclock
 
+_LEAP_YEARS = 9  # 29 February comes back within eight years
 QUARTER = timedelta(minutes=15)  # every civil UTC offset in use is a multiple of it
 WIDEST_OFFSET = timedelta(hours=14)  # UTC+14, Line Islands; the other side ends at -12
 SLACK = timedelta(minutes=3)  # between an id's clock and the log line that introduces it
 BEFORE_ID = timedelta(minutes=5)  # a line this much older than its own id is contradicted by it
-MIN_REPLIES = 2  # receivers' clocks must agree before they say anything
+MIN_REPLIES = 2  # receivers whose clocks must agree before they say anything
+_REORDERED = timedelta(days=1)  # lines of one file stand in order, but for this much
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class _Sample:
     instant: datetime
     zone: timedelta
     basis: TimeBasis
+    told_by: str = ""
+    """The host whose clock it is, for receivers' replies."""
 
 
 def resolve_times(events: Sequence[DeliveryEvent], hints: TimeHints) -> list[DeliveryEvent]:
@@ -94,15 +99,19 @@ def _id_clock(event: DeliveryEvent) -> datetime | None:
 
 
 def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:
+    """What receivers' clocks say, if those of several hosts agree on the zone and none goes back in time."""
     samples = []
     for event in events:
         if event.result is Result.SENT and event.reply and event.at.offset is None:
             clock = idclock.reply_clock(event.reply.text)
             sample = _sample(event, clock, TimeBasis.REPLY) if clock else None
             if sample:
-                samples.append(sample)
-    zones = {s.zone for s in samples}
-    return samples if len(samples) >= MIN_REPLIES and len(zones) == 1 else []
+                told_by = (event.relay.ip or event.relay.name or "") if event.relay else ""
+                samples.append(replace(sample, told_by=told_by))
+    samples.sort(key=lambda s: s.offset_in_file)
+    zones, hosts = {s.zone for s in samples}, {s.told_by for s in samples}
+    forward = all(later.instant > earlier.instant - _REORDERED for earlier, later in pairwise(samples))
+    return samples if len(hosts) >= MIN_REPLIES and len(zones) == 1 and forward else []
 
 
 def _sample(event: DeliveryEvent, clock: datetime, basis: TimeBasis) -> _Sample | None:
@@ -142,11 +151,17 @@ def _resolve(event: DeliveryEvent, samples: list[_Sample], hints: TimeHints) -> 
     at = event.at
     if at.instant:
         return at
-    if at.offset is None and samples:
-        before = bisect_right([s.offset_in_file for s in samples], event.line.place.offset)
-        sample = samples[max(before - 1, 0)]
-        return _at(at, _id_clock(event) or sample.instant, sample.zone, sample.basis)
-    return _from_hints(at, event.line.place.file, hints)
+    clock = _id_clock(event)
+    if at.offset is not None or not samples:
+        return _from_hints(at, event.line.place.file, hints, clock)
+    after = bisect_right(samples, event.line.place.offset, key=lambda s: s.offset_in_file)
+    before, next_one = samples[max(after - 1, 0)], samples[min(after, len(samples) - 1)]
+    told = _at(at, clock or before.instant, before.zone, before.basis)
+    between = told.instant and before.instant - SLACK <= told.instant <= next_one.instant + SLACK
+    if before.zone != next_one.zone and not between:
+        # Summer time began or ended between the two arrivals: a time outside of them is in the second one's zone.
+        return _at(at, clock or next_one.instant, next_one.zone, next_one.basis)
+    return told
 
 
 def _at(at: LogTime, near: datetime, zone: timedelta, basis: TimeBasis) -> LogTime:
@@ -155,16 +170,17 @@ def _at(at: LogTime, near: datetime, zone: timedelta, basis: TimeBasis) -> LogTi
     return replace(at, instant=local.replace(tzinfo=UTC) - zone, local=local, year_from=year_from, zone_from=basis)
 
 
-def _from_hints(at: LogTime, path: str, hints: TimeHints) -> LogTime:
-    dated = hints.modified.get(path) or hints.now
+def _from_hints(at: LogTime, path: str, hints: TimeHints, clock: datetime | None = None) -> LogTime:
+    """Year and zone from the file's date and the user, and the year from the line's own id where that tells."""
     local, year_from = at.local, TimeBasis.LOGGED
-    if not at.has_year:
+    if not at.has_year and clock:
+        local, year_from = _nearest_year(at, clock), TimeBasis.QUEUE_ID
+    elif not at.has_year:
+        dated = hints.modified.get(path) or hints.now
         year_from = TimeBasis.FILE_DATE if path in hints.modified else TimeBasis.ASSUMED
         # A line cannot be younger than its file; a day of grace for zones.
         latest = (dated or datetime(2000, 12, 31, tzinfo=UTC)).replace(tzinfo=None) + timedelta(days=1)
-        years = [
-            c for y in (latest.year, latest.year - 1, latest.year - 2, latest.year - 4) if (c := _in_year(local, y))
-        ]
+        years = [c for back in range(_LEAP_YEARS) if (c := _in_year(local, latest.year - back))]
         local = next((c for c in years if c <= latest), local)
     if at.offset is not None:
         instant = local.replace(tzinfo=UTC) - at.offset
@@ -175,8 +191,11 @@ def _from_hints(at: LogTime, path: str, hints: TimeHints) -> LogTime:
 
 
 def _checked(event: DeliveryEvent, at: LogTime) -> LogTime:
-    """Mark a line that claims to be older than the id it speaks of."""
+    """Mark a line that claims to be older than the id it speaks of; a zone that was assumed accuses nobody."""
     clock = _id_clock(event)
+    if at.zone_from in (TimeBasis.ASSUMED, TimeBasis.OPTION):
+        # Whatever the true zone is, it lies within these hours of the one that was taken.
+        clock = clock - 2 * WIDEST_OFFSET if clock else None
     if clock and at.instant and at.instant < clock - BEFORE_ID:
         return replace(at, contradicted=event.queue_id)
     return at
@@ -185,7 +204,7 @@ def _checked(event: DeliveryEvent, at: LogTime) -> LogTime:
 def parse_zone(text: str) -> tzinfo:
     """``Asia/Taipei``, ``UTC``, ``+08:00`` or ``+0800``; raises :class:`ValueError`."""
     sign, digits = text[:1], text[1:].replace(":", "")
-    if sign in ("+", "-") and digits.isdecimal() and len(digits) == 4:
+    if sign in ("+", "-") and digits.isdecimal() and len(digits) == 4 and int(digits[2:]) < 60:
         from datetime import timezone
 
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))

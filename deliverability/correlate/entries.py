@@ -4,14 +4,30 @@ Ids are scoped by log source (and by host, for ids that are reused): the same te
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
+from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Relation, Session
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.names import Mailbox
 from deliverability.protocols import idclock
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 EntryKey = tuple[str, str, str, int]
 """Log source, host (for reusable ids), queue id, epoch."""
+
+
+AddressKey = tuple[str, str]
+
+
+def address_key(address: str | None) -> AddressKey:
+    """The comparable form of an address as logged; a bare local part, or what no address is, stands for itself."""
+    try:
+        return Mailbox.parse(address or "").key
+    except ParseError:
+        return ((address or "").casefold(), "")
 
 
 @dataclass(slots=True)
@@ -44,6 +60,16 @@ class Entry:
     def log(self) -> str:
         """The log source."""
         return self.key[0]
+
+    @property
+    def host(self) -> str | None:
+        """The host whose queue it is, where the log says so."""
+        return next((e.host for e in self.events if e.host), None)
+
+    @property
+    def began(self) -> datetime | None:
+        """When it came to be, or the first that is known of it."""
+        return (self.arrived or self.events[0].at).instant
 
     def take(self, event: DeliveryEvent) -> None:
         """Add one line of this id."""
@@ -80,6 +106,16 @@ class Entry:
             elif other not in self.notices:
                 self.notices.append(other)
 
+    def may_hold(self, recipient: str | None) -> bool:
+        """Whether this entry can have that recipient: it names it, or has not named them all."""
+        tried = {address_key(a) for e in self.events for a in (e.recipient, e.original_recipient) if a}
+        listed = {address_key(r) for r in self.recipients}
+        if address_key(recipient) in tried | listed:
+            return True
+        if any(e.action is Action.ARRIVED and e.recipients for e in self.events):
+            return False
+        return self.recipient_count is None or len(tried) < self.recipient_count
+
     @property
     def lines(self) -> tuple[LogLine, ...]:
         """The log lines of this entry, in order."""
@@ -87,44 +123,105 @@ class Entry:
 
 
 def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
-    """Sort events with a queue id into entries; a reused id starts a new epoch."""
+    """Sort events, in the order of :func:`in_order`, into entries; a reused id starts a new epoch."""
     epochs: dict[tuple[str, str, str], Entry] = {}
+    seen: dict[EntryKey, _Said] = {}
     entries: list[Entry] = []
     for event in events:
         if not event.queue_id:
             continue
-        scope = (event.line.place.log, _host_scope(event), event.queue_id)
+        lasting = _is_lasting(event.queue_id)
+        scope = (event.line.place.log, "" if lasting else event.host or "", event.queue_id)
         entry = epochs.get(scope)
-        if entry is None or _is_reuse(entry, event):
+        if entry and seen[entry.key].is_repeated(event):
+            continue
+        if entry is None or (not lasting and _is_reuse(entry, event)):
             entry = Entry((*scope, entry.key[3] + 1 if entry else 0))
             epochs[scope] = entry
+            seen[entry.key] = _Said()
+            seen[entry.key].is_repeated(event)
             entries.append(entry)
-        if not _is_repeated(entry, event):
-            entry.take(event)
+        entry.take(event)
     return entries
 
 
-def _host_scope(event: DeliveryEvent) -> str:
+def in_order(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
+    """The events of each log source as they were written, whichever way round its files were given.
+
+    Within a file the order of lines is kept: a clock may be set back.  Across files the latest time so far decides.
+    """
+    latest: dict[tuple[str, str], datetime] = {}
+    keyed = []
+    for event in events:
+        file = (event.line.place.log, event.line.place.file)
+        reached = latest.get(file, _BEFORE_ALL)
+        if event.at.instant and not event.at.contradicted:
+            reached = latest[file] = max(reached, event.at.instant)
+        keyed.append((reached, event))
+    return [event for _, event in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def with_holds(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
+    """Give a hold that a rule put on a message before it had an id the id that the same process logs next."""
+    told: list[DeliveryEvent] = []
+    waiting: dict[tuple[str, str | None, str], DeliveryEvent] = {}
+    for event in events:
+        told.append(event)
+        if not event.process or event.session is None:
+            continue
+        process = (event.line.place.log, event.host, event.process)
+        if event.action is Action.HELD and not event.queue_id:
+            waiting[process] = event
+        elif event.action is Action.ARRIVED:
+            hold = waiting.pop(process, None)
+            if (
+                hold
+                and hold.session
+                and hold.session.client == event.session.client
+                and _same_second(hold.at, event.at)
+            ):
+                told.append(replace(hold, queue_id=event.queue_id))
+    return told
+
+
+def _is_lasting(queue_id: str) -> bool:
     """Ids that carry a full clock do not repeat; short Postfix ids are inode numbers of one host."""
-    queue_id = event.queue_id or ""
-    if idclock.postfix_long(queue_id) or idclock.exim(queue_id):
-        return ""
-    return event.host or ""
+    return bool(idclock.postfix_long(queue_id) or idclock.exim(queue_id))
 
 
 def _is_reuse(entry: Entry, event: DeliveryEvent) -> bool:
-    return event.action is Action.ARRIVED and entry.arrived is not None and not _same_second(entry.arrived, event.at)
+    """Whether a short id came to name another message.
+
+    Notices and forwarded mail have no line of arrival; what follows the end of an entry, or names another
+    Message-ID, is another message too.
+    """
+    if entry.ended or event.action is Action.ARRIVED:
+        return True
+    described = event.action is Action.DESCRIBED and event.message_id is not None
+    return described and entry.message_id is not None and entry.message_id != event.message_id
 
 
-def _is_repeated(entry: Entry, event: DeliveryEvent) -> bool:
-    """The same thing said by another copy of the log (mainlog and syslog given together)."""
-    return any(
-        other.line.place.file != event.line.place.file
-        and _same_second(other.at, event.at)
-        and (other.action, other.recipient, other.result, other.text, other.message_id, other.subject)
-        == (event.action, event.recipient, event.result, event.text, event.message_id, event.subject)
-        for other in entry.events[-64:]
-    )
+class _Said:
+    """What an entry's lines said, to tell the same thing in another copy of the log (mainlog and syslog together)."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[object, ...], dict[str, list[LogTime]]] = {}
+
+    def is_repeated(self, event: DeliveryEvent) -> bool:
+        """Whether another file said it already: as often as this file has by now, so that twice in one is twice."""
+        by_file = self._said.setdefault(_saying(event), {})
+        here = event.line.place.file
+        by_file.setdefault(here, []).append(event.at)
+        if len(by_file) == 1:
+            return False  # one copy only, as almost always; thousands of equal deferrals stay linear
+        said = {file: sum(_same_second(at, event.at) for at in times) for file, times in by_file.items()}
+        return any(count >= said[here] for file, count in said.items() if file != here)
+
+
+def _saying(event: DeliveryEvent) -> tuple[object, ...]:
+    reply = event.reply.text if event.reply else None
+    about = (event.message_id, event.subject, event.reverse_path)
+    return (event.action, event.recipient, event.result, event.text, reply, *about)
 
 
 def once(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:

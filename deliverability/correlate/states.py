@@ -1,10 +1,12 @@
 """Attempts of one message to one address → how that story stands."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt, State
+from deliverability.protocols.hosts import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Circumstances:
     """The last queue entry was closed by the MTA."""
     cancelled: bool
     """An operator deleted it, or marked the address as done."""
+    held: bool = False
+    """On hold: nothing is tried until somebody releases it."""
     uncertain: Attempt | None = None
     """A connection that broke after the end of DATA and is not itself the end of an attempt."""
 
@@ -34,13 +38,16 @@ _FINAL = (Result.FAILED, Result.EXPIRED)
 def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     """The state of one chain of attempts, in the order in which they were made.
 
-    One 2yz settles it, whatever was tried around it.  Without one, a connection that broke after the end of
+    One 2yz settles it, whatever was tried around it, unless its own line cannot be true.  Without one, a connection that broke after the end of
     DATA leaves it open for good (RFC 1047): the message may have been accepted then.
     """
     last = attempts[-1] if attempts else None
-    success = next((a for a in attempts if a.result is Result.SENT and not a.followed_to), None)
+    successes = [a for a in attempts if a.result is Result.SENT and not a.followed_to]
+    success = next((a for a in successes if not a.at.contradicted), None)
     if success:
         return Standing(_of_success(success), success)
+    if successes:
+        return Standing(State.UNKNOWN, successes[0])  # its line contradicts its own id: the record is not whole
     uncertain = next((a for a in attempts if a.result is Result.UNCERTAIN), around.uncertain)
     if uncertain:
         return Standing(State.UNKNOWN, uncertain)
@@ -54,17 +61,34 @@ def _unsettled(last: Attempt | None, around: Circumstances) -> State:
         return State.CANCELLED
     if around.ended:
         return State.UNKNOWN  # the MTA closed it, and the line that says why is missing
-    return State.DEFERRED if last and last.result is Result.DEFERRED else State.QUEUED
+    waiting = last is not None and last.result is Result.DEFERRED and not around.held
+    return State.DEFERRED if waiting else State.QUEUED
+
+
+# What servers that only took a message on say of it (Postfix, amavis, Exim, Sendmail and its likes).
+_TAKEN_ON = re.compile(
+    r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b", re.IGNORECASE
+)
+_THROWN_AWAY = re.compile(r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, discarded\b", re.IGNORECASE)  # amavis
+
+
+_BY_TRANSPORT = {
+    Transport.MAILBOX: State.DELIVERED,
+    Transport.LMTP: State.DELIVERED,  # per recipient, by the store itself (RFC 2033 §4.2)
+    Transport.DISCARD: State.CANCELLED,
+    Transport.FORWARD: State.UNKNOWN,  # back in our own queue, under an id whose lines are missing
+    Transport.NONE: State.UNKNOWN,
+}
 
 
 def _of_success(attempt: Attempt) -> State:
-    match attempt.transport:
-        case Transport.MAILBOX | Transport.LMTP:
-            return State.DELIVERED  # per recipient, by the store itself (RFC 2033 §4.2)
-        case Transport.DISCARD:
-            return State.CANCELLED
-        case _:
-            return State.HANDED_OVER
+    said = attempt.reply.text if attempt.reply else ""
+    filtered = attempt.transport is Transport.LMTP or bool(attempt.relay and is_loopback(attempt.relay))
+    if filtered and _THROWN_AWAY.match(said):
+        return State.CANCELLED  # a filter of ours answered 2yz and kept nothing
+    if attempt.transport is Transport.LMTP and _TAKEN_ON.search(said):
+        return State.HANDED_OVER  # a filter that speaks LMTP: it put the message into another queue
+    return _BY_TRANSPORT.get(attempt.transport, State.HANDED_OVER)
 
 
 def _of_failure(attempt: Attempt) -> State:

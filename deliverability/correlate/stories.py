@@ -1,17 +1,20 @@
 """Chains of queue entries → messages → what became of each, for the addresses that were asked about."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from deliverability.correlate.attempts import Sessions, attempt_of, plain_attempt, uncertain, with_expiries
 from deliverability.correlate.chains import Chain, chains
-from deliverability.correlate.entries import Entry, gather, once, session_events
+from deliverability.correlate.entries import AddressKey as Key
+from deliverability.correlate.entries import Entry, gather, in_order, once, with_holds
+from deliverability.correlate.entries import address_key as _key
+from deliverability.correlate.hosts import Near
 from deliverability.correlate.states import Circumstances, Standing, judge, worst
-from deliverability.errors import ParseError
+from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.smtp import Tls
 from deliverability.evidence.story import Attempt, Delivery, Message, State, Stay, Tie
 from deliverability.protocols.encoded_words import subject_matches
 
@@ -41,61 +44,37 @@ class Query:
         )
 
 
-def tell(events: Sequence[DeliveryEvent], query: Query) -> tuple[Message, ...]:
-    """All messages that fit the query, oldest first, each with the deliveries that were asked about."""
+def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) -> tuple[Message, ...]:
+    """All messages that fit the query, oldest first, each with the deliveries that were asked about.
+
+    ``own`` names hosts of ours whose word about the next queue is believed, beside those that the lines show.
+    """
     asked = frozenset(m.key for m in query.recipients)
+    events = with_holds(in_order(events))
     entries = gather(events)
-    sessions = _Sessions(events)
-    told = [_message(chain, asked, sessions) for chain in chains(entries)]
-    told += [
-        _rejected(event, asked) for event in once(e for e in events if e.action is Action.REJECTED and not e.queue_id)
-    ]
-    wanted = [m for m in told if m and m.deliveries and query.wants(m)]
-    return tuple(sorted(wanted, key=_sort_key))
+    sessions = Sessions(events)
+    told = [(chain.began, _message(chain, asked, sessions)) for chain in chains(entries, Near(own))]
+    refusals = once(e for e in events if e.action is Action.REJECTED and not e.queue_id)
+    told += [(event.at.instant, _rejected(event, asked)) for event in refusals]
+    wanted = [(began, m) for began, m in told if m and m.deliveries and query.wants(m)]
+    return tuple(message for _, message in sorted(wanted, key=_sort_key))
 
 
-def _sort_key(message: Message) -> tuple[str, str]:
-    arrived = message.arrived
-    return (
-        arrived.instant.isoformat() if arrived and arrived.instant else "",
-        message.queue_ids[0] if message.queue_ids else "",
-    )
-
-
-Key = tuple[str, str]
-
-
-def _key(address: str | None) -> Key:
-    """The comparable form of an address as logged; a bare local part, or what no address is, stands for itself."""
-    try:
-        return Mailbox.parse(address or "").key
-    except ParseError:
-        return ((address or "").casefold(), "")
-
-
-class _Sessions:
-    """Session facts by the event that they belong to."""
-
-    def __init__(self, events: Sequence[DeliveryEvent]) -> None:
-        tied = session_events(events)
-        self._tied = {id(events[index]): found for index, found in tied.items()}
-
-    def of(self, event: DeliveryEvent) -> list[DeliveryEvent]:
-        return self._tied.get(id(event), [])
+def _sort_key(told: tuple[datetime | None, Message]) -> tuple[str, str]:
+    began, message = told
+    return (began.isoformat() if began else "", message.queue_ids[0] if message.queue_ids else "")
 
 
 # --- chains to messages -----------------------------------------------------------------------------------------------
 
 
-def _message(chain: Chain, asked: frozenset[Key], sessions: _Sessions) -> Message | None:
+def _message(chain: Chain, asked: frozenset[Key], sessions: Sessions) -> Message | None:
     first = chain.entries[0]
     tried = [(e, event) for e in chain.entries for event in e.events if _counts(event)]
     chosen = _chosen_recipients(chain, tried, asked)
     if not chosen:
         return None
     deliveries = tuple(_delivery(name, key, chain, tried, sessions) for key, name in chosen.items())
-    everyone = {_original_key(event) for _, event in tried} | {_key(r) for e in chain.entries for r in e.recipients}
-    counted = max((e.recipient_count or 0 for e in chain.entries), default=0)
     return Message(
         message_id=_first(e.message_id for e in chain.entries),
         subject=_first(e.subject for e in chain.entries),
@@ -103,9 +82,21 @@ def _message(chain: Chain, asked: frozenset[Key], sessions: _Sessions) -> Messag
         size=first.size,
         stays=tuple(_stay(e, chain.ties[e.key]) for e in chain.entries),
         deliveries=deliveries,
-        lines=_lines(chain, deliveries),
-        other_recipients=max(len(everyone), counted) - len(chosen) if len(everyone) > len(chosen) or counted else 0,
+        lines=_lines(chain, tried, deliveries),
+        other_recipients=_others(chain, tried, frozenset(chosen)),
     )
+
+
+def _others(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], chosen: frozenset[Key]) -> int:
+    """How many recipients more there were, as the sender counts them where that is known."""
+    mine = [e for _, e in tried if _original_key(e) in chosen or _key(e.recipient) in chosen]
+    told = chosen | {_original_key(e) for e in mine} | {_key(e.recipient) for e in mine}
+    listed = {_key(r) for e in chain.entries for r in e.recipients}
+    named = len(({_original_key(e) for _, e in tried} | listed) - told)
+    # Postfix counts the addresses behind aliases, so those of the asked ones are taken off.
+    finals = len({_key(e.recipient) for e in mine})
+    counted = max((e.recipient_count or 0 for e in chain.entries), default=0)
+    return max(named, counted - max(finals, len(chosen)), 0)
 
 
 def _first(values: Iterable[str | None]) -> str | None:
@@ -128,6 +119,13 @@ def _chosen_recipients(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], a
     # An address that was only probed was sent nothing, though its probe passes through the queue like a message.
     probed = {_key(e.recipient) for entry in chain.entries for e in entry.events if e.probe}
     listed = {_key(r): r for entry in chain.entries for r in entry.recipients if _key(r) not in probed}
+    # An operator marked it as done: that is its story.
+    listed |= {
+        _key(e.recipient): e.recipient
+        for entry in chain.entries
+        for e in entry.events
+        if e.action is Action.CANCELLED and e.recipient
+    }
     if not asked:
         return originals or listed
     known = {**listed, **finals, **originals}
@@ -139,7 +137,7 @@ def _stay(entry: Entry, tie: Tie) -> Stay:
 
 
 def _delivery(
-    name: str, key: Key, chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], sessions: _Sessions
+    name: str, key: Key, chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], sessions: Sessions
 ) -> Delivery:
     """The story of one asked address: one chain of attempts, or one for each address behind an alias."""
     mine = [(entry, e) for entry, e in tried if _original_key(e) == key]
@@ -151,6 +149,8 @@ def _delivery(
     if len(finals) > 1:
         finals = _without_passed_through(finals, chain)
     parts = [_one(_spelling(found), found, chain, sessions) for found in finals.values()]
+    # An automatic reply, or a copy that a filter throws away, is not the message.
+    parts = [p for p in parts if not _is_discarded(p)] or parts[:1]
     if not parts:
         parts = [_one(name, [], chain, sessions)]
     if len(parts) == 1:
@@ -172,6 +172,10 @@ def _delivery(
     )
 
 
+def _is_discarded(part: Delivery) -> bool:
+    return bool(part.decisive and part.decisive.transport is Transport.DISCARD)
+
+
 def _renamed(part: Delivery, name: str, forward_paths: tuple[str, ...]) -> Delivery:
     return Delivery(
         name, forward_paths, part.state, part.attempts, part.decisive, part.refused_by_us, part.held, part.notices
@@ -190,11 +194,12 @@ def _without_passed_through(
     return kept or finals
 
 
-def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sessions: _Sessions) -> Delivery:
+def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sessions: Sessions) -> Delivery:
     """One address: its attempts through all queue entries, and where they leave it."""
-    attempts = [_attempt(entry, event, chain, sessions) for entry, event in found if event.action is Action.ATTEMPTED]
-    attempts += _expiries(name, chain, attempts)
-    attempts.sort(key=_when)
+    # In the order of the entries, and of the lines in each: a clock may be set back between two lines.
+    tried = [(entry, e) for entry, e in found if e.action is Action.ATTEMPTED]
+    tried = with_expiries(name, chain, tried)
+    attempts = [attempt_of(entry, event, chain, sessions) for entry, event in tried]
     last = _last_entry(found, chain)
     rejections = [e for _, e in found if e.action is Action.REJECTED]
     if rejections and not attempts:
@@ -205,7 +210,10 @@ def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sess
         for e in entry.events
     )
     around = Circumstances(
-        ended=last.ended, cancelled=last.cancelled or marked, uncertain=_uncertain(chain, attempts, name, sessions)
+        ended=last.ended,
+        held=last.held,
+        cancelled=last.cancelled or marked,
+        uncertain=uncertain(chain, attempts, name, sessions),
     )
     standing: Standing = judge(attempts, around)
     return Delivery(
@@ -237,7 +245,7 @@ def _last_entry(found: list[tuple[Entry, DeliveryEvent]], chain: Chain) -> Entry
 
 
 def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Delivery:
-    attempt = _plain_attempt(event, entry.queue_id if entry else None)
+    attempt = plain_attempt(event, entry.queue_id if entry else None)
     transient = event.result is Result.DEFERRED or (event.reply is not None and event.reply.transient)
     state = State.DEFERRED if transient else State.REFUSED
     return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)
@@ -260,86 +268,21 @@ def _rejected(event: DeliveryEvent, asked: frozenset[Key]) -> Message | None:
     )
 
 
-# --- events to attempts -----------------------------------------------------------------------------------------------
-
-
-def _attempt(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: _Sessions) -> Attempt:
-    tied = sessions.of(event)
-    followed = chain.followed.get(id(event))
-    secured = [e.tls for e in tied if e.tls and _same_host(e, event)]
-    return _plain_attempt(
-        event,
-        entry.queue_id,
-        tls=secured[-1] if secured else None,
-        before=tuple(e.line for e in tied if _same_host(e, event) or e.tls is None),
-        followed_to=followed.queue_id if followed else None,
-    )
-
-
-def _same_host(one: DeliveryEvent, other: DeliveryEvent) -> bool:
-    return bool(one.relay and other.relay and one.relay.ip == other.relay.ip and one.relay.name == other.relay.name)
-
-
-def _plain_attempt(
-    event: DeliveryEvent,
-    queue_id: str | None,
-    *,
-    tls: Tls | None = None,
-    before: tuple[LogLine, ...] = (),
-    followed_to: str | None = None,
-) -> Attempt:
-    return Attempt(
-        at=event.at,
-        queue_id=queue_id,
-        log=event.line.place.log,
-        recipient=event.recipient or "",
-        result=event.result or Result.FAILED,
-        transport=event.transport or Transport.NONE,
-        relay=event.relay,
-        reply=event.reply,
-        tls=event.tls or tls,
-        local_ip=event.local_ip,
-        remote_queue_id=event.remote_queue_id,
-        stage=event.stage,
-        route=event.route,
-        text=event.text,
-        lines=(*before, event.line),
-        followed_to=followed_to,
-    )
-
-
-def _expiries(name: str, chain: Chain, attempts: list[Attempt]) -> list[Attempt]:
-    """Postfix's queue manager gives up a whole entry in one line that names no recipient."""
-    if any(a.result in (Result.SENT, Result.FAILED) and not a.followed_to for a in attempts):
-        return []
-    expired = [
-        (entry, e)
+def _lines(
+    chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], deliveries: tuple[Delivery, ...]
+) -> tuple[LogLine, ...]:
+    """The lines that the story rests on: about the message, and about the deliveries that are told; no one else's."""
+    names = {n for d in deliveries for n in (d.recipient, *d.forward_paths, *(a.recipient for a in d.attempts))}
+    mine = {_key(n) for n in names}
+    others = {a for _, e in tried for a in (e.recipient, e.original_recipient) if a and _key(a) not in mine}
+    others |= {r for e in chain.entries for r in e.recipients if _key(r) not in mine}
+    spelled = tuple(a.lower().encode("utf-8", "surrogateescape") for a in others)
+    about_message = {
+        e.line
         for entry in chain.entries
         for e in entry.events
-        if e.action is Action.ATTEMPTED and e.recipient is None and e.result is Result.EXPIRED
-    ]
-    return [_plain_attempt(_for_recipient(e, name), entry.queue_id) for entry, e in expired]
-
-
-def _for_recipient(event: DeliveryEvent, name: str) -> DeliveryEvent:
-    return replace(event, recipient=name)
-
-
-def _uncertain(chain: Chain, attempts: list[Attempt], name: str, sessions: _Sessions) -> Attempt | None:
-    """A broken end of DATA on a host of the entry, logged apart from the attempt it was part of."""
-    queue_ids = {a.queue_id for a in attempts}
-    for entry in chain.entries:
-        for event in entry.events:
-            apart = event.action is Action.TROUBLE and event.result is Result.UNCERTAIN
-            if apart and (entry.queue_id in queue_ids or not attempts):
-                return _attempt(entry, _for_recipient(event, name), chain, sessions)
-    return None
-
-
-def _lines(chain: Chain, deliveries: tuple[Delivery, ...]) -> tuple[LogLine, ...]:
-    """The lines that the story rests on: about the message, and about the deliveries that are told; no one else's."""
-    about_message = {
-        e.line for entry in chain.entries for e in entry.events if e.recipient is None or e.action is Action.CANCELLED
+        if (e.recipient is None or (e.action is Action.CANCELLED and _key(e.recipient) in mine))
+        and not (e.action is Action.TROUBLE and any(s in e.line.raw.lower() for s in spelled))
     }
     told = {line for d in deliveries for a in d.attempts for line in a.lines}
     decisive = {line for d in deliveries if d.decisive for line in d.decisive.lines}

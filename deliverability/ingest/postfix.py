@@ -20,6 +20,7 @@ from deliverability.protocols.postfix_attempts import Fields, attempt_fields, tr
 from deliverability.protocols.postfix_lines import (
     Refusal,
     parse_header_line,
+    parse_host,
     parse_refusal,
     text,
 )
@@ -58,7 +59,7 @@ _LOST = re.compile(
 )
 _REPEATS = re.compile(rb"message repeated \d{1,9} times: \[|" + _REPEATED)
 _FIRST_WORD = re.compile(rb"[A-Za-z_-]{1,24}")
-_HELD_BY_RULE = re.compile(rb"(?:milter-)?(hold|discard): [A-Z-]{3,24}(?: content)? from ")
+_RULE = re.compile(rb"(?:milter-)?(hold|discard): [A-Z-]{3,24}(?: content)? from (\S{1,800})(?=: )")
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
 
 
@@ -191,15 +192,26 @@ def _refusal(words: _Words) -> Fields | None:
     return _refused(refusal)
 
 
+_BY_RULE = {"hold": Action.HELD, "discard": Action.CANCELLED}
+
+
+def _rule(words: _Words) -> Fields | None:
+    """What an access rule or a milter does with the message instead of sending it on."""
+    match = _RULE.match(words.raw)
+    if match is None or (words.queue_id is None and match[1] != b"hold"):
+        return None
+    # The rule of a first recipient speaks before the message has an id; process and client tie the two.
+    session = Session(client=parse_host(text(match[2]))[0])
+    return {"action": _BY_RULE[text(match[1])], "session": session, "text": text(words.raw)}
+
+
 def _header(words: _Words) -> Fields | None:
     """A header that ``header_checks`` logged, or what access rules and milters decided."""
     if not words.by("cleanup", "smtpd", "postscreen") or words.cut:
         return None
-    actions = {"hold": Action.HELD, "discard": Action.CANCELLED}
     line = parse_header_line(words.raw) if words.by("cleanup") else None
     if line is None:
-        held = _HELD_BY_RULE.match(words.raw) if words.queue_id else None
-        return {"action": actions[text(held[1])], "text": text(words.raw)} if held else _refusal(words)
+        return _rule(words) or _refusal(words)
     subject = decode_header_text(line.subject) if line.subject is not None else None
     verb = line.action.removeprefix("milter-header-")
     if verb == "reject":
@@ -208,8 +220,8 @@ def _header(words: _Words) -> Fields | None:
     told: Fields = {"subject": subject, "reverse_path": line.envelope.reverse_path}
     if line.envelope.recipient:
         told["recipients"] = (line.envelope.recipient,)
-    if verb in actions:
-        return told | {"action": actions[verb], "text": text(words.raw)}
+    if verb in _BY_RULE:
+        return told | {"action": _BY_RULE[verb], "text": text(words.raw)}
     return None if subject is None else told | {"action": Action.DESCRIBED}
 
 

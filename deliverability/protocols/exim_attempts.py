@@ -37,6 +37,8 @@ _TIME_TAKEN = octets_regex(r" DT=[0-9wdhms.]{1,20}\Z")
 _RETRY = octets_regex(r"(?:.{0,400}: )?retry time not reached")
 _LONG_FAILED = octets_regex(r"all hosts (?:for .{1,300} )?have been failing for a long time")
 _RETRY_BASE = -51  # Exim's errors from here down say that nothing was tried
+_TIMED_OUT = (60, 110, 145)  # ETIMEDOUT of BSD, Linux and Solaris
+_SILENT = ("SMTP timeout ", "LMTP timeout ", "Remote host ", "Malformed SMTP reply ")
 # Administrators name transports; these are the names of Exim's, Debian's, cPanel's and DirectAdmin's configurations.
 _NAMES: tuple[tuple[tuple[str, ...], Transport], ...] = (
     (
@@ -187,7 +189,16 @@ def _by_name(name: str) -> Transport | None:
     return None
 
 
-def failed(words: str, _cut: bool) -> Facts | None:
+def _is_open(text: str, told: Failure, number: int = -1) -> bool:
+    """Whether a line that was cut could go on to say that the message may have been accepted after all."""
+    if told.lost or told.reply is not None or told.stage not in (None, "data") or number <= _RETRY_BASE:
+        return False
+    if not text:
+        return number < 0 or number in _TIMED_OUT
+    return any(text.startswith(start) or start.startswith(text) for start in _SILENT)
+
+
+def failed(words: str, cut: bool) -> Facts | None:
     """``**``: given up; uncertain where the last attempt lost the answer to the end of DATA."""
     tried = target(words[3:])
     if tried is None:
@@ -197,6 +208,8 @@ def failed(words: str, _cut: bool) -> Facts | None:
     if text is None:
         return None
     told = failure(text)
+    if cut and _is_open(text, told):
+        return None
     result = Result.FAILED
     if told.lost:
         result = Result.UNCERTAIN
@@ -211,7 +224,7 @@ def _expired(text: str, told: Failure) -> bool:
     return given_up and (told.reply is None or not told.reply.permanent)
 
 
-def deferred(words: str, _cut: bool) -> Facts | None:
+def deferred(words: str, cut: bool) -> Facts | None:
     """``==``: to be tried again; transport ``NONE`` where only the retry time had not come and nothing was tried."""
     tried = target(words[3:])
     if tried is None:
@@ -231,6 +244,8 @@ def deferred(words: str, _cut: bool) -> Facts | None:
     found.host = after.host or found.host
     system = errno[0][2:] if errno else ""
     told = failure(text) if text else failure(system)
+    if cut and _is_open(text, told, number):
+        return None
     facts = _unsuccessful(tried, Result.UNCERTAIN if told.lost else Result.DEFERRED, found, told)
     if number <= _RETRY_BASE or _RETRY.match(text):
         facts["transport"] = Transport.NONE

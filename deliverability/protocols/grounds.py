@@ -18,7 +18,7 @@ from deliverability.evidence.observation import CouldNotLook
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Attempt
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols import mx
+from deliverability.protocols import hosts, mx
 
 LATER: Final = timedelta(minutes=5)
 """DNS that was seen longer than this after the dispatch may support a claim, and can accuse nobody (DESIGN §4.2).
@@ -61,6 +61,12 @@ NEED_HELO: Final[Mapping[str, str]] = MappingProxyType(
         "zh-Hant-TW": "紀錄中沒有我方伺服器自報的名稱（HELO）。請以 --helo 提供。",
     }
 )
+UNREADABLE_MESSAGE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "The message cannot be read ({problem}), so nothing can be said of it.",
+        "zh-Hant-TW": "無法讀取這封郵件（{problem}），因此無法判斷。",
+    }
+)
 HOP: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "no-hop": {
@@ -86,13 +92,13 @@ HOP: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 def is_own(host: Host, own: Own) -> bool:
     """Whether the host is one of ours: named so by the configuration, or on this very machine."""
     name = (host.name or "").lower().removesuffix(".")
-    if name in own.hosts or name == "localhost":
+    if name in own.hosts or hosts.is_this_machine(host):
         return True
     try:
         ip = ip_address(host.ip or "")
     except ValueError:
         return False
-    return ip.is_loopback or any(ip in network for network in own.networks if network.version == ip.version)
+    return any(ip in network for network in own.networks if network.version == ip.version)
 
 
 def is_intermediary(host: Host, own: Own) -> bool:
@@ -167,6 +173,19 @@ def open_question(obstacle: CouldNotLook | str | None, word: str | None = None) 
 def need(code: str) -> Ruling:
     """Something is missing that the reader may be able to give."""
     return Ruling(Outcome.INDETERMINATE, Finding.of(code))
+
+
+def unreadable(evidence: Evidence) -> Ruling | None:
+    """Why the message that was given cannot be judged: it is none, or exceeds the bounds; ``None`` if it can."""
+    if evidence.mail is None:
+        return None
+    from deliverability.protocols.mail import parse_mail
+
+    try:
+        parse_mail(evidence.mail.content)
+    except ParseError as problem:
+        return Ruling(Outcome.INDETERMINATE, Finding.of("unreadable-message", problem=problem))
+    return None
 
 
 def judged_at(evidence: Evidence) -> datetime:

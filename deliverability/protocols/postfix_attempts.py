@@ -39,10 +39,12 @@ _RESULTS: Mapping[str, Result | None] = {
 def attempt_fields(words: bytes, program: str | None) -> Fields | None:
     """What a delivery agent's or the queue manager's line about one recipient says; ``None`` for any other line.
 
+    A line that is cut before it tells a deferral from a lost answer to the end of DATA says nothing.
+
     ``program`` is ``None`` where syslog lost it: the kind of delivery is then told from what the agent wrote.
     """
     said = parse_outcome(words)
-    if said is None or said.status not in _RESULTS:
+    if said is None or said.status not in _RESULTS or _is_open(said):
         return None
     relay, socket = parse_host(said.relay)
     transport = _transport(program, said, has_host=relay is not None, has_socket=socket is not None)
@@ -65,6 +67,14 @@ def attempt_fields(words: bytes, program: str | None) -> Fields | None:
     if said.ambiguous:
         fields |= {"result": Result.UNCERTAIN, "reply": None, "remote_queue_id": None, "text": text(words)}
     return fields
+
+
+def _is_open(said: Outcome) -> bool:
+    """Whether the line is cut where its rest could say that the message may have been accepted after all."""
+    if said.complete or _RESULTS[said.status] is not Result.DEFERRED:
+        return False
+    trouble = parse_trouble(said.words)
+    return trouble is None or (trouble.reply is None and trouble.stage in (None, "end-of-data"))
 
 
 def _conversation(said: Outcome) -> Fields:

@@ -110,3 +110,28 @@ def test_long_lines_take_linear_time(flag: bytes, piece: bytes) -> None:
     started = time.process_time()
     read([raw, b"Nov 22 05:31:12 h exim[1]: " + raw])
     assert time.process_time() - started < 2.0
+
+
+OUTCOMES = [raw for raw in SAMPLES if any(flag in raw for flag in (b" => ", b" -> ", b" ** ", b" == "))]
+TRIED = b"x@corp.example R=dnslookup T=remote_smtp"
+AT = b" H=mx.corp.example [192.0.2.1]"
+LOST = tuple(
+    HEAD + start + TRIED + rest
+    for start, rest in (
+        (b"== ", b" defer (-18)" + AT + b": Remote host closed connection in response to end of data"),
+        (b"== ", b" defer (110): Connection timed out" + AT + b": SMTP timeout after end of data (1234 bytes written)"),
+        (b"** ", AT + b": SMTP timeout after end of data: retry timeout exceeded"),
+        (b"** ", AT + b" DT=1s: Malformed SMTP reply in response to end of data: 25x"),
+    )
+)
+
+
+@given(st.one_of(st.sampled_from(OUTCOMES), st.sampled_from(LOST)), st.integers(0, 600))
+@settings(max_examples=400)
+def test_outcome_cut_anywhere_says_no_more_than_the_whole(raw: bytes, at: int) -> None:
+    whole = read([raw])
+    for event in read([raw[:at]], cut=True):
+        assert whole
+        assert event.action is whole[0].action
+        if event.result is Result.SENT or whole[0].result is Result.UNCERTAIN:
+            assert event.result is whole[0].result

@@ -26,6 +26,8 @@ class Responder:
     def __init__(self, script: Script, *, tcp: bool = True) -> None:
         self.script = script
         self.asked: list[tuple[str, str]] = []
+        self.clients: set[int] = set()
+        self.last: tuple[str, int] = ("", 0)
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
         self.address = Nameserver("127.0.0.1", self.udp.getsockname()[1])
@@ -50,6 +52,8 @@ class Responder:
         while self.running:
             with contextlib.suppress(TimeoutError):
                 wire, client = self.udp.recvfrom(65535)
+                self.last = client
+                self.clients.add(client[1])
                 if (reply := self._reply(wire, "udp")) is not None:
                     self.udp.sendto(reply, client)
 
@@ -418,3 +422,127 @@ def test_name_server_addresses(text: str, expected: Nameserver) -> None:
 def test_what_is_no_name_server_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_nameserver(text)
+
+
+# --- many questions over few sockets ----------------------------------------------------------------------------------
+
+
+def numbered(query: dns.message.Message, _over: str) -> bytes:
+    """An address that says which name was asked for."""
+    name = query.question[0].name.to_text()
+    return reply(query, f"{name} 60 A 192.0.2.{int(name.split('.')[0][1:]) % 250}").to_wire()
+
+
+def test_each_of_many_answers_comes_to_its_own_question(serve: Callable[..., Responder]) -> None:
+    responder = serve(numbered)
+    questions = [DnsQuestion(f"n{n}.example", "A") for n in range(600)]
+    found = asyncio.run(DnsObserver((responder.address,), concurrency=300).observe(questions))
+    assert [answered(o).records[0].value for o in found] == [f"192.0.2.{n % 250}" for n in range(600)]
+    assert len(responder.asked) == 600
+    assert 2 <= len(responder.clients) <= 5  # of 300 at once at most 128 share a socket
+
+
+def test_replies_may_come_in_any_order(serve: Callable[..., Responder]) -> None:
+    held: list[bytes] = []
+
+    def script(query: dns.message.Message, over: str) -> bytes | None:
+        held.append(numbered(query, over))
+        for wire in reversed(held if len(held) == 5 else []):
+            responder.udp.sendto(wire, responder.last)
+        return None
+
+    responder = serve(script)
+    questions = [DnsQuestion(f"n{n}.example", "A") for n in range(5)]
+    found = asyncio.run(DnsObserver((responder.address,)).observe(questions))
+    assert [answered(o).records[0].value for o in found] == [f"192.0.2.{n}" for n in range(5)]
+
+
+def test_a_session_keeps_its_socket_and_what_it_was_told(serve: Callable[..., Responder]) -> None:
+    responder = serve(numbered)
+
+    async def main() -> list[Observation]:
+        async with DnsObserver((responder.address,)).session() as session:
+            question = DnsQuestion("n7.example", "A")
+            assert session.peek(question) is None
+            (first,) = await session.observe([question])
+            (again,) = await session.observe([question])
+            assert session.peek(question) is first is again
+            await session.observe([DnsQuestion("n8.example", "A")])
+            return [first]
+
+    asyncio.run(main())
+    assert [name for name, _ in responder.asked] == ["n7.example.", "n8.example."]
+    assert len(responder.clients) == 1
+
+
+def test_a_socket_is_given_up_after_a_while(serve: Callable[..., Responder], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliverability.capture.dns_socket.QUERIES_PER_SOCKET", 3)
+    responder = serve(numbered)
+
+    async def main() -> None:
+        async with DnsObserver((responder.address,)).session() as session:
+            for n in range(9):
+                answered((await session.observe([DnsQuestion(f"n{n}.example", "A")]))[0])
+
+    asyncio.run(main())
+    assert len(responder.clients) == 3
+
+
+def test_a_late_reply_meets_no_other_question(serve: Callable[..., Responder]) -> None:
+    late: list[bytes] = []
+
+    def script(query: dns.message.Message, over: str) -> bytes | None:
+        if query.question[0].name.to_text() == "n1.example.":
+            late.append(numbered(query, over))
+            return None
+        for wire in late:
+            responder.udp.sendto(wire, responder.last)
+        return numbered(query, over)
+
+    responder = serve(script)
+
+    async def main() -> list[Observation]:
+        async with DnsObserver((responder.address,), timeout_seconds=0.1).session() as session:
+            (first,) = await session.observe([DnsQuestion("n1.example", "A")])
+            return [first, *await session.observe([DnsQuestion("n2.example", "A")])]
+
+    first, second = asyncio.run(main())
+    assert obstacle(first) is Obstacle.TIMEOUT
+    assert answered(second).records[0].value == "192.0.2.2"
+
+
+def test_a_server_that_stays_silent_is_asked_after_the_others(serve: Callable[..., Responder]) -> None:
+    silent, good = serve(lambda _query, _over: None), serve(numbered)
+
+    async def main() -> None:
+        observer = DnsObserver((silent.address, good.address), timeout_seconds=0.05)
+        async with observer.session() as session:
+            for n in range(6):
+                answered((await session.observe([DnsQuestion(f"n{n}.example", "A")]))[0])
+
+    asyncio.run(main())
+    assert len(silent.asked) == 3
+    assert len(good.asked) == 6
+
+
+def test_one_closed_port_fails_all_that_is_under_way_and_nothing_hangs(serve: Callable[..., Responder]) -> None:
+    responder = serve(numbered)
+    responder.stop()
+    questions = [DnsQuestion(f"n{n}.example", "A") for n in range(40)]
+    found = asyncio.run(DnsObserver((responder.address,), timeout_seconds=0.5).observe(questions))
+    assert {obstacle(o) for o in found} == {Obstacle.NETWORK}
+
+
+def test_a_session_that_ends_early_leaves_no_socket_open(serve: Callable[..., Responder]) -> None:
+    responder = serve(lambda _query, _over: None)
+
+    async def main() -> None:
+        async with DnsObserver((responder.address,), timeout_seconds=60).session() as session:
+            waiting = asyncio.ensure_future(session.observe([DnsQuestion("n1.example", "A")]))
+            await asyncio.sleep(0.05)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    start = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - start < 5

@@ -2,12 +2,17 @@
 
 import gzip
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+
+from deliverability.cli import run as run_here
 
 ROOT = Path(__file__).parents[2]
 LOGS = ROOT / "tests" / "cases" / "logs"
@@ -76,21 +81,16 @@ def test_json_of_one_delivery() -> None:
     (delivery,) = message["deliveries"]
     (attempt,) = delivery["attempts"]
     assert message["message_id"] == "INV-10002.1795323698@billing.hosting.example"
-    assert (delivery["state"], delivery["level"], delivery["role"]) == ("handed-over", "L1", "unconfirmed")
+    assert (delivery["state"], delivery["level"], delivery["role"]) == (
+        "handed-over",
+        "L1",
+        "own-relay",
+    )  # it was recorded on loopback
     assert attempt["relay"] == {"name": "gmail-smtp-in.l.gmail.example", "ip": "127.0.2.1", "port": 25}
     assert (attempt["reply"]["code"], attempt["reply"]["enhanced_status_code"]) == (250, "2.0.0")
     assert attempt["tls"]["version"] == "TLSv1.3"
     assert attempt["remote_queue_id"] == "bfe228f219e9-cb0eb53f1694si991014557cc.948"
     assert attempt["lines"][-1]["line"] == 56
-
-
-@pytest.mark.parametrize("content", [b"", b"\n\n"])
-def test_an_empty_log_is_not_an_answer(tmp_path: Path, content: bytes) -> None:
-    log = tmp_path / "mail.log"
-    log.write_bytes(content)
-    done = trace("--log", log, "--to", "a@b.example")
-    assert done.returncode in (4, 6)
-    assert b"mail.log" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -283,3 +283,211 @@ def test_init_writes_a_configuration_that_is_accepted(tmp_path: Path) -> None:
     assert b"--force" in again.stderr
     used = trace("--config", tmp_path / "made.toml", "--log", POSTFIX, "--to", "u1@hosting.example")
     assert used.returncode == 0, used.stderr
+
+
+# --- streams, signals, limits -----------------------------------------------------------------------------------------
+
+
+def shell(script: str) -> subprocess.CompletedProcess[bytes]:
+    """Run in bash with ``$D`` as the command; what the script prints last is usually a status."""
+    command = f"D='{sys.executable} -m deliverability'; L='{POSTFIX}'; {script}"
+    return subprocess.run(["bash", "-c", command], capture_output=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        # A reader who has seen enough changes no answer: 1 is only ever a finding, and 0 only ever an acceptance.
+        ("$D trace --offline --log $L --to nobody@corp.example --format json | true; exit ${PIPESTATUS[0]}", 4),
+        ("$D trace --offline --log $L --to jo32@corp.example --format json | head -1; exit ${PIPESTATUS[0]}", 3),
+        ("$D trace --offline --log $L --to nouser1@gmail.example | true; exit ${PIPESTATUS[0]}", 1),
+        ("$D trace --offline --log $L --to dup@corp.example 2>&1 | true; exit ${PIPESTATUS[0]}", 2),
+        ("$D trace --help | true; exit ${PIPESTATUS[0]}", 0),
+        ("$D trace --offline --log $L --to jo32@corp.example >&-", 6),
+        ("$D trace --offline --log $L --to jo32@corp.example >/dev/full", 6),
+        ("$D trace --offline --log $L --to jo32@corp.example 2>&-", 3),
+        ("$D trace --offline --log $L --to dup@corp.example 2>/dev/full", 2),
+        ("$D trace --offline --log - --to jo32@corp.example <&-", 6),
+        ("$D trace --offline --log /dev/stdin --to jo32@corp.example < $L", 3),
+        ("cat $L | $D trace --offline --log /dev/stdin --to jo32@corp.example", 3),
+        ("gzip -c $L | $D trace --offline --log - --to jo32@corp.example", 3),
+        ("$D trace --offline --log <(gzip -c $L | zcat) --to jo32@corp.example", 3),
+        ("$D", 2),
+    ],
+)
+def test_streams_change_no_answer(script: str, status: int) -> None:
+    done = shell(script)
+    assert done.returncode == status, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--to", "@corp.example"),
+        ("--to", "*@corp.example"),
+        ("--to", "jo32@corp.example", "--format", "pdf"),
+        ("--to", "jo32@corp.example", "--nameserver", "not/an:ip"),
+        ("--to", "jo32@corp.example", "--timeout", "nan"),
+        ("--to", "jo32@corp.example", "--until", "9999-12-31"),
+        ("--to", "jo32@corp.example", "--since", "0001-01-01T00:00+08:00"),
+        ("--to", b"jo\xff32@corp.example"),
+        ("--to", "jo32@corp.example", "--log", "-", "--log", "x=-"),
+        ("--to", "jo32@corp.example", "--log", ""),
+    ],
+)
+def test_what_cannot_be_meant_is_usage_whatever_the_bytes(arguments: tuple[str | bytes, ...]) -> None:
+    command = [sys.executable, "-m", "deliverability", "trace", "--offline", "--log", str(POSTFIX), *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2, done
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [b"/nonexistent/\xff.log", b"/nonexistent/\x1b[31m.log"])
+def test_names_of_any_bytes_are_shown_and_never_obeyed(name: bytes) -> None:
+    command = [sys.executable, "-m", "deliverability", "trace", "--to", "a@b.example", "--log", name]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 6
+    assert b"\x1b" not in done.stderr
+    assert b"nonexistent" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_could_not_be_looked_at(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "none" / "x", "/dev/full"):
+        done = trace("--log", POSTFIX, "--to", "jo32@corp.example", "-o", place)
+        assert done.returncode == 6, done
+    there = tmp_path / "there.json"
+    there.write_bytes(b"old" * 10_000)
+    assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--format", "json", "-o", there).returncode == 3
+    assert json.loads(there.read_bytes())["kind"] == "trace"
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_chinese_comes_out_in_every_locale(locale: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "deliverability",
+        "trace",
+        "--offline",
+        "--log",
+        str(POSTFIX),
+        "--lang",
+        "zh-Hant-TW",
+    ]
+    env = {"PATH": os.environ["PATH"], "LC_ALL": locale, "NO_COLOR": "1", "COLUMNS": "20"}
+    done = subprocess.run(
+        [*command, "--to", "用户@utf8.example"], capture_output=True, check=False, timeout=60, env=env
+    )
+    assert done.returncode in (1, 3), done.stderr
+    assert "用户@utf8.example" in done.stdout.decode()
+
+
+# --- logs that cannot all be read -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["trace", "report"])
+def test_a_not_found_beside_a_log_that_cannot_be_read_is_no_not_found(tmp_path: Path, command: str) -> None:
+    gone = tmp_path / "gone.log"
+    beside = run(command, "--offline", "--log", POSTFIX, gone, "--to", "nobody@corp.example")
+    assert beside.returncode == 6
+    assert b"gone.log" in beside.stderr
+    assert run(command, "--offline", "--log", POSTFIX, "--to", "nobody@corp.example").returncode == 4
+    found = run(command, "--offline", "--log", POSTFIX, gone, "--to", "jo32@corp.example")
+    assert found.returncode == 3
+    assert b"gone.log" in found.stderr
+    broken = tmp_path / "mail.log.2.gz"
+    broken.write_bytes(gzip.compress(POSTFIX.read_bytes())[:3000])
+    assert run(command, "--offline", "--log", POSTFIX, broken, "--to", "nobody@corp.example").returncode == 6
+
+
+def test_a_log_of_somebody_else_could_not_be_looked_at(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        directory = Path(made)
+        monkeypatch.setenv("HOME", made)
+        monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+        monkeypatch.chdir(directory)
+        directory.chmod(0o755)  # pytest keeps its own directories closed
+        closed, opened = directory / "closed.log", directory / "open.log"
+        for log in (closed, opened):
+            log.write_bytes(POSTFIX.read_bytes())
+            log.chmod(0o444 if log is opened else 0)
+        asked = ["trace", "--offline", "--to", "nobody@corp.example", "--log"]
+        assert run_here([*asked, str(opened)]) == 4  # and everything is imported now
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            statuses = [run_here([*asked, str(closed)]), run_here([*asked, str(opened), str(closed)])]
+        finally:
+            os.seteuid(user)
+    assert statuses == [6, 6]
+    assert "group adm" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
+def test_an_empty_log_is_named_and_is_a_not_found(tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(content)
+    done = trace("--log", log, "--to", "a@b.example")
+    assert done.returncode == 4
+    assert b"mail.log: empty: nothing to look at" in done.stderr
+
+
+def test_logs_of_the_configuration_are_read_commands_too(tmp_path: Path) -> None:
+    settings = tmp_path / "deliverability.toml"
+    settings.write_text(
+        f'schema_version = 1\n[[log]]\nname = "out1"\ncommand = ["/bin/cat", "{POSTFIX}"]\n'
+        '[[log]]\nname = "out2"\ncommand = ["/bin/sh", "-c", "echo no route >&2; exit 255"]\n'
+    )
+    done = trace("--config", settings, "--to", "jo32@corp.example", "--format", "json")
+    assert done.returncode == 3, done.stderr
+    assert b"exit status 255: no route" in done.stderr
+    assert json.loads(done.stdout)["messages"][0]["deliveries"][0]["attempts"][0]["log"] == "out1"
+    assert trace("--config", settings, "--to", "nobody@corp.example").returncode == 6
+
+
+# --- large logs -------------------------------------------------------------------------------------------------------
+
+
+def _limited() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (200 << 20, 200 << 20))
+
+
+def test_a_large_log_takes_little_memory(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    with log.open("wb") as file:
+        for _ in range(200):
+            file.write(POSTFIX.read_bytes())
+        file.seek(1 << 30, os.SEEK_CUR)  # a hole: one line of a gigabyte
+        file.write(b"\n")
+    command = [sys.executable, "-m", "deliverability", "trace", "--offline", "--log", str(log), "--to", "x@y.example"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120, preexec_fn=_limited)
+    assert done.returncode == 4, done.stderr
+    assert b"far too long" in done.stderr
+
+
+def test_a_person_sees_progress_and_ctrl_c_stops_a_long_look(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    with log.open("wb") as file:
+        for _ in range(600):
+            file.write(POSTFIX.read_bytes())
+        file.truncate(1 << 40)  # a hole that nobody waits for
+    primary, secondary = os.openpty()
+    command = [sys.executable, "-m", "deliverability", "trace", "--offline", "--log", str(log), "--to", "x@y.example"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=secondary) as process:
+        shown = os.read(primary, 10_000)  # waits for the first words
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stdout and process.stdout.read() == b""
+        shown += os.read(primary, 10_000)
+    os.close(secondary)
+    os.close(primary)
+    assert b"reading " in shown
+    assert shown.endswith((b"\r\x1b[K\r\n", b"\r\x1b[K"))
+    assert b"Traceback" not in shown

@@ -1,0 +1,329 @@
+"""Domain checks a second: ours, checkdmarc and a bare c-ares client, over real DNS on the loopback.
+
+    python benchmarks/check_domains.py --peers /path/to/venv/bin/python
+
+makes synthetic zones, serves them with NSD, once as it is and once behind a delay, and runs three clients one after
+another, each in one process of its own:
+
+* ours: ``api.bulk.check_domains`` with every check, the selector and the sending address given;
+* checkdmarc 6, as shipped, on a sample of the domains;
+* aiodns (c-ares), which asks the questions that ours asked, each once, and does nothing with the answers;
+* ours again, asking these same questions and doing nothing with the answers: the transport without the checks.
+
+``--peers`` is the interpreter of a throw-away environment with ``pip install checkdmarc==6.0.4 aiodns``; without it
+only ours is run.  Needs ``nsd`` (Debian package of that name).  checkdmarc asks port 53 only, so that is where the
+servers listen (on 127.0.2.1 and 127.0.2.2, as root); ``--port`` moves them for a run without peers.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HOST, FAR = "127.0.2.1", "127.0.2.2"
+ESPS, CRMS = 20, 10
+FROM_IP = "203.0.113.77"
+
+
+# --- zones ------------------------------------------------------------------------------------------------------------
+
+
+def zones(count: int, key: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each zone: senders behind shared ESPs, SPF three includes deep, DMARC, DKIM, TLS-RPT."""
+    head = "$TTL 3600\n@ SOA ns1 host 1 7200 900 1209600 900\n@ NS ns1\n@ NS ns2\nns1 A 127.0.2.1\nns2 A 127.0.2.1\n"
+    pieces = " ".join(f'"{key[i : i + 250]}"' for i in range(0, len(key), 250))
+    for n in range(1, count + 1):
+        esp, crm = f"esp{n % ESPS:02d}.test.", f"crm{n % CRMS:02d}.test"
+        yield (
+            f"d{n:05d}.test",
+            f"{head}@ A 198.51.100.{n % 250}\n@ AAAA 2001:db8::{n:x}\n@ MX 10 mx1.{esp}\n@ MX 20 mx2.{esp}\n"
+            f'@ TXT "v=spf1 include:_spf.{esp[:-1]} include:_spf.{crm} ip4:198.51.100.0/24 mx -all"\n'
+            f'_dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@d{n:05d}.test"\n'
+            f's1._domainkey TXT {pieces}\n_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@d{n:05d}.test"\n',
+        )
+    for n in range(ESPS):
+        name = f"esp{n:02d}.test"
+        yield (
+            name,
+            f"{head}mx1 A 192.0.2.{n + 1}\nmx1 AAAA 2001:db8:1::{n + 1:x}\nmx2 A 192.0.2.{n + 101}\n"
+            f'mx2 AAAA 2001:db8:1::{n + 101:x}\n_spf TXT "v=spf1 include:_spf1.{name} include:_spf2.{name} ~all"\n'
+            f'_spf1 TXT "v=spf1 include:_spf3.{name} -all"\n_spf2 TXT "v=spf1 ip4:192.0.2.0/24 -all"\n'
+            f'_spf3 TXT "v=spf1 ip4:203.0.113.0/24 -all"\n',
+        )
+    for n in range(CRMS):
+        yield f"crm{n:02d}.test", f'{head}_spf TXT "v=spf1 ip4:198.18.{n}.0/24 -all"\n'
+    reverse = "".join(
+        f"{n + base}.2.0.192.in-addr.arpa. PTR mx{i}.esp{n:02d}.test.\n"
+        for n in range(ESPS)
+        for i, base in ((1, 1), (2, 101))
+    )
+    yield ".", f"{head}77.113.0.203.in-addr.arpa. PTR out.test.\nout.test. A {FROM_IP}\n{reverse}"
+
+
+def serve(folder: Path, count: int, port: int) -> subprocess.Popen[bytes]:
+    """NSD with the zones."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    key = "v=DKIM1; k=rsa; p=" + base64.b64encode(public.public_bytes(serialization.Encoding.DER, form)).decode()
+    lines = [
+        "server:",
+        f"  ip-address: {HOST}@{port}",
+        '  server-count: 1\n  username: ""\n  rrl-ratelimit: 0\n  verbosity: 0',
+        *(f"  {item}: {folder}/{item}" for item in ("pidfile", "database", "xfrdfile", "zonelistfile")),
+        f"  zonesdir: {folder}",
+        "remote-control:\n  control-enable: no",
+    ]
+    for name, text in zones(count, key):
+        file = folder / f"zone-{name}"
+        file.write_text(text)
+        lines.append(f'zone:\n  name: "{name}"\n  zonefile: "{file}"')
+    config = folder / "nsd.conf"
+    config.write_text("\n".join(lines).replace(f"  database: {folder}/database", '  database: ""') + "\n")
+    nsd = shutil.which("nsd") or "/usr/sbin/nsd"
+    server = subprocess.Popen([nsd, "-d", "-c", str(config)], stderr=subprocess.DEVNULL)
+    wait_for(HOST, port)
+    return server
+
+
+def wait_for(host: str, port: int) -> None:
+    """Until something answers a query for the root's SOA."""
+    query = b"\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.1)
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                probe.sendto(query, (host, port))
+                probe.recv(512)
+                return
+            time.sleep(0.05)
+    raise SystemExit("the name server did not start")
+
+
+# --- the delay --------------------------------------------------------------------------------------------------------
+
+
+class Delay(asyncio.DatagramProtocol):
+    """Hands every query on at once, and every reply back ``seconds`` later."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        self.port, self.seconds = port, seconds
+        self.clients: dict[object, asyncio.DatagramTransport] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.front = transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+
+    def datagram_received(self, data: bytes, client: object) -> None:
+        if client in self.clients:
+            self.clients[client].sendto(data)
+        else:
+            asyncio.get_running_loop().create_task(self.connect(data, client))
+
+    async def connect(self, data: bytes, client: object) -> None:
+        loop, front, seconds = asyncio.get_running_loop(), self.front, self.seconds
+
+        class Back(asyncio.DatagramProtocol):
+            def datagram_received(self, reply: bytes, _server: object) -> None:
+                loop.call_later(seconds, front.sendto, reply, client)
+
+        back, _ = await loop.create_datagram_endpoint(Back, remote_addr=(HOST, self.port))
+        self.clients[client] = back
+        back.sendto(data)
+
+
+async def delay(port: int, seconds: float) -> None:
+    """The same server, farther away; TCP too."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wait: float) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                await asyncio.sleep(wait)
+                writer.write(data)
+            writer.close()
+
+    async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, here = await asyncio.open_connection(HOST, port)
+        await asyncio.gather(pump(reader, here, 0), pump(there, writer, seconds))
+
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(lambda: Delay(port, seconds), local_addr=(FAR, port))
+    await asyncio.start_server(stream, FAR, port)
+    await asyncio.Event().wait()
+
+
+# --- the clients ------------------------------------------------------------------------------------------------------
+
+
+async def ours(server: tuple[str, int], names: list[str], jobs: int, questions: str) -> tuple[int, int, int]:
+    """All checks of all domains; writes down what was asked."""
+    from deliverability.api.bulk import check_domains
+    from deliverability.api.requests import Network, Request
+
+    network = Network(nameservers=("{}:{}".format(*server),))
+    request = Request(from_ip=FROM_IP, selectors=("s1",), network=network)
+    asked: set[tuple[str, str]] = set()
+    passed = verdicts = 0
+    async for result in check_domains(names, request, jobs=jobs):
+        if result.assessment is None:
+            raise SystemExit(result.problem)
+        verdicts += len(result.assessment.verdicts)
+        passed += sum(v.outcome == "pass" for v in result.assessment.verdicts)
+        asked.update((o.question.name, o.question.rdtype) for o in result.assessment.evidence.observations)
+    if questions:
+        Path(questions).write_text(json.dumps(sorted(asked)))
+    return len(asked), verdicts, passed
+
+
+async def ares(server: tuple[str, int], jobs: int, questions: str) -> int:
+    """The same questions, each once, ``jobs`` at a time, and nothing done with the answers."""
+    import aiodns
+
+    resolver = aiodns.DNSResolver([server[0]], udp_port=server[1], tcp_port=server[1], timeout=3, tries=2)
+    todo = json.loads(Path(questions).read_text())
+    random.Random(1).shuffle(todo)
+    rest = iter(todo)
+
+    async def worker() -> None:
+        for name, kind in rest:
+            with contextlib.suppress(aiodns.error.DNSError):
+                await resolver.query_dns(name, kind)
+
+    await asyncio.gather(*(worker() for _ in range(jobs)))
+    return len(todo)
+
+
+async def transport(server: tuple[str, int], jobs: int, questions: str) -> int:
+    """The same with our own transport."""
+    from deliverability.capture.dns import DnsObserver, Nameserver
+    from deliverability.evidence.observation import DnsQuestion
+
+    todo = [DnsQuestion(*question) for question in json.loads(Path(questions).read_text())]
+    random.Random(1).shuffle(todo)
+    rest = iter(todo)
+    async with DnsObserver((Nameserver(*server),), concurrency=jobs).session() as session:
+
+        async def worker() -> None:
+            for question in rest:
+                await session.observe((question,))
+
+        await asyncio.gather(*(worker() for _ in range(jobs)))
+    return len(todo)
+
+
+def checkdmarc(server: tuple[str, int], names: list[str]) -> int:
+    import checkdmarc as peer
+
+    found = peer.check_domains(names, nameservers=[server[0]])
+    return len(found) if isinstance(found, list) else 1
+
+
+def run_client(arguments: argparse.Namespace) -> None:
+    """Time one client, and tell how fast it was as JSON."""
+    names = [f"d{n:05d}.test" for n in range(1, arguments.domains + 1)]
+    server, jobs, file = (arguments.host, arguments.port), arguments.jobs, arguments.questions
+    verdicts = passed = 0
+    start, cpu = time.perf_counter(), time.process_time()
+    match arguments.client:
+        case "ours":
+            questions, verdicts, passed = asyncio.run(ours(server, names, jobs, file))
+        case "ares":
+            questions = asyncio.run(ares(server, 4 * jobs, file))
+        case "transport":
+            questions = asyncio.run(transport(server, 4 * jobs, file))
+        case _:
+            questions = checkdmarc(server, names)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    told = {"seconds": seconds, "cpu": cpu, "rate": len(names) / seconds, "questions": questions, "mib": peak}
+    told |= {"verdicts": verdicts, "passed": passed}
+    print(json.dumps(told))
+
+
+def client(python: str, name: str, domains: int, **options: object) -> dict[str, float]:
+    """One client in a process of its own."""
+    extra = [f"--{key}={value}" for key, value in options.items()]
+    command = [python, __file__, f"--client={name}", f"--domains={domains}", *extra]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    load = os.getloadavg()[0]
+    print(
+        f"{name:11}{domains:6} domains {told['seconds']:7.2f} s {told['rate']:8.1f} /s"
+        f"  CPU {1000 * told['cpu'] / domains:6.2f} ms each  {told['mib']:4.0f} MiB  load {load:.1f}",
+        flush=True,
+    )
+    return told
+
+
+def compare(arguments: argparse.Namespace, host: str, questions: str, sample: int) -> None:
+    """The three clients against one server, and how they stand to each other."""
+    options = {"host": host, "port": arguments.port, "jobs": arguments.jobs, "questions": questions}
+    runs = [client(sys.executable, "ours", arguments.domains, **options) for _ in range(arguments.runs)]
+    mine = sorted(run["rate"] for run in runs)[len(runs) // 2]
+    each = {key: runs[0][key] / arguments.domains for key in ("questions", "verdicts", "passed")}
+    print("  {questions:.1f} distinct questions a domain, {verdicts:.1f} verdicts, {passed:.1f} pass".format_map(each))
+    if not arguments.peers:
+        return
+    alone = client(sys.executable, "transport", arguments.domains, **options)["rate"]
+    bare = client(arguments.peers, "ares", arguments.domains, **options)["rate"]
+    peer = client(arguments.peers, "checkdmarc", sample, **options)["rate"]
+    print(f"  => {mine / peer:.1f} x checkdmarc")
+    print(f"  => c-ares is {bare / mine:.2f} x ours with its checks, {bare / alone:.2f} x our transport alone")
+
+
+def main() -> None:
+    """Serve, delay, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--domains", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=50, help="domains at once")
+    parser.add_argument("--runs", type=int, default=3, help="runs of ours, of which the median counts")
+    parser.add_argument("--rtt", type=float, default=20, help="milliseconds of the slow round")
+    parser.add_argument("--peers", help="Python interpreter with checkdmarc and aiodns")
+    parser.add_argument("--client", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=53)
+    parser.add_argument("--host", default=HOST, help=argparse.SUPPRESS)
+    parser.add_argument("--questions", default="", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.client == "delay":
+        asyncio.run(delay(arguments.port, arguments.rtt / 1000))
+    elif arguments.client:
+        run_client(arguments)
+    else:
+        measure(arguments)
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Both rounds, near and far."""
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        server = serve(Path(folder), arguments.domains, arguments.port)
+        stack.callback(server.wait)
+        stack.callback(server.terminate)
+        questions = str(Path(folder) / "questions.json")
+        print("round trip ~0")
+        compare(arguments, HOST, questions, min(arguments.domains, 200))
+        command = [sys.executable, __file__, "--client=delay", f"--port={arguments.port}", f"--rtt={arguments.rtt}"]
+        proxy = subprocess.Popen(command)
+        stack.callback(proxy.wait)
+        stack.callback(proxy.terminate)
+        wait_for(FAR, arguments.port)
+        print(f"round trip {arguments.rtt:g} ms")
+        compare(arguments, FAR, questions, min(arguments.domains, 20))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What the logs at hand cover and lack, without which "not found" means nothing (DESIGN §4.11)."""
+
+from collections.abc import Iterable, Sequence
+
+from deliverability.api.scan import FileScan
+from deliverability.capture.blocks import MAX_LINE
+from deliverability.correlate import Query, TimeHints, resolve_times
+from deliverability.correlate.clock import resolve_one
+from deliverability.errors import CannotLookError, printable
+from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
+from deliverability.evidence.story import Coverage, FileCoverage, Gap, Message
+
+UNREADABLE = frozenset({"unreadable", "damaged"})
+"""Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""
+
+
+def require_mail_log(scans: Sequence[FileScan]) -> None:
+    """Raise :class:`CannotLookError` when nothing at all could be looked at; empty files could be."""
+    reasons = [reason for scan in scans if (reason := _useless(scan))]
+    if reasons and len(reasons) == len(scans):
+        raise CannotLookError("; ".join(reasons))
+
+
+def _useless(scan: FileScan) -> str | None:
+    if scan.damaged and not scan.lines:
+        return scan.damaged
+    if scan.formats or scan.blank:
+        return None
+    name = printable(scan.file.path)
+    head = scan.unread_lines[0].raw[:40] if scan.unread_lines else b""
+    # Latin text in UTF-16 has a zero in every other octet, and perhaps a byte order mark.
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or 10 < head.count(b"\0") <= 20:
+        return f"{name}: UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
+    return f"{name}: no mail log that this version can read (Postfix and Exim are known)"
+
+
+def coverage_of(scans: Sequence[FileScan], hints: TimeHints) -> Coverage:
+    """What each file covers."""
+    return Coverage(tuple(_file(scan, hints) for scan in scans))
+
+
+def _file(scan: FileScan, hints: TimeHints) -> FileCoverage:
+    sample = resolve_times([*scan.first, *scan.last], hints)
+    messages = [e for e in sample if e.message_id or e.subject is not None]
+    return FileCoverage(
+        log=scan.file.log,
+        file=scan.file.path,
+        format=scan.formats[0].id if scan.formats else None,
+        size=scan.size,
+        lines=scan.lines,
+        unread=scan.unread,
+        first=_edge(sample[: len(scan.first)], scan.file.path, hints),
+        last=_edge(list(reversed(sample)), scan.file.path, hints),
+        records_subjects=any(e.subject is not None for e in messages) if messages else None,
+        gaps=tuple(_gaps(scan)),
+    )
+
+
+def _edge(events: list[DeliveryEvent], path: str, hints: TimeHints) -> LogTime | None:
+    return resolve_one(events[0].at, path, hints, events) if events else None
+
+
+def _gaps(scan: FileScan) -> Iterable[Gap]:
+    if scan.file.missing:
+        yield Gap("missing-rotation", None, f"{scan.file.missing}: what came before this file was not looked at")
+    for line in scan.lost:
+        yield Gap("rate-limit", line, "the log says that lines were lost")
+    for line in scan.overlong:
+        yield Gap("cut-line", line, f"the line is far too long; only its first {MAX_LINE >> 10} KiB were read")
+    if scan.binary and scan.formats:
+        yield Gap("binary", scan.binary, "NUL octets: the machine may have crashed here, and lines may be missing")
+    if scan.cut:
+        yield Gap("cut-line", scan.cut, "the last line has no end")
+    if scan.damaged:
+        yield Gap("damaged" if scan.lines else "unreadable", None, scan.damaged)
+
+
+def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iterable[str]:
+    """What the reader must know about the logs, as sentences for a terminal."""
+    for file in coverage.files:
+        name = printable(file.file)
+        blind = any(gap.kind in UNREADABLE for gap in file.gaps)
+        if not blind and file.format is None:
+            yield f"{name}: no known log format; not read" if file.unread else f"{name}: empty: nothing to look at"
+        if file.format is not None and file.unread:
+            yield f"{name}: {file.unread} of {file.lines} lines could not be read (--unread lists them)"
+        for gap in file.gaps:
+            detail = printable(gap.detail)
+            where = f"{name}, line {gap.line.place.line}: " if gap.line else f"{name}: "
+            yield detail if detail.startswith((f"{name}: ", f"{name} is", "log ")) else where + detail
+        if query.subject is not None and file.records_subjects is False:
+            yield (
+                f"{name}: this log records no subjects, so --subject cannot find anything in it"
+                " (Exim: log_selector = +subject; Postfix: header_checks with INFO)"
+            )
+    if any(_assumed(m.arrived) for m in messages):
+        yield "the log states no time zone and nothing in it tells one: times are taken as UTC (--tz ZONE says otherwise)"
+
+
+def _assumed(at: LogTime | None) -> bool:
+    return at is not None and at.zone_from is TimeBasis.ASSUMED

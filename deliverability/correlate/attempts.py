@@ -1,0 +1,120 @@
+"""Events of one queue entry → the attempts for one address: with what the session said, and what was said apart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deliverability.correlate.chains import Chain
+from deliverability.correlate.entries import AddressKey as Key
+from deliverability.correlate.entries import Entry, session_events
+from deliverability.correlate.entries import address_key as _key
+from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.smtp import Tls
+from deliverability.evidence.story import Attempt
+
+
+class Sessions:
+    """Session facts by the event that they belong to."""
+
+    def __init__(self, events: Sequence[DeliveryEvent]) -> None:
+        tied = session_events(events)
+        self._tied = {id(events[index]): found for index, found in tied.items()}
+
+    def of(self, event: DeliveryEvent) -> list[DeliveryEvent]:
+        """What was said of the session that the attempt was made in."""
+        return self._tied.get(id(event), [])
+
+
+def attempt_of(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: Sessions) -> Attempt:
+    """The attempt that a line reports, with the session's TLS and the entry that it led to."""
+    tied = sessions.of(event)
+    followed = chain.followed.get(id(event))
+    secured = [e.tls for e in tied if e.tls and _same_host(e, event)]
+    return plain_attempt(
+        event,
+        entry.queue_id,
+        tls=secured[-1] if secured else None,
+        before=tuple(e.line for e in tied if _same_host(e, event) or e.tls is None),
+        followed_to=followed.queue_id if followed else None,
+    )
+
+
+def _same_host(one: DeliveryEvent, other: DeliveryEvent) -> bool:
+    return bool(one.relay and other.relay and one.relay.ip == other.relay.ip and one.relay.name == other.relay.name)
+
+
+def plain_attempt(
+    event: DeliveryEvent,
+    queue_id: str | None,
+    *,
+    tls: Tls | None = None,
+    before: tuple[LogLine, ...] = (),
+    followed_to: str | None = None,
+) -> Attempt:
+    """The attempt that a line reports by itself."""
+    return Attempt(
+        at=event.at,
+        queue_id=queue_id,
+        log=event.line.place.log,
+        recipient=event.recipient or "",
+        result=event.result or Result.FAILED,
+        transport=event.transport or Transport.NONE,
+        relay=event.relay,
+        reply=event.reply,
+        tls=event.tls or tls,
+        local_ip=event.local_ip,
+        remote_queue_id=event.remote_queue_id,
+        stage=event.stage,
+        route=event.route,
+        text=event.text,
+        lines=(*before, event.line),
+        followed_to=followed_to,
+    )
+
+
+def with_expiries(
+    name: str, chain: Chain, tried: list[tuple[Entry, DeliveryEvent]]
+) -> list[tuple[Entry, DeliveryEvent]]:
+    """Postfix's queue manager gives up all that is left of an entry in one line, which names no recipient."""
+    whole: list[tuple[Entry, DeliveryEvent]] = []
+    for entry in chain.entries:
+        mine = [pair for pair in tried if pair[0] is entry]
+        whole += mine
+        settled = any(e.result in (Result.SENT, Result.FAILED) for _, e in mine)
+        if not settled and (mine or not tried or entry.requeued_from):
+            whole += [(entry, _for_recipient(e, name)) for e in entry.events if _is_expiry(e)]
+    return whole
+
+
+def _is_expiry(event: DeliveryEvent) -> bool:
+    return event.action is Action.ATTEMPTED and event.recipient is None and event.result is Result.EXPIRED
+
+
+def _for_recipient(event: DeliveryEvent, name: str) -> DeliveryEvent:
+    return replace(event, recipient=name)
+
+
+def uncertain(chain: Chain, attempts: list[Attempt], name: str, sessions: Sessions) -> Attempt | None:
+    """A broken end of DATA on a host of the entry, logged apart from the attempt it was part of."""
+    queue_ids = {a.queue_id for a in attempts}
+    for entry in chain.entries:
+        for place, event in enumerate(entry.events):
+            apart = event.action is Action.TROUBLE and event.result is Result.UNCERTAIN
+            known = entry.queue_id in queue_ids or not attempts
+            if apart and known and _may_be_part(_key(name), entry.events[:place], event, entry.events[place + 1 :]):
+                return attempt_of(entry, _for_recipient(event, name), chain, sessions)
+    return None
+
+
+def _may_be_part(
+    key: Key, before: Sequence[DeliveryEvent], trouble: DeliveryEvent, after: Sequence[DeliveryEvent]
+) -> bool:
+    """Whether the recipient may have been in the transaction that broke: not settled by then, not in another's hands."""
+    mine = [e for e in before if e.action is Action.ATTEMPTED and _key(e.recipient) == key]
+    if any(e.result in (Result.SENT, Result.FAILED, Result.EXPIRED) for e in mine):
+        return False
+    following = [e for e in after if e.action is Action.ATTEMPTED and e.recipient]
+    if trouble.process is None or not any(e.process == trouble.process for e in following):
+        return True
+    # The process that lost the connection tells next how it ended for each recipient it had.
+    return any(e.process == trouble.process and _key(e.recipient) == key for e in following)

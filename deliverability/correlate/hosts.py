@@ -1,0 +1,49 @@
+"""Whose a host is, as far as lines and configuration show: what a reply may be believed about our own queues.
+
+A loopback or private address is inside our own network by its nature: no stranger on the Internet answers there.
+"""
+
+from deliverability.correlate.entries import Entry
+from deliverability.evidence.bundle import Own
+from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.smtp import Host
+from deliverability.protocols import grounds
+from deliverability.protocols.hosts import is_inside
+from deliverability.protocols.mx import parse_ip
+
+
+class Near:
+    """Which hosts are ours: by configuration, by their address, or by the log of theirs that we hold."""
+
+    def __init__(self, own: Own | None = None) -> None:
+        self._own = own or Own()
+
+    def is_ours(self, host: Host | None) -> bool:
+        """Whether only a host of our own can have answered, or connected, from there."""
+        if host is None:
+            return False
+        ip = parse_ip(host.ip)
+        return (ip is not None and is_inside(ip)) or grounds.is_own(Host(host.name, str(ip) if ip else None), self._own)
+
+    def handed_over(self, entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
+        """Whether ``candidate`` came in from the host that ``event`` handed the message to, or from ``entry``'s own.
+
+        Within one queue only a filter of ours gives a message back.  Of another queue whose log we hold, the
+        client that it names must be the host of ``entry``.
+        """
+        client = candidate.session.client if candidate.session else None
+        elsewhere = candidate.log != entry.log or (candidate.host or "") != (entry.host or "")
+        if self.is_ours(event.relay):
+            return client is None or self.is_ours(client) or (elsewhere and _is_host_of(client, entry, event))
+        return elsewhere and client is not None and _is_host_of(client, entry, event)
+
+
+def _is_host_of(client: Host, entry: Entry, event: DeliveryEvent) -> bool:
+    """Whether the next queue's client is the host that wrote ``entry``: by address, else by a name that was verified."""
+    local = parse_ip(event.local_ip)
+    if local and (local == parse_ip(client.ip) or not is_inside(local)):  # a private one may be translated on the way
+        return local == parse_ip(client.ip)
+    name, host = (client.name or "").lower().removesuffix("."), (entry.host or "").lower().removesuffix(".")
+    if not name or not host:
+        return False
+    return name == host if "." in host else name.partition(".")[0] == host

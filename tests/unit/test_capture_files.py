@@ -1,0 +1,294 @@
+"""Log files as they lie on disk: what is found, in which order, and what cannot be read."""
+
+import bz2
+import gzip
+import lzma
+import os
+import sys
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from deliverability.capture import rotation
+from deliverability.capture.blocks import MAX_LINE, blocks, windows
+from deliverability.capture.commands import Command, output_of
+from deliverability.capture.files import LogFile, head, log_files, open_log, parse_log_argument
+from deliverability.errors import CannotLookError, UsageError
+
+LINE = b"Nov 22 05:01:38 out1 postfix/qmgr[1]: 4jXH3k3V2zzLhRZ: removed\n"
+
+
+def names(*arguments: object) -> list[str]:
+    return [Path(file.path).name for file in log_files(tuple(str(a) for a in arguments))]
+
+
+def whole(file: LogFile) -> bytes:
+    return b"".join(block.content for block in blocks(file))
+
+
+def written(path: Path, content: bytes = LINE) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+# --- rotated sets -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "oldest_first",
+    [
+        ["mail.log.3.gz", "mail.log.2.gz", "mail.log.1", "mail.log"],
+        ["mail.log.10.gz", "mail.log.9.gz", "mail.log.0", "mail.log"],
+        ["maillog-20261101.gz", "maillog-20261108", "maillog"],
+        ["exim_mainlog-20261101.gz", "exim_mainlog-20261102", "exim_mainlog"],
+        ["exim_mainlog-20261101.gz", "exim_mainlog-20261101-1793500000.gz", "exim_mainlog-20261102", "exim_mainlog"],
+        ["mail.log-2026-11-01.xz", "mail.log-2026-11-12.bz2", "mail.log"],
+        ["mail.log-1793500000.gz", "mail.log-1793600000.gz", "mail.log"],
+        ["mail.log.2.zst", "mail.log.1", "mail.log"],
+    ],
+)
+def test_a_log_brings_its_rotations_oldest_first(tmp_path: Path, oldest_first: list[str]) -> None:
+    for name in (*oldest_first, "mail.log.offset", "other.log", "other.log.1", "mail.log.1.bak"):
+        written(tmp_path / name)
+    (tmp_path / f"{oldest_first[-1]}.4").mkdir()
+    assert names(tmp_path / oldest_first[-1]) == oldest_first
+    assert names(*sorted(tmp_path / name for name in oldest_first)) == oldest_first
+    assert names(tmp_path / oldest_first[0]) == oldest_first[:1]
+
+
+@pytest.mark.parametrize(
+    ("present", "holes"),
+    [
+        (["mail.log", "mail.log.1", "mail.log.2.gz"], {}),
+        (["mail.log", "mail.log.0", "mail.log.1"], {}),
+        (["mail.log", "mail.log.1", "mail.log.3.gz"], {"mail.log.1": "mail.log.2 is not there"}),
+        (["mail.log", "mail.log.3.gz"], {"mail.log": "mail.log.1, mail.log.2 are not there"}),
+        (["mail.log.3.gz"], {}),
+        (["mail.log", "mail.log-20261101", "mail.log-20261108"], {}),
+        (["mail.log", "mail.log.99999999999999"], {}),
+        (["mail.log.1", "mail.log.900"], {"mail.log.1": "mail.log.2 to mail.log.899 are not there"}),
+    ],
+)
+def test_holes_in_the_numbers_are_named(present: list[str], holes: dict[str, str]) -> None:
+    assert rotation.missing(present) == holes
+
+
+def test_a_file_given_twice_is_read_once(tmp_path: Path) -> None:
+    log = written(tmp_path / "mail.log")
+    link = tmp_path / "link"
+    link.symlink_to(log)
+    assert names(log, log, tmp_path / "." / "mail.log", link) == ["mail.log"]
+    assert names(link) == ["link"]
+    assert [f.log for f in log_files((f"a={log}", f"b={log}"))] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "meant"),
+    [
+        ("mail.log", ("", "mail.log")),
+        ("out1=mail.log", ("out1", "mail.log")),
+        ("out1=-", ("out1", "-")),
+        ("mx.hosting.example:25=/var/log/mail.log", ("mx.hosting.example:25", "/var/log/mail.log")),
+        ("/srv/a=b/mail.log", ("", "/srv/a=b/mail.log")),
+        ("out1=/srv/a=b/mail.log", ("out1", "/srv/a=b/mail.log")),
+        ("./a=b", ("", "./a=b")),
+        ("伺服器=mail.log", ("伺服器", "mail.log")),
+    ],
+)
+def test_named_logs(argument: str, meant: tuple[str, str]) -> None:
+    assert parse_log_argument(argument) == meant
+
+
+@pytest.mark.parametrize("argument", ["", "=x", "=", "a b=x", "a=", "\x1b[31m=x", "a" * 200 + "=x"])
+def test_odd_names_are_refused(argument: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_log_argument(argument)
+    assert "\x1b" not in str(refused.value)
+
+
+def test_a_file_whose_name_has_an_equals_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "a=b")
+    assert parse_log_argument("a=b") == ("", "a=b")
+
+
+# --- what cannot be read ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["nothing-here", "x" * 5000, "nul\0l", "a-directory", "a-file/below"])
+def test_what_cannot_be_read_is_said_and_kept_beside_what_can(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a-directory").mkdir()
+    written(tmp_path / "a-file")
+    log = written(tmp_path / "mail.log")
+    bad = f"{tmp_path}/{name}"
+    with pytest.raises(CannotLookError):
+        log_files((bad,))
+    good, unreadable = log_files((str(log), bad))
+    assert good.problem is None
+    assert unreadable.problem
+    assert "\0" not in unreadable.problem
+    with pytest.raises(CannotLookError):
+        whole(unreadable)
+
+
+def test_a_log_that_was_rotated_meanwhile_is_not_taken_for_the_same(tmp_path: Path) -> None:
+    (file,) = log_files((str(written(tmp_path / "mail.log")),))
+    (tmp_path / "mail.log").rename(tmp_path / "mail.log.1")
+    written(tmp_path / "mail.log", b"another\n")
+    with pytest.raises(CannotLookError, match="rotated"):
+        whole(file)
+
+
+# --- pipes and archives -----------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_is_read_once_and_kept(tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(gzip.compress(LINE * 10)))
+    writer.start()
+    (file,) = log_files((str(fifo),))
+    writer.join()
+    assert whole(file) == whole(file) == LINE * 10
+    assert head(file, 7) == LINE[:7]
+
+
+PACKED = {
+    "gz": gzip.compress(LINE * 5000) + gzip.compress(LINE * 5000),
+    "bz2": bz2.compress(LINE * 5000) + bz2.compress(LINE * 5000),
+    "xz": lzma.compress(LINE * 5000) + bytes(8) + lzma.compress(LINE * 5000) + bytes(4),
+}
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_archives_of_several_members_are_read_to_the_end(tmp_path: Path, form: str) -> None:
+    (file,) = log_files((str(written(tmp_path / "named-like-no-archive", PACKED[form])),))
+    assert whole(file) == LINE * 10_000
+    assert head(file, 100) == (LINE * 2)[:100]
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_a_truncated_archive_gives_what_it_holds_and_says_where_it_breaks_off(tmp_path: Path, form: str) -> None:
+    packed = PACKED[form]
+    (file,) = log_files((str(written(tmp_path / f"mail.log.1.{form}", packed[: len(packed) - 30])),))
+    found: list[bytes] = []
+    with pytest.raises(CannotLookError, match=r"past octet \d+") as stopped:
+        found.extend(block.content for block in blocks(file))
+    given = b"".join(found)
+    assert (LINE * 10_000).startswith(given)
+    assert len(given) >= len(LINE) * 5000
+    assert f"past octet {len(given)}:" in str(stopped.value)
+
+
+@pytest.mark.parametrize("form", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("filler", [b"\0", LINE])
+def test_a_bomb_takes_time_and_no_memory(tmp_path: Path, form: str, filler: bytes) -> None:
+    size = 24 << 20
+    path = tmp_path / f"bomb.{form}"
+    with {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[form](path, "wb") as packed:
+        for _ in range(24):
+            packed.write(filler * ((1 << 20) // len(filler)))
+    assert path.stat().st_size < size // 100
+    (file,) = log_files((str(path),))
+    tracemalloc.start()
+    octets = sum(len(block.content) + (block.passed_over or 0) for block in blocks(file))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert octets == 24 * ((1 << 20) // len(filler)) * len(filler)
+    assert peak < 16 << 20
+
+
+def test_an_xz_archive_that_wants_gigabytes_is_refused(tmp_path: Path) -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 20}]
+    packed = bytearray(lzma.compress(LINE, filters=filters))
+    # Block header at 12: size, flags, then filter id, size of properties, and the dictionary's size as one octet.
+    assert packed[14:16] == b"\x21\x01"
+    packed[16] = 40  # 4 GiB - 1
+    packed[12 + 12 - 4 : 12 + 12] = __import__("zlib").crc32(packed[12 : 12 + 8]).to_bytes(4, "little")
+    (file,) = log_files((str(written(tmp_path / "mail.log.1.xz", bytes(packed))),))
+    with pytest.raises(CannotLookError, match=r"octet 0: Memory usage limit"):
+        whole(file)
+
+
+@pytest.mark.parametrize("magic", [b"\x28\xb5\x2f\xfd" + bytes(20), b"\x1f\x9d\x90" + bytes(20)])
+def test_archives_that_are_not_read_say_what_to_do(tmp_path: Path, magic: bytes) -> None:
+    (file,) = log_files((str(written(tmp_path / "mail.log.2.zst", magic)),))
+    with pytest.raises(CannotLookError, match="--log -"):
+        whole(file)
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_overlong_line_is_passed_over_and_its_end_is_no_new_line() -> None:
+    forged = b"x" * (3 << 20) + LINE  # what stands late in a long line must not become a line
+    content = LINE + forged + LINE
+    found = list(blocks(LogFile("", "-", None, content)))
+    starts = [(b.offset, b.line, len(b.content) + (b.passed_over or 0)) for b in found]
+    assert [b.passed_over is not None for b in found] == [False, True, False]
+    assert starts == [(0, 0, len(LINE)), (len(LINE), 1, len(forged)), (len(LINE + forged), 2, len(LINE))]
+    lines = [w.line(w.start)[0] for w in windows(LogFile("", "-", None, content), 4096)]
+    assert [(line.place.line, line.place.offset, line.cut) for line in lines] == [
+        (1, 0, False),
+        (2, len(LINE), True),
+        (3, len(LINE + forged), False),
+    ]
+    assert len(lines[1].raw) == MAX_LINE
+
+
+def test_windows_hold_their_surroundings_and_count_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliverability.capture.blocks.BLOCK", 700)
+    content = b"".join(b"line %d\n" % n for n in range(50_000)) + b"no end"
+    file = LogFile("", "-", None, content)
+    seen = b""
+    for window in windows(file, 5000):
+        assert content[window.offset : window.offset + len(window.content)] == window.content
+        assert min(5000, window.offset + window.start) <= window.start
+        assert window.offset + window.start == len(seen)
+        assert len(window.content) - window.end >= min(128 << 10, len(content) - window.offset - window.end)
+        for start in (window.start, window.start_of(window.end - 1), window.start_of(0)):
+            expected = content.count(b"\n", 0, window.offset + start) + 1
+            assert window.line(start)[0].place.line == expected
+        seen += window.content[window.start : window.end]
+    assert seen == content
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def printing(code: str) -> Command:
+    return Command("mail1", (sys.executable, "-c", code))
+
+
+def test_what_a_command_prints_is_a_log() -> None:
+    (file,) = log_files((), [printing(f"import sys; sys.stdout.buffer.write({gzip.compress(LINE)!r})")])
+    assert (file.log, file.problem, whole(file)) == ("mail1", None, LINE)
+    with open_log(file) as stream:
+        assert stream.read1(3) == LINE[:3]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (printing("import sys; print('half', flush=True); sys.exit('no route\x1b[31m')"), "exit status 1: no route"),
+        (printing("import os; os.kill(os.getpid(), 9)"), "exit status -9"),
+        (printing("import time; time.sleep(60)"), "ended after"),
+        (printing("print('x' * 2000)"), "printed more than"),
+        (Command("mail1", ("/nonexistent/program",)), "No such file"),
+    ],
+)
+def test_a_command_that_fails_is_a_log_that_could_not_be_read(command: Command, said: str) -> None:
+    content, problem = output_of(command, limit=1000, seconds=1)
+    assert problem
+    assert said in problem
+    assert "\x1b" not in problem
+    assert len(content) <= 1000
+
+
+def test_a_command_never_gets_our_standard_input_or_a_shell() -> None:
+    content, problem = output_of(printing("import sys; print(len(sys.stdin.read()), sys.argv)"), 1000)
+    assert (content.split()[0], problem) == (b"0", None)
+    content, _ = output_of(Command("x", ("/bin/echo", "$(id)", ";", "ls")), 1000)
+    assert content == b"$(id) ; ls\n"
