@@ -1,12 +1,131 @@
-"""``python -m deliverability`` and the installed command."""
+"""``python -m deliverability`` and the installed command: every exception becomes a sentence and an exit status.
 
+Exit status 1 is only ever a finding (DESIGN §8); whatever else happens has a status of its own.
+"""
+
+import errno
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import typer
+
+from deliverability.cli import (
+    ACCEPTED,
+    COULD_NOT_LOOK,
+    INTERNAL,
+    INTERRUPTED,
+    USAGE,
+    app,
+    say,
+    silence_stdout,
+)
+from deliverability.errors import AmbiguousError, CannotLookError, DeliverabilityError, UsageError, printable
+
+_MANY = frozenset({"--log", "--to"})
+
+
+def spread(arguments: list[str]) -> list[str]:
+    """``--log a b c`` means ``--log a --log b --log c``: shells expand ``--log /var/log/exim_mainlog*`` that way."""
+    out: list[str] = []
+    current = ""
+    for argument in arguments:
+        if current and argument != "-" and argument.startswith("-"):
+            current = ""
+        if argument in _MANY:
+            current = argument
+            out.append(argument)
+        elif current and out[-1] != current:
+            out += [current, argument]
+        else:
+            out.append(argument)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    status: int
+    sentence: str
+
+
+def _failure(problem: BaseException) -> _Failure:
+    match problem:
+        case UsageError() | AmbiguousError():
+            return _Failure(USAGE, str(problem))
+        case CannotLookError() | DeliverabilityError():
+            return _Failure(COULD_NOT_LOOK, str(problem))
+        case MemoryError() | OSError():
+            return _Failure(COULD_NOT_LOOK, f"{type(problem).__name__}: {problem}")
+        case _:
+            return _Failure(INTERNAL, f"a defect of this program: {type(problem).__name__}: {problem}")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns the exit status, and says on stderr what went wrong."""
+    if arguments and arguments[0] in ("report", "trace"):
+        arguments = spread(arguments)
+    try:
+        with _interruptible():
+            outcome = app(arguments, standalone_mode=False)
+        return outcome if isinstance(outcome, int) else ACCEPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BaseException as problem:  # noqa: BLE001 - exit status 1 is only ever a finding
+        return _report_failure(problem)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C stop what is under way: asyncio's own handler would wait for the end of a long look through logs."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _report_failure(problem: BaseException) -> int:
+    if isinstance(problem, typer.Exit):
+        return int(problem.exit_code)
+    if isinstance(problem, typer.Abort):
+        return INTERRUPTED
+    show = getattr(problem, "show", None)  # the parser's own errors; typer brings its class along since 0.27
+    if show and hasattr(problem, "format_message"):
+        with suppress(OSError):
+            show()
+        return USAGE
+    if isinstance(problem, SystemExit):
+        if _is_broken_pipe(problem):
+            silence_stdout()
+            return ACCEPTED  # only help is written past _write; whoever closed the pipe has read enough
+        return problem.code if isinstance(problem.code, int) else USAGE
+    failure = _failure(problem)
+    say(printable(failure.sentence, 2000))
+    if failure.status == INTERNAL and os.environ.get("DELIVERABILITY_DEBUG"):
+        import traceback
+
+        traceback.print_exception(problem)
+    return failure.status
+
+
+def _is_broken_pipe(problem: SystemExit) -> bool:
+    """The parser turns a broken pipe into exit status 1, which here is a finding."""
+    return isinstance(problem.__context__, OSError) and problem.__context__.errno == errno.EPIPE
 
 
 def main() -> None:
-    """Run the command line; every exception becomes a sentence and an exit status."""
-    from deliverability.cli import run
-
+    """Run the command line."""
     sys.exit(run(sys.argv[1:]))
 
 

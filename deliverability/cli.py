@@ -3,15 +3,13 @@
 stdout is the data, stderr the talk.  Heavy imports happen inside the commands, so that ``--help`` is quick.
 """
 
-import errno
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deliverability.errors import AmbiguousError, CannotLookError, DeliverabilityError, UsageError, printable
+from deliverability.errors import AmbiguousError, CannotLookError, UsageError, printable
 
 if TYPE_CHECKING:
-    from deliverability.api import Request, TraceResult
+    from deliverability.api import Reader, Request, TraceResult
     from deliverability.config import Configuration
     from deliverability.evidence.bundle import Assessment
     from deliverability.evidence.story import State
@@ -119,6 +117,12 @@ OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no DNS: what
 ReplayOption = Annotated[
     Path | None, typer.Option("--observations", metavar="FILE", help="DNS answers on record: a report in JSON.")
 ]
+RoutedOption = Annotated[
+    bool,
+    typer.Option(
+        "--routed-by-mx", help="Vouch that our server hands mail straight to the recipients' MX: no smarthost."
+    ),
+]
 LatestOption = Annotated[bool, typer.Option("--latest", help="Of several messages the newest.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Of several messages all.")]
 UnreadOption = Annotated[bool, typer.Option("--unread", help="List the log lines that could not be read, on stderr.")]
@@ -178,6 +182,7 @@ def report(
     timeout: TimeoutOption = 3.0,
     offline: OfflineOption = False,
     observations: ReplayOption = None,
+    routed_by_mx: RoutedOption = False,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language; else the configuration's, else en.")] = None,
     form: Annotated[ReportFormat, typer.Option("--format", help="Form of the report.")] = ReportFormat.TEXT,
     edition: Annotated[EditionName, typer.Option("--edition", help="For whom.")] = EditionName.CUSTOMER,
@@ -191,13 +196,21 @@ def report(
 ) -> None:
     """See :data:`REPORT_HELP`."""
     from deliverability import api
-    from deliverability.api.rendering import render
+    from deliverability.api.rendering import render, timeline
 
     request = _request(locals())
-    with _progress():
-        result = api.report(request)
-    reader = api.Reader(lang=lang.value if lang else None, zone=zone, edition=edition.value)
+    reader = _reader(lang, zone, edition.value)
+    try:
+        with _progress():
+            result = api.report(request)
+    except AmbiguousError as several:
+        if isinstance(several.candidates, api.TraceResult):
+            _tell(timeline(several.candidates, reader, "text", request).decode())
+            raise UsageError(_several(several.candidates)) from None
+        raise
     _talk(result.traced, unread=unread)
+    if edition is EditionName.CUSTOMER and any(a.claim and a.claim.state == "not-found" for a in result.assessments):
+        say("nothing was found: this page is for support, there is none for the customer")
     pages = [render(a, reader, form.value, request) for a in result.assessments]
     if len(pages) > 1 and form is ReportFormat.HTML:
         raise UsageError(f"{len(pages)} notices make {len(pages)} pages: choose one, or --format text or json")
@@ -225,6 +238,7 @@ def trace(
     timeout: TimeoutOption = 3.0,
     offline: OfflineOption = False,
     observations: ReplayOption = None,
+    routed_by_mx: RoutedOption = False,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the table.")] = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Table or JSON.")] = TableFormat.TEXT,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
@@ -242,11 +256,11 @@ def trace(
     request = _request(locals())
     with _progress():
         result = api.trace(request)
-    reader = api.Reader(lang=lang.value if lang else None, zone=zone)
+    reader = _reader(lang, zone)
     _talk(result, unread=unread)
     _write(timeline(result, reader, form.value, request), output)
     if not result.picked_one:
-        _say(_several(result))
+        say(_several(result))
         raise typer.Exit(USAGE)
     raise typer.Exit(_worst(_dispatch_status(t.claim.state, result) for t in result.told))
 
@@ -272,7 +286,7 @@ def check(
 
     request = _request(locals())
     assessments = [api.check_domain(name, request) for name in domain]
-    _write(verdicts(assessments, api.Reader(lang=lang.value if lang else None), form.value, request), output)
+    _write(verdicts(assessments, _reader(lang), form.value, request), output)
     raise typer.Exit(_worst(_check_status(a) for a in assessments))
 
 
@@ -288,13 +302,13 @@ def init(
 
     survey = host.survey()
     for line in host.describe(survey):
-        _say(line)
+        say(line)
     text = host.to_toml(survey)
     if str(output) == "-":
         _write(text.encode(), None)
         return
     _create(output, text.encode(), replace=force)
-    _say(f"wrote {printable(str(output))}")
+    say(f"wrote {printable(str(output))}")
 
 
 @app.callback(invoke_without_command=True)
@@ -315,6 +329,8 @@ def _request(given: dict[str, Any]) -> "Request":
     from deliverability.api import Network, Pick, Request
 
     settings = _settings(given.get("config"))
+    if given.get("routed_by_mx"):
+        settings = replace(settings, routed_by_mx=True)
     mail = given.get("message")
     if given.get("latest") and given.get("every"):
         raise UsageError("--latest and --all exclude each other")
@@ -357,13 +373,23 @@ def _nameservers(given: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def _reader(lang: Lang | None, zone: str | None = None, edition: str = "customer") -> "Reader":
+    """For whom the answer is; a table for a terminal knows how wide that is."""
+    import shutil
+
+    from deliverability.api import Reader
+
+    screen = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    return Reader(lang=lang.value if lang else None, zone=zone, edition=edition, screen=screen)
+
+
 def _settings(explicit: Path | None) -> "Configuration":
     from deliverability.capture import settings
     from deliverability.config import Configuration
 
     loaded = settings.load(explicit, Path.cwd(), os.environ)
     for note in loaded.notes:
-        _say(note)
+        say(note)
     return loaded.configuration or Configuration()
 
 
@@ -414,7 +440,7 @@ def _read(path: Path, limit: int) -> bytes:
 def _write(content: bytes, output: Path | None) -> None:
     if output is not None and str(output) != "-":
         _create(output, content, replace=True)
-        _say(f"wrote {printable(str(output))}")
+        say(f"wrote {printable(str(output))}")
         return
     if sys.stdout is None:
         raise CannotLookError("standard output is closed: name a file with -o")
@@ -422,9 +448,9 @@ def _write(content: bytes, output: Path | None) -> None:
         sys.stdout.buffer.write(content if content.endswith(b"\n") else content + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _silence_stdout()  # ``| head -1``: the answer, and so the exit status, is what it is
+        silence_stdout()  # ``| head -1``: the answer, and so the exit status, is what it is
     except OSError as problem:
-        _silence_stdout()
+        silence_stdout()
         raise CannotLookError(f"standard output: cannot write: {problem.strerror}") from problem
 
 
@@ -444,7 +470,8 @@ def _joined(pages: list[bytes], form: str) -> bytes:
     return b"\n\n".join(pages)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """One line of talk."""
     _tell(f"deliverability: {line}\n")
 
 
@@ -483,7 +510,7 @@ def _progress() -> Iterator[None]:
 
 def _talk(result: "TraceResult", *, unread: bool) -> None:
     for note in result.trace.notes:
-        _say(note)
+        say(note)
     if unread:
         for line in result.unread:
             _tell(f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n")
@@ -524,118 +551,6 @@ def _worst(statuses: Iterable[int]) -> int:
     return min(statuses, key=WORST_FIRST.index, default=UNKNOWN)
 
 
-# --- running ----------------------------------------------------------------------------------------------------------
-
-_MANY = frozenset({"--log", "--to"})
-
-
-def spread(arguments: list[str]) -> list[str]:
-    """``--log a b c`` means ``--log a --log b --log c``: shells expand ``--log /var/log/exim_mainlog*`` that way."""
-    out: list[str] = []
-    current = ""
-    for argument in arguments:
-        if current and argument != "-" and argument.startswith("-"):
-            current = ""
-        if argument in _MANY:
-            current = argument
-            out.append(argument)
-        elif current and out[-1] != current:
-            out += [current, argument]
-        else:
-            out.append(argument)
-    return out
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    status: int
-    sentence: str
-
-
-def _failure(problem: BaseException) -> _Failure:
-    match problem:
-        case UsageError() | AmbiguousError():
-            return _Failure(USAGE, str(problem))
-        case CannotLookError() | DeliverabilityError():
-            return _Failure(COULD_NOT_LOOK, str(problem))
-        case MemoryError() | OSError():
-            return _Failure(COULD_NOT_LOOK, f"{type(problem).__name__}: {problem}")
-        case _:
-            return _Failure(INTERNAL, f"a defect of this program: {type(problem).__name__}: {problem}")
-
-
-def run(arguments: list[str]) -> int:
-    """Run one command; returns the exit status, and says on stderr what went wrong."""
-    if arguments and arguments[0] in ("report", "trace"):
-        arguments = spread(arguments)
-    try:
-        with _interruptible():
-            outcome = app(arguments, standalone_mode=False)
-        return outcome if isinstance(outcome, int) else ACCEPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BaseException as problem:  # noqa: BLE001 - exit status 1 is only ever a finding
-        return _report_failure(problem)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C stop what is under way: asyncio's own handler would wait for the end of a long look through logs."""
-
-    def stop(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGINT, stop)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _report_failure(problem: BaseException) -> int:
-    if isinstance(problem, typer.Exit):
-        return int(problem.exit_code)
-    if isinstance(problem, typer.Abort):
-        return INTERRUPTED
-    show = getattr(problem, "show", None)  # the parser's own errors; typer brings its class along since 0.27
-    if show and hasattr(problem, "format_message"):
-        with suppress(OSError):
-            show()
-        return USAGE
-    if isinstance(problem, SystemExit):
-        if _is_broken_pipe(problem):
-            _silence_stdout()
-            return ACCEPTED  # only help is written past _write; whoever closed the pipe has read enough
-        return problem.code if isinstance(problem.code, int) else USAGE
-    failure = _failure(problem)
-    if isinstance(problem, AmbiguousError):
-        _list_candidates(problem)
-    _say(printable(failure.sentence, 2000))
-    if failure.status == INTERNAL and os.environ.get("DELIVERABILITY_DEBUG"):
-        import traceback
-
-        traceback.print_exception(problem)
-    return failure.status
-
-
-def _is_broken_pipe(problem: SystemExit) -> bool:
-    """The parser turns a broken pipe into exit status 1, which here is a finding."""
-    return isinstance(problem.__context__, OSError) and problem.__context__.errno == errno.EPIPE
-
-
-def _list_candidates(problem: AmbiguousError) -> None:
-    from deliverability.api import Reader, Request, TraceResult
-    from deliverability.api.rendering import timeline
-
-    if isinstance(problem.candidates, TraceResult):
-        _tell(timeline(problem.candidates, Reader(), "text", Request()).decode())
-        _say(_several(problem.candidates))
-
-
-def _silence_stdout() -> None:
+def silence_stdout() -> None:
     """Nobody takes our output any more; let the interpreter's last flush find nothing to complain about."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,9 +3,11 @@
 Each comes in two forms: ``trace_async`` to be awaited, ``trace`` that blocks.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from deliverability.api.observe import Observe, blocking
 from deliverability.api.reporting import ReportResult, assess_all, assess_domain
@@ -13,7 +15,10 @@ from deliverability.api.requests import Network, Pick, Reader, Request
 from deliverability.api.tracing import Told, TraceResult, claims, read_logs
 from deliverability.errors import AmbiguousError
 from deliverability.evidence.bundle import Assessment
-from deliverability.evidence.observation import DnsQuestion, Observation, Question
+from deliverability.evidence.observation import DnsQuestion, HttpsQuestion, Observation, Question, SmtpProbe
+
+if TYPE_CHECKING:
+    from deliverability.capture.dns import DnsObserver
 
 __all__ = [
     "Network",
@@ -104,7 +109,31 @@ def _observer(request: Request) -> Observe | None:
     servers = request.network.nameservers or request.configuration.nameservers
     dns = DnsObserver(nameservers=tuple(parse_nameserver(s) for s in servers), timeout_seconds=request.network.timeout)
 
+    if not request.asked_for:
+
+        async def observe(questions: Iterable[Question]) -> tuple[Observation, ...]:
+            return await dns.observe(q for q in questions if isinstance(q, DnsQuestion))
+
+        return observe
+    return _beyond_dns(dns)
+
+
+def _beyond_dns(dns: "DnsObserver") -> Observe:
+    """An observer that also opens connections: only for those who asked for a check that needs it."""
+    from deliverability.capture._connect import resolver
+    from deliverability.capture.https import HttpsObserver
+    from deliverability.capture.smtp_probe import SmtpObserver
+
+    resolve = resolver(dns)
+    https, smtp = HttpsObserver(resolve=resolve), SmtpObserver(resolve=resolve)
+
     async def observe(questions: Iterable[Question]) -> tuple[Observation, ...]:
-        return await dns.observe(q for q in questions if isinstance(q, DnsQuestion))
+        wanted = tuple(questions)
+        parts = await asyncio.gather(
+            dns.observe(q for q in wanted if isinstance(q, DnsQuestion)),
+            https.observe(q for q in wanted if isinstance(q, HttpsQuestion)),
+            smtp.observe(q for q in wanted if isinstance(q, SmtpProbe)),
+        )
+        return tuple(o for part in parts for o in part)
 
     return observe

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from deliverability import plugins
@@ -10,6 +11,7 @@ from deliverability.api.tables import candidates_table, timeline_table, verdict_
 from deliverability.api.tracing import TraceResult
 from deliverability.compose import Edition, compose
 from deliverability.compose.brand import Brand
+from deliverability.compose.sheet import sheet
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Assessment, Claim
 from deliverability.evidence.document import Document
@@ -145,27 +147,16 @@ def _overall(result: TraceResult) -> str | None:
 
 
 def verdicts(assessments: Sequence[Assessment], reader: Reader, form: str, request: Request) -> bytes:
-    """The verdicts on domains, as text or JSON."""
-    if form == "json":
-        return _json(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "kind": "check",
-                "domains": [_domain_to_json(a) for a in assessments],
-            }
-        )
-    return verdict_table(assessments, lang=_lang(reader, request), screen=reader.screen)
-
-
-def _domain_to_json(assessment: Assessment) -> dict[str, Any]:
-    domain = assessment.evidence.author_domain
-    return {
-        "domain": domain.value.name if domain else None,
-        "ruleset": assessment.ruleset,
-        "assessed_at": serial.instant_to_json(assessment.evidence.assessed_at),
-        "verdicts": [serial.verdict_to_json(v) for v in assessment.verdicts],
-        "observations": [serial.observation_to_json(o) for o in assessment.evidence.observations],
-    }
+    """The verdicts before sending in a form that has a sheet; a terminal gets a table."""
+    lang = _lang(reader, request)
+    made_at = max((a.evidence.assessed_at for a in assessments), default=request.now or datetime.now(UTC))
+    page = sheet(assessments, lang=lang, made_at=made_at)
+    if form == "text":
+        return verdict_table(page, details=reader.details, screen=reader.screen)
+    render_sheet = _renderer(form).render_sheet
+    if render_sheet is None:
+        raise UsageError(f"--format {printable(form)} is a form for reports, not for checks")
+    return render_sheet(page)
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def evidence_of(request: Request, told: Told, exhibit: Exhibit | None, now: date
         client_ip=_client_ip(request, attempt, sender),
         helo=_helo(request, sender),
         selectors=_selectors(request, sender),
+        asked_for=request.asked(),
     )
 
 
@@ -178,6 +179,7 @@ async def assess_domain(request: Request, name: str, observe: Observe | None, no
         helo=_helo(request, sender),
         signing_domain=Sourced(subject, Origin.OPTION),
         selectors=_selectors(request, sender),
+        asked_for=request.asked(),
     )
     checks = assessing.load_checks()
 

@@ -44,6 +44,8 @@ class Reader:
     """IANA name of the reader's time zone; ``None``: the configuration's, else that of the language."""
     edition: str = "customer"
     """``customer`` or ``support``."""
+    details: bool = False
+    """Whether a table of checks shows the steps and remarks behind each verdict."""
     screen: int | None = None
     """Width of the terminal in columns, for tables; ``None``: lines are not wrapped."""
 
@@ -72,6 +74,9 @@ class Request:
     helo: str | None = None
     selectors: tuple[str, ...] = ()
     author_domain: str | None = None
+
+    asked_for: tuple[str, ...] = ()
+    """Checks that contact third parties: ``smtp``, ``https``, ``dnsbl:LIST``."""
 
     network: Network = field(default_factory=Network)
     observations: Observations = field(default_factory=Observations)
@@ -109,7 +114,18 @@ class Request:
                 domain(text, option)
         for selector in self.selectors:
             domain(selector, "--selector")
+        self.asked()
         return self
+
+    def asked(self) -> frozenset[str]:
+        """The opt-in checks as :attr:`Evidence.asked_for` has them; raises :class:`UsageError` for an unknown one."""
+        for name in self.asked_for:
+            if name.startswith("dnsbl:") and name != "dnsbl:":
+                domain(name.removeprefix("dnsbl:"), "--with dnsbl")
+            elif name not in ("smtp", "https"):
+                raise UsageError(f"--with {printable(name)!r}: there are smtp, https and dnsbl:LIST")
+        lists = frozenset({"dnsbl"}) if any(n.startswith("dnsbl:") for n in self.asked_for) else frozenset()
+        return frozenset(self.asked_for) | lists
 
     def own(self) -> Own:
         """What the configuration says about our own side."""

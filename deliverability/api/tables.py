@@ -11,7 +11,7 @@ from datetime import tzinfo
 from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.when import zone as zone_named
-from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.document import Sheet
 from deliverability.evidence.event import LogTime
 from deliverability.evidence.story import Attempt, Message, Tie
 from deliverability.reports.text import visible, width
@@ -58,16 +58,19 @@ def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int |
     return _bytes(_columns([tuple(heads), *rows], screen))
 
 
-def verdict_table(assessments: Sequence[Assessment], *, lang: str, screen: int | None = None) -> bytes:
-    """One row for each check: outcome, claim, finding."""
-    t = catalog(lang)
+def verdict_table(page: Sheet, *, details: bool = False, screen: int | None = None) -> bytes:
+    """One row for each check: outcome, claim, finding; with ``details`` what it rests on below."""
     lines: list[str] = []
-    for assessment in assessments:
-        domain = assessment.evidence.author_domain
-        lines += ["", domain.value.unicode if domain else ""] if lines else [domain.value.unicode if domain else ""]
-        head = (t("verdict.outcome"), t("verdict.check"), t("verdict.finding"))
-        rows = [(t(f"outcome.{v.outcome}"), t.pick(v.title), v.sentence(lang)) for v in assessment.verdicts]
-        lines += _columns([head, *rows], screen)
+    for part in page.parts:
+        lines += ["", visible(part.subject)] if lines else [visible(part.subject)]
+        rows: list[tuple[str, ...]] = [page.head]
+        asked = [row for row in part.rows if details or row.verdict.ruling.finding.code != "not-asked"]
+        for row in asked:
+            rows.append((row.outcome, row.title, row.sentence))
+            rows += [("", "", f"· {said}") for said in (row.details if details else ())]
+        lines += _columns(rows, screen)
+        if len(asked) < len(part.rows):
+            lines.append(catalog(page.lang)("check.not-asked", count=len(part.rows) - len(asked)))
     return _bytes(lines)
 
 
@@ -116,7 +119,7 @@ def _time(at: LogTime | None, where: tzinfo) -> str:
 
 
 def _not_found(result: TraceResult, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
-    asked = ", ".join(told.delivery.recipient for told in result.told)
+    asked = ", ".join(told.delivery.recipient for told in result.told if told.delivery.recipient) or t("timeline.it")
     lines = [visible(t("timeline.nothing", recipient=asked))]
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
     files = result.trace.coverage.files

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from deliverability.errors import ParseError, printable
+from deliverability.evidence.document import SheetPart
 from deliverability.evidence.event import LogTime, Session
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.observation import (
@@ -142,6 +143,19 @@ def verdict_to_json(verdict: Verdict, redact: Redact = str) -> Json:
         "advisory": verdict.advisory,
         **_finding(finding, redact),
         "details": [_finding(detail, redact) for detail in verdict.ruling.details],
+    }
+
+
+def subject_to_json(part: SheetPart) -> Json:
+    """One thing that was checked: its verdicts, and the observations that they rest on."""
+    assessment = part.assessment
+    return {
+        "kind": part.kind,
+        "subject": part.subject,
+        "ruleset": assessment.ruleset,
+        "assessed_at": instant_to_json(assessment.evidence.assessed_at),
+        "verdicts": [{**verdict_to_json(row.verdict), "sentence": row.sentence} for row in part.rows],
+        "observations": [observation_to_json(seen) for seen in assessment.evidence.observations],
     }
 
 

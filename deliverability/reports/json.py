@@ -9,7 +9,7 @@ from typing import Any
 
 from deliverability.compose import Brand, catalog, redaction
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Sourced
-from deliverability.evidence.document import Document
+from deliverability.evidence.document import Document, Sheet
 from deliverability.evidence.plugin import Renderer
 from deliverability.protocols import serial
 
@@ -88,4 +88,19 @@ def _coverage(assessment: Assessment) -> serial.Json | None:
     return serial.coverage_to_json(assessment.coverage) if assessment.coverage else None
 
 
-RENDERER = Renderer(id="json", media_type="application/json", extension="json", render=render)
+def render_sheet(sheet: Sheet) -> bytes:
+    """Verdicts before sending: ``schema_version`` 1, one member of ``subjects`` for each thing checked."""
+    value = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "check",
+        "lang": sheet.lang,
+        "made_at": serial.instant_to_json(sheet.made_at),
+        "subjects": [serial.subject_to_json(part) for part in sheet.parts],
+    }
+    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+RENDERER = Renderer(
+    id="json", media_type="application/json", extension="json", render=render, render_sheet=render_sheet
+)

@@ -22,6 +22,7 @@ from deliverability.evidence.document import (
     Paragraph,
     Quote,
     Section,
+    Sheet,
     Table,
 )
 from deliverability.evidence.plugin import Renderer
@@ -162,4 +163,19 @@ def render(document: Document) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
-RENDERER = Renderer(id="text", media_type="text/plain; charset=utf-8", extension="txt", render=render)
+def render_sheet(sheet: Sheet) -> bytes:
+    """Verdicts before sending, row by row, UTF-8: for a file or a ticket; a terminal gets a table."""
+    t = catalog(sheet.lang)
+    lines: list[str] = []
+    for part in sheet.parts:
+        lines += ["", *wrap(part.subject)] if lines else [*wrap(part.subject)]
+        for row in part.rows:
+            lines += wrap(f"{row.outcome}{t('colon')}{row.title}", "- ", "  ")
+            for said in (row.sentence, *row.details):
+                lines += wrap(said, "    ", "    ")
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+
+
+RENDERER = Renderer(
+    id="text", media_type="text/plain; charset=utf-8", extension="txt", render=render, render_sheet=render_sheet
+)

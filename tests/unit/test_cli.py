@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deliverability.cli import run as run_here
+from deliverability.__main__ import run as run_here
 
 ROOT = Path(__file__).parents[2]
 LOGS = ROOT / "tests" / "cases" / "logs"
@@ -84,7 +84,7 @@ def test_json_of_one_delivery() -> None:
     assert (delivery["state"], delivery["level"], delivery["role"]) == (
         "handed-over",
         "L1",
-        "own-relay",
+        "unconfirmed",
     )  # it was recorded on loopback
     assert attempt["relay"] == {"name": "gmail-smtp-in.l.gmail.example", "ip": "127.0.2.1", "port": 25}
     assert (attempt["reply"]["code"], attempt["reply"]["enhanced_status_code"]) == (250, "2.0.0")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import ssl
 import sys
 import time
@@ -14,7 +15,8 @@ from deliverability.capture.dns import DnsObserver
 from deliverability.capture.smtp_probe import MAX_LINES, MAX_QUESTIONS, SmtpObserver
 from deliverability.errors import ParseError
 from deliverability.evidence.observation import CouldNotLook, Observation, Obstacle, SmtpAnswer, SmtpProbe
-from deliverability.protocols.certificate import read_certificate
+from deliverability.protocols.certificate import public_key_info, read_certificate
+from deliverability.protocols.dane import Match, Tlsa, match
 
 NAME = "mx1.shop.example"
 Handler = Callable[["Sink", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -93,6 +95,14 @@ def test_a_good_server(authority) -> None:
     assert found.chain == (issued.chain if sys.version_info >= (3, 13) else ())
     assert found.ip == "127.0.0.1"
     assert sink.sessions == 1  # the same question twice is one
+
+
+def test_what_was_shown_can_be_held_against_the_dns(authority) -> None:
+    issued = authority.issue("other.example")
+    found = answer(probe(Sink(issued.context(authority.folder)), roots=authority.roots))
+    key = hashlib.sha256(public_key_info(issued.der)).digest()
+    assert match([Tlsa(3, 1, 1, key)], found, [NAME]) is Match.MATCHES
+    assert match([Tlsa(3, 1, 1, key[::-1])], found, [NAME]) is Match.MISMATCH
 
 
 def test_no_mail_is_ever_begun(authority) -> None:
