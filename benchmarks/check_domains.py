@@ -30,10 +30,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 HOST, FAR = "127.0.2.1", "127.0.2.2"
 ESPS, CRMS = 20, 10
+MODULES = {"ares": "aiodns", "checkdmarc": "checkdmarc"}
 FROM_IP = "203.0.113.77"
 
 
@@ -46,22 +49,22 @@ def zones(count: int, key: str) -> Iterator[tuple[str, str]]:
     pieces = " ".join(f'"{key[i : i + 250]}"' for i in range(0, len(key), 250))
     for n in range(1, count + 1):
         esp, crm = f"esp{n % ESPS:02d}.test.", f"crm{n % CRMS:02d}.test"
-        yield (
-            f"d{n:05d}.test",
+        own = (
             f"{head}@ A 198.51.100.{n % 250}\n@ AAAA 2001:db8::{n:x}\n@ MX 10 mx1.{esp}\n@ MX 20 mx2.{esp}\n"
             f'@ TXT "v=spf1 include:_spf.{esp[:-1]} include:_spf.{crm} ip4:198.51.100.0/24 mx -all"\n'
             f'_dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@d{n:05d}.test"\n'
-            f's1._domainkey TXT {pieces}\n_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@d{n:05d}.test"\n',
+            f's1._domainkey TXT {pieces}\n_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@d{n:05d}.test"\n'
         )
+        yield f"d{n:05d}.test", own
     for n in range(ESPS):
         name = f"esp{n:02d}.test"
-        yield (
-            name,
+        shared = (
             f"{head}mx1 A 192.0.2.{n + 1}\nmx1 AAAA 2001:db8:1::{n + 1:x}\nmx2 A 192.0.2.{n + 101}\n"
             f'mx2 AAAA 2001:db8:1::{n + 101:x}\n_spf TXT "v=spf1 include:_spf1.{name} include:_spf2.{name} ~all"\n'
             f'_spf1 TXT "v=spf1 include:_spf3.{name} -all"\n_spf2 TXT "v=spf1 ip4:192.0.2.0/24 -all"\n'
-            f'_spf3 TXT "v=spf1 ip4:203.0.113.0/24 -all"\n',
+            f'_spf3 TXT "v=spf1 ip4:203.0.113.0/24 -all"\n'
         )
+        yield name, shared
     for n in range(CRMS):
         yield f"crm{n:02d}.test", f'{head}_spf TXT "v=spf1 ip4:198.18.{n}.0/24 -all"\n'
     reverse = "".join(
@@ -122,24 +125,24 @@ class Delay(asyncio.DatagramProtocol):
 
     def __init__(self, port: int, seconds: float) -> None:
         self.port, self.seconds = port, seconds
-        self.clients: dict[object, asyncio.DatagramTransport] = {}
+        self.clients: dict[tuple[str, int], asyncio.DatagramTransport] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.front = transport
+        self.front = cast("asyncio.DatagramTransport", transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
 
-    def datagram_received(self, data: bytes, client: object) -> None:
+    def datagram_received(self, data: bytes, client: tuple[str, int]) -> None:
         if client in self.clients:
             self.clients[client].sendto(data)
         else:
             asyncio.get_running_loop().create_task(self.connect(data, client))
 
-    async def connect(self, data: bytes, client: object) -> None:
+    async def connect(self, data: bytes, client: tuple[str, int]) -> None:
         loop, front, seconds = asyncio.get_running_loop(), self.front, self.seconds
 
         class Back(asyncio.DatagramProtocol):
             def datagram_received(self, reply: bytes, _server: object) -> None:
-                loop.call_later(seconds, front.sendto, reply, client)
+                loop.call_later(seconds, lambda: front.sendto(reply, client))
 
         back, _ = await loop.create_datagram_endpoint(Back, remote_addr=(HOST, self.port))
         self.clients[client] = back
@@ -169,10 +172,11 @@ async def delay(port: int, seconds: float) -> None:
 # --- the clients ------------------------------------------------------------------------------------------------------
 
 
-async def ours(server: tuple[str, int], names: list[str], jobs: int, questions: str) -> tuple[int, int, int]:
-    """All checks of all domains; writes down what was asked."""
+async def ours(server: tuple[str, int], names: list[str], jobs: int) -> tuple[list[tuple[str, str]], int, int]:
+    """All checks of all domains: what was asked, how many verdicts, how many of them pass."""
     from deliverability.api.bulk import check_domains
     from deliverability.api.requests import Network, Request
+    from deliverability.evidence.observation import DnsQuestion
 
     network = Network(nameservers=("{}:{}".format(*server),))
     request = Request(from_ip=FROM_IP, selectors=("s1",), network=network)
@@ -183,20 +187,17 @@ async def ours(server: tuple[str, int], names: list[str], jobs: int, questions: 
             raise SystemExit(result.problem)
         verdicts += len(result.assessment.verdicts)
         passed += sum(v.outcome == "pass" for v in result.assessment.verdicts)
-        asked.update((o.question.name, o.question.rdtype) for o in result.assessment.evidence.observations)
-    if questions:
-        Path(questions).write_text(json.dumps(sorted(asked)))
-    return len(asked), verdicts, passed
+        put = (o.question for o in result.assessment.evidence.observations)
+        asked.update((q.name, q.rdtype) for q in put if isinstance(q, DnsQuestion))
+    return sorted(asked), verdicts, passed
 
 
-async def ares(server: tuple[str, int], jobs: int, questions: str) -> int:
+async def ares(server: tuple[str, int], questions: list[tuple[str, str]], jobs: int) -> None:
     """The same questions, each once, ``jobs`` at a time, and nothing done with the answers."""
     import aiodns
 
     resolver = aiodns.DNSResolver([server[0]], udp_port=server[1], tcp_port=server[1], timeout=3, tries=2)
-    todo = json.loads(Path(questions).read_text())
-    random.Random(1).shuffle(todo)
-    rest = iter(todo)
+    rest = iter(questions)
 
     async def worker() -> None:
         for name, kind in rest:
@@ -204,52 +205,64 @@ async def ares(server: tuple[str, int], jobs: int, questions: str) -> int:
                 await resolver.query_dns(name, kind)
 
     await asyncio.gather(*(worker() for _ in range(jobs)))
-    return len(todo)
 
 
-async def transport(server: tuple[str, int], jobs: int, questions: str) -> int:
+async def transport(server: tuple[str, int], questions: list[tuple[str, str]], jobs: int) -> None:
     """The same with our own transport."""
     from deliverability.capture.dns import DnsObserver, Nameserver
     from deliverability.evidence.observation import DnsQuestion
 
-    todo = [DnsQuestion(*question) for question in json.loads(Path(questions).read_text())]
-    random.Random(1).shuffle(todo)
-    rest = iter(todo)
+    rest = iter(questions)
     async with DnsObserver((Nameserver(*server),), concurrency=jobs).session() as session:
 
         async def worker() -> None:
             for question in rest:
-                await session.observe((question,))
+                await session.observe((DnsQuestion(*question),))
 
         await asyncio.gather(*(worker() for _ in range(jobs)))
-    return len(todo)
 
 
-def checkdmarc(server: tuple[str, int], names: list[str]) -> int:
+def checkdmarc(server: tuple[str, int], names: list[str]) -> None:
+    """As shipped: one domain after another."""
     import checkdmarc as peer
 
-    found = peer.check_domains(names, nameservers=[server[0]])
-    return len(found) if isinstance(found, list) else 1
+    peer.check_domains(names, nameservers=[server[0]])
+
+
+def load(client: str) -> None:
+    """Import what the client will need: a run of a thousand domains is not about that."""
+    if client in MODULES:
+        import_module(MODULES[client])
+        return
+    from deliverability.assess import load_checks
+
+    import_module("deliverability.capture.dns")
+    load_checks()
 
 
 def run_client(arguments: argparse.Namespace) -> None:
     """Time one client, and tell how fast it was as JSON."""
     names = [f"d{n:05d}.test" for n in range(1, arguments.domains + 1)]
-    server, jobs, file = (arguments.host, arguments.port), arguments.jobs, arguments.questions
+    server, jobs, file = (arguments.host, arguments.port), arguments.jobs, Path(arguments.questions)
+    questions = [tuple(question) for question in json.loads(file.read_text())] if file.is_file() else []
+    random.Random(1).shuffle(questions)
     verdicts = passed = 0
+    load(arguments.client)
     start, cpu = time.perf_counter(), time.process_time()
     match arguments.client:
         case "ours":
-            questions, verdicts, passed = asyncio.run(ours(server, names, jobs, file))
-        case "ares":
-            questions = asyncio.run(ares(server, 4 * jobs, file))
+            questions, verdicts, passed = asyncio.run(ours(server, names, jobs))
         case "transport":
-            questions = asyncio.run(transport(server, 4 * jobs, file))
+            asyncio.run(transport(server, questions, 4 * jobs))
+        case "ares":
+            asyncio.run(ares(server, questions, 4 * jobs))
         case _:
-            questions = checkdmarc(server, names)
+            checkdmarc(server, names)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    told = {"seconds": seconds, "cpu": cpu, "rate": len(names) / seconds, "questions": questions, "mib": peak}
+    told = {"seconds": seconds, "cpu": cpu, "rate": len(names) / seconds, "questions": len(questions), "mib": peak}
+    if arguments.client == "ours":
+        file.write_text(json.dumps(questions))
     told |= {"verdicts": verdicts, "passed": passed}
     print(json.dumps(told))
 

@@ -29,10 +29,22 @@ if TYPE_CHECKING:
         TraceResult as TraceResult,
     )
     from deliverability.api import (
+        check_address as check_address,
+    )
+    from deliverability.api import (
+        check_address_async as check_address_async,
+    )
+    from deliverability.api import (
         check_domain as check_domain,
     )
     from deliverability.api import (
         check_domain_async as check_domain_async,
+    )
+    from deliverability.api import (
+        check_message as check_message,
+    )
+    from deliverability.api import (
+        check_message_async as check_message_async,
     )
     from deliverability.api import (
         render as render,
@@ -59,8 +71,12 @@ __all__ = [
     "ReportResult",
     "Request",
     "TraceResult",
+    "check_address",
+    "check_address_async",
     "check_domain",
     "check_domain_async",
+    "check_message",
+    "check_message_async",
     "render",
     "report",
     "report_async",

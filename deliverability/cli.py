@@ -64,6 +64,25 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+class CheckFormat(StrEnum):
+    """Forms of the verdicts before sending."""
+
+    TEXT = "text"
+    JSON = "json"
+    NDJSON = "ndjson"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    MARKDOWN = "markdown"
+
+
+class FailOn(StrEnum):
+    """What a gate takes for a failure."""
+
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    ADVICE = "advice"
+
+
 class EditionName(StrEnum):
     """For whom a report is."""
 
@@ -153,12 +172,14 @@ TRACE_HELP = """The timeline alone: every attempt, with the words of the log.
 
 Exit status as for report.
 """
-CHECK_HELP = """A domain's SPF, DKIM and DMARC before sending.
+CHECK_HELP = """A domain, a message or an address, before anything is sent.
 
 \b
-  deliverability check hosting.example --from-ip 203.0.113.25 --selector s2026
+  deliverability check hosting.example --from-ip 203.0.113.25 --selector s2026 --for gmail
+  deliverability check --message notice.eml --from-ip 203.0.113.25 --transactional
+  deliverability check --address chen@hinet.com --about customer.example
 
-Exit status: 0 pass; 1 fail; 3 could not be decided; 6 could not look.
+Exit status: 0 pass; 1 fail; 3 could not be decided; 6 could not look. Hints decide nothing, unless --fail-on advice.
 """
 
 
@@ -265,29 +286,66 @@ def trace(
     raise typer.Exit(_worst(_dispatch_status(t.claim.state, result) for t in result.told))
 
 
-@app.command(help=CHECK_HELP, short_help="A domain's SPF, DKIM and DMARC before sending.")
+@app.command(help=CHECK_HELP, short_help="A domain, a message, an address before sending.")
 def check(
-    domain: Annotated[list[str], typer.Argument(metavar="DOMAIN...", help="Domains that send.")],
+    domain: Annotated[list[str] | None, typer.Argument(metavar="[DOMAIN...]", help="Domains that send.")] = None,
+    message: Annotated[
+        list[Path] | None, typer.Option("--message", metavar="FILE.eml", help="A message; may be repeated.")
+    ] = None,
+    address: Annotated[
+        list[str] | None, typer.Option("--address", metavar="ADDRESS", help="A recipient's address; may be repeated.")
+    ] = None,
+    about: Annotated[
+        str | None, typer.Option("--about", metavar="DOMAIN", help="The domain that the notice is about.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option("--for", metavar="PROVIDER", help="Hold it against a provider's rules: gmail, yahoo …")
+    ] = None,
+    bulk: Annotated[
+        bool | None, typer.Option("--bulk/--transactional", help="Subscribed or marketing mail, or not.")
+    ] = None,
+    asked: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME", help="Checks that contact others: smtp, https, dnsbl:LIST."),
+    ] = None,
     selector: SelectorOption = None,
     from_ip: FromIpOption = None,
     helo: HeloOption = None,
+    sender: SenderOption = None,
     author_domain: AuthorOption = None,
     nameserver: ServerOption = None,
     timeout: TimeoutOption = 3.0,
+    offline: OfflineOption = False,
+    observations: ReplayOption = None,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the sentences.")] = None,
-    form: Annotated[TableFormat, typer.Option("--format", help="Table or JSON.")] = TableFormat.TEXT,
+    form: Annotated[CheckFormat, typer.Option("--format", help="Form of the answer.")] = CheckFormat.TEXT,
+    details: Annotated[bool, typer.Option("--details", help="Show the steps and remarks behind each verdict.")] = False,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="What makes exit status 1: a failure, also the undecided, also advice.")
+    ] = FailOn.FAIL,
     output: OutputOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:
     """See :data:`CHECK_HELP`."""
     from deliverability import api
+    from deliverability.api.preflight import with_rules
     from deliverability.api.rendering import verdicts
 
-    request = _request(locals())
-    assessments = [api.check_domain(name, request) for name in domain]
-    _write(verdicts(assessments, _reader(lang), form.value, request), output)
-    raise typer.Exit(_worst(_check_status(a) for a in assessments))
+    given = locals() | {"message": None}
+    request = _request(given)
+    assessments = [api.check_domain(name, request) for name in domain or ()]
+    for file in message or ():
+        about_file = replace(request, mail_origin=str(file))
+        assessments.append(api.check_message(_read(file, MAX_MESSAGE_FILE), about_file, bulk=bulk))
+    assessments += [api.check_address(text, request, about) for text in address or ()]
+    if not assessments:
+        raise UsageError("say what to check: DOMAIN, --message FILE.eml or --address ADDRESS")
+    if provider:
+        assessments = [with_rules(a, provider, bulk=bulk) for a in assessments]
+    reader = replace(_reader(lang), details=details)
+    _write(verdicts(assessments, reader, form.value, request), output)
+    raise typer.Exit(_worst(_check_status(a, fail_on) for a in assessments))
 
 
 @app.command(short_help="Write a configuration for this machine.")
@@ -352,6 +410,7 @@ def _request(given: dict[str, Any]) -> "Request":
         helo=given.get("helo"),
         selectors=tuple(given.get("selector") or ()),
         author_domain=given.get("author_domain"),
+        asked_for=tuple(given.get("asked") or ()),
         network=Network(
             nameservers=_nameservers(given.get("nameserver") or ()),
             timeout=given.get("timeout", 3.0),
@@ -540,11 +599,13 @@ def _dispatch_status(state: "State", traced: "TraceResult") -> int:
     }.get(state.value, NEGATIVE)
 
 
-def _check_status(assessment: "Assessment") -> int:
-    outcomes = {v.outcome.value for v in assessment.verdicts}
-    if "error" in outcomes:
+def _check_status(assessment: "Assessment", fail_on: FailOn) -> int:
+    binding = {v.outcome.value for v in assessment.verdicts if not v.advisory or fail_on is FailOn.ADVICE}
+    if any(v.outcome.value == "error" for v in assessment.verdicts):
         return INTERNAL
-    return NEGATIVE if "fail" in outcomes else PENDING if "indeterminate" in outcomes else ACCEPTED
+    if "fail" in binding or (fail_on is not FailOn.FAIL and "indeterminate" in binding):
+        return NEGATIVE
+    return PENDING if "indeterminate" in binding else ACCEPTED
 
 
 def _worst(statuses: Iterable[int]) -> int:

@@ -28,8 +28,12 @@ __all__ = [
     "Request",
     "Told",
     "TraceResult",
+    "check_address",
+    "check_address_async",
     "check_domain",
     "check_domain_async",
+    "check_message",
+    "check_message_async",
     "render",
     "report",
     "report_async",
@@ -94,6 +98,30 @@ def render(
     from deliverability.api import rendering
 
     return rendering.render(assessment, reader or Reader(), form, request or Request())
+
+
+async def check_message_async(mail: bytes, request: Request | None = None, *, bulk: bool | None = None) -> Assessment:
+    """What can be said of a message before it is sent; ``bulk`` says whether it is subscribed or marketing mail."""
+    from deliverability.api import preflight
+
+    return await preflight.check_message_async(mail, request, bulk=bulk)
+
+
+async def check_address_async(address: str, request: Request | None = None, about: str | None = None) -> Assessment:
+    """What can be said of an address before anything is sent to it; ``about`` is the domain the notice is about."""
+    from deliverability.api import preflight
+
+    return await preflight.check_address_async(address, request, about)
+
+
+def check_message(mail: bytes, request: Request | None = None, *, bulk: bool | None = None) -> Assessment:
+    """:func:`check_message_async`, blocking."""
+    return blocking(lambda: check_message_async(mail, request, bulk=bulk), "check_message")
+
+
+def check_address(address: str, request: Request | None = None, about: str | None = None) -> Assessment:
+    """:func:`check_address_async`, blocking."""
+    return blocking(lambda: check_address_async(address, request, about), "check_address")
 
 
 def _now(request: Request) -> datetime:

@@ -9,7 +9,7 @@ from deliverability import assess as assessing
 from deliverability.api.observe import Observe, blocking, settle
 from deliverability.api.requests import Request, domain
 from deliverability.api.rounds import Rounds
-from deliverability.api.rules import RuleVerdict, judge_rules
+from deliverability.api.rules import RuleVerdict, as_verdicts, judge_rules
 from deliverability.compose.recognise import provider_id, providers
 from deliverability.config import Sender, find_sender
 from deliverability.errors import ParseError, UsageError, printable
@@ -34,6 +34,7 @@ __all__ = [
     "judge_rules",
     "load_provider",
     "rules_of",
+    "with_rules",
 ]
 
 
@@ -239,3 +240,10 @@ def rules_of(
         bulk = True
     at = max(one.evidence.assessed_at for one in assessments).date()
     return judge_rules(provider, verdicts, bulk=bulk, at=at)
+
+
+def with_rules(assessment: Assessment, name: str, *, bulk: bool | None = None) -> Assessment:
+    """The assessment with the rules of a provider among its verdicts; raises :class:`UsageError` for an unknown one."""
+    # A transactional message may still come from a sender whom the provider counts among bulk senders.
+    judged = rules_of(load_provider(name), [assessment], bulk=True if bulk else None)
+    return replace(assessment, verdicts=(*assessment.verdicts, *as_verdicts(judged)))

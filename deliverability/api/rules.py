@@ -4,7 +4,7 @@ A rule holds, is broken, or stays open; where only the provider itself can see (
 than pass in silence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -119,3 +119,18 @@ def _from_checks(rule: SenderRule, outcomes: Mapping[str, Outcome | None]) -> Ru
 
 def _ruling(outcome: Outcome, code: str, checks: str) -> Ruling:
     return Ruling(outcome, Finding.of(code, checks=checks))
+
+
+def as_verdicts(judged: Iterable[RuleVerdict]) -> tuple[Verdict, ...]:
+    """The rules in the shape of checks, for sheets: what nobody outside can see is advice and decides nothing."""
+    return tuple(
+        Verdict(
+            check=f"{one.provider}:{one.rule.id}",
+            citation=one.rule.source,
+            title=one.rule.text,
+            ruling=one.ruling,
+            templates=MESSAGES[one.ruling.finding.code],
+            advisory=one.ruling.finding.code == "cannot-be-seen",
+        )
+        for one in judged
+    )

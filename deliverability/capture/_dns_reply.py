@@ -1,7 +1,6 @@
-"""Bytes of a DNS message to what they say: the part of the look-up that touches no network."""
+"""Bytes of any DNS message to what they say, through dnspython: for all that ``dns_wire`` does not read itself."""
 
 import struct
-from dataclasses import dataclass
 from typing import Any, Final
 
 import dns.exception
@@ -14,58 +13,10 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from deliverability.capture.dns_wire import MAX_LINKS, RefusedError, Reply
 from deliverability.evidence.observation import Obstacle, Record
 
-MAX_LINKS: Final = 20
-"""CNAMEs of one answer that are followed before it counts as a loop."""
 _UNREADABLE: Final = (dns.exception.DNSException, ValueError, IndexError, OverflowError, struct.error)
-
-
-class RefusedError(Exception):
-    """A reply that answers nothing; says why."""
-
-    def __init__(self, obstacle: Obstacle, detail: str) -> None:
-        super().__init__(detail)
-        self.obstacle = obstacle
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A reply to the question that was asked."""
-
-    wire: bytes
-    rcode: dns.rcode.Rcode
-    truncated: bool = False
-    authenticated: bool = False
-    records: tuple[Record, ...] = ()
-    chain: tuple[str, ...] = ()
-    """Targets of the CNAMEs, in order."""
-    goes_on: bool = False
-    """The chain's end is not in this answer."""
-    ttl: int | None = None
-    referral: bool = False
-
-    @property
-    def nxdomain(self) -> bool:
-        """Whether the name (the last of the chain, RFC 6604 §3) does not exist."""
-        return self.rcode == dns.rcode.NXDOMAIN
-
-    @property
-    def format_error(self) -> bool:
-        """The server did not understand the query."""
-        return self.rcode == dns.rcode.FORMERR
-
-    def checked(self) -> "Reply":
-        """This, or :class:`RefusedError` where it is no answer."""
-        if self.rcode == dns.rcode.REFUSED:
-            raise RefusedError(Obstacle.REFUSED, "the server refused")
-        if self.rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            raise RefusedError(Obstacle.SERVFAIL, f"the server answered {dns.rcode.to_text(self.rcode)}")
-        if self.truncated:
-            raise RefusedError(Obstacle.MALFORMED, "cut answer over TCP")
-        if self.referral:
-            raise RefusedError(Obstacle.REFUSED, "the server does not recurse: it named other servers")
-        return self
 
 
 def to_name(text: str) -> dns.name.Name:
@@ -77,17 +28,12 @@ def to_name(text: str) -> dns.name.Name:
         raise RefusedError(Obstacle.MALFORMED, "the DNS cannot hold this name") from None
 
 
-def make_query(name: str, rdtype: str, query_id: int, payload: int | None) -> bytes:
-    """A query for a recursive server; AD asks to hear of validation (RFC 6840 §5.7)."""
+def type_number(rdtype: str) -> int:
+    """The number of a record type; raises ``RefusedError`` for one that there is not."""
     try:
-        kind = dns.rdatatype.from_text(rdtype)
+        return int(dns.rdatatype.from_text(rdtype))
     except dns.exception.DNSException:
         raise RefusedError(Obstacle.MALFORMED, "unknown record type") from None
-    message = dns.message.make_query(
-        to_name(name), kind, use_edns=0 if payload else False, payload=payload or 0, id=query_id
-    )
-    message.flags |= dns.flags.AD
-    return message.to_wire()
 
 
 def read(query: bytes, wire: bytes, name: str, rdtype: str) -> Reply:

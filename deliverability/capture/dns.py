@@ -6,26 +6,35 @@ search list is never used.
 """
 
 import asyncio
-import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import Final, Self
 
-from deliverability.errors import UsageError, printable
+from deliverability.capture.dns_cache import DnsCache
+from deliverability.capture.dns_socket import Nameserver, Sockets, exchange_tcp, parse_nameserver, system_nameservers
+from deliverability.capture.dns_wire import (
+    KINDS,
+    RefusedError,
+    Reply,
+    UnfamiliarError,
+    decode,
+    encode_query,
+)
+from deliverability.errors import printable
 from deliverability.evidence.observation import (
     CouldNotLook,
     DnsAnswer,
+    DnsObservation,
     DnsQuestion,
     Observation,
     Obstacle,
+    Question,
     Rcode,
 )
 
-if TYPE_CHECKING:
-    from deliverability.capture._dns_reply import Reply
+__all__ = ["DnsObserver", "DnsSession", "Nameserver", "parse_nameserver", "system_nameservers"]
 
 MAX_QUESTIONS: Final = 1000
 """Questions of one call; what is beyond becomes ``limit``."""
@@ -33,22 +42,12 @@ MAX_CNAMES: Final = 10
 """Links of a CNAME chain, in all answers together."""
 PAYLOAD: Final = 1232
 """EDNS UDP payload that avoids fragmentation (DNS flag day 2020)."""
+SILENCES: Final = 3
+"""After so many timeouts in a row a server is asked after the others, for :data:`ASIDE_SECONDS`."""
+ASIDE_SECONDS: Final = 30
 _ROUNDS: Final = 2
-_WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})(?=:))(?::([0-9]{1,5}))?\Z")
 # When servers fail in different ways, the one that says most about the name is told.
 _TELLING: Final = (Obstacle.SERVFAIL, Obstacle.REFUSED, Obstacle.MALFORMED, Obstacle.TIMEOUT, Obstacle.NETWORK)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Nameserver:
-    """Where a resolver listens."""
-
-    address: str
-    port: int = 53
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,47 +64,81 @@ class DnsObserver:
 
     async def observe(self, questions: Iterable[DnsQuestion]) -> tuple[Observation, ...]:
         """One observation for each different question, in order; raises nothing for DNS trouble."""
+        async with self.session() as session:
+            return await session.observe(questions)
+
+    def session(self, cache: DnsCache | None = None) -> "DnsSession":
+        """The same for many calls: its sockets stay open, and what was answered is not asked again while it holds."""
+        return DnsSession(self, cache or DnsCache())
+
+
+class DnsSession:
+    """Asks as its observer does, over sockets and a cache that many calls share; an asynchronous context manager."""
+
+    def __init__(self, observer: DnsObserver, cache: DnsCache) -> None:
+        self._observer = observer
+        self._cache = cache
+        self._servers = observer.nameservers or system_nameservers()
+        self._gate = asyncio.Semaphore(max(1, observer.concurrency))
+        self._sockets = Sockets()
+        self._silent: dict[Nameserver, tuple[int, float]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._cache.close()
+        await self._sockets.__aexit__(kind, problem, trace)
+
+    async def observe(self, questions: Iterable[DnsQuestion]) -> tuple[Observation, ...]:
+        """One observation for each different question, in order; raises nothing for DNS trouble."""
         wanted = tuple(dict.fromkeys(questions))
-        servers = self.nameservers or system_nameservers()
-        gate = asyncio.Semaphore(max(1, self.concurrency))
-
-        async def one(question: DnsQuestion) -> Observation:
-            async with gate:
-                return await _Inquiry(self, question, servers).run()
-
-        asked = await asyncio.gather(*(one(question) for question in wanted[:MAX_QUESTIONS]))
+        asked = await self._cache.look_all(wanted[:MAX_QUESTIONS], self._ask)
         told = f"more than {MAX_QUESTIONS} questions at once"
         beyond = (CouldNotLook(q, Obstacle.LIMIT, told, "", _now()) for q in wanted[MAX_QUESTIONS:])
         return (*asked, *beyond)
 
+    def peek(self, question: Question) -> DnsObservation | None:
+        """What is on record and still holds; asks nobody."""
+        return self._cache.get(question) if isinstance(question, DnsQuestion) else None
 
-def parse_nameserver(text: str) -> Nameserver:
-    """Read ``IP``, ``IPv4:PORT`` or ``[IPv6]:PORT``.
+    async def _ask(self, question: DnsQuestion) -> DnsObservation:
+        async with self._gate:
+            return await _Inquiry(self, question).run()
 
-    Raises :class:`~deliverability.errors.UsageError`: a name would have to be looked up first.
-    """
-    bare = text.strip()
-    match = _WITH_PORT.match(bare)
-    address, port = (match[1] or match[2], int(match[3] or 53)) if match else (bare, 53)
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        ip = None
-    if ip is None or not 0 < port < 65536:
-        raise UsageError(f"not a name server: {printable(text)!r}; give IP, IP:PORT or [IPv6]:PORT")
-    return Nameserver(str(ip), port)
+    @property
+    def observer(self) -> DnsObserver:
+        """Whose servers and limits these are."""
+        return self._observer
 
+    @property
+    def sockets(self) -> Sockets:
+        """Open to the servers asked so far."""
+        return self._sockets
 
-def system_nameservers() -> tuple[Nameserver, ...]:
-    """The name servers that this machine is set up with; none if it has no such set-up."""
-    import dns.resolver
+    def servers(self) -> tuple[Nameserver, ...]:
+        """In the order given, those last that have been silent of late."""
+        if not self._silent:
+            return self._servers
+        now = asyncio.get_running_loop().time()
 
-    try:
-        found = dns.resolver.Resolver(configure=True)
-    except (dns.exception.DNSException, OSError):
-        return ()
-    texts = [server for server in found.nameservers if isinstance(server, str) and "/" not in server]
-    return tuple(Nameserver(text, found.port) for text in texts)
+        def aside(server: Nameserver) -> bool:
+            times, until = self._silent.get(server, (0, 0.0))
+            return times >= SILENCES and now < until
+
+        return tuple(sorted(self._servers, key=aside))
+
+    def heard(self, server: Nameserver) -> None:
+        """The server said something."""
+        if self._silent:
+            self._silent.pop(server, None)
+
+    def silent(self, server: Nameserver) -> None:
+        """The server let a query time out."""
+        times, _ = self._silent.get(server, (0, 0.0))
+        self._silent[server] = times + 1, asyncio.get_running_loop().time() + ASIDE_SECONDS
 
 
 @dataclass(slots=True)
@@ -120,18 +153,20 @@ class _Failure:
 class _Inquiry:
     """One question, until there is an answer or nobody left to ask."""
 
-    def __init__(self, observer: DnsObserver, question: DnsQuestion, servers: tuple[Nameserver, ...]) -> None:
-        self._observer = observer
+    def __init__(self, session: DnsSession, question: DnsQuestion) -> None:
+        self._session = session
+        self._observer = session.observer
         self._question = question
-        self._servers = servers
+        self._servers = session.servers()
         self._failures: list[_Failure] = []
+        self._clock = asyncio.get_running_loop().time
+        self._end = self._clock() + self._observer.lifetime_seconds
 
-    async def run(self) -> Observation:
+    async def run(self) -> DnsObservation:
         if not self._servers:
             return CouldNotLook(self._question, Obstacle.NETWORK, "no name server is configured", "", _now())
         try:
-            async with asyncio.timeout(self._observer.lifetime_seconds):
-                return await self._follow() or self._could_not()
+            return await self._follow() or self._could_not()
         except TimeoutError:
             told = f"no answer within {self._observer.lifetime_seconds:g} s"
             self._failures.append(_Failure(Obstacle.TIMEOUT, told, self._servers[0]))
@@ -140,6 +175,7 @@ class _Inquiry:
     async def _follow(self) -> DnsAnswer | None:
         """Ask, and ask on where a CNAME leads out of the answer."""
         name, seen, ttls = self._question.name, {self._question.name}, []
+        authenticated = True  # of a chain over several answers only if each of them is
         while True:
             found = await self._ask_servers(name)
             if found is None:
@@ -151,6 +187,7 @@ class _Inquiry:
                 return None
             seen |= links
             ttls += [reply.ttl] if reply.ttl is not None else []
+            authenticated = authenticated and reply.authenticated
             if not reply.goes_on:
                 return DnsAnswer(
                     self._question,
@@ -160,12 +197,12 @@ class _Inquiry:
                     min(ttls, default=None),
                     str(server),
                     _now(),
-                    reply.authenticated,
+                    authenticated,
                     reply.wire,
                 )
             name = reply.chain[-1]
 
-    async def _ask_servers(self, name: str) -> "tuple[Reply, Nameserver] | None":
+    async def _ask_servers(self, name: str) -> tuple[Reply, Nameserver] | None:
         """The first answer of any server; a server that said no is not asked twice."""
         pending = self._servers
         for _round in range(_ROUNDS):
@@ -181,77 +218,62 @@ class _Inquiry:
         return None
 
     async def _try(self, server: Nameserver, name: str) -> "Reply | _Failure":
-        from deliverability.capture import _dns_reply
-
+        """One try at one server; raises :class:`TimeoutError` when the question's own time is over."""
         try:
-            async with asyncio.timeout(self._observer.timeout_seconds):
-                return await self._exchange(server, name)
+            reply = await self._exchange(server, name, min(self._clock() + self._observer.timeout_seconds, self._end))
         except TimeoutError:
+            self._session.silent(server)
+            if self._clock() >= self._end:
+                raise
             return _Failure(Obstacle.TIMEOUT, f"no answer within {self._observer.timeout_seconds:g} s", server)
-        except _dns_reply.RefusedError as refused:
+        except RefusedError as refused:
             return _Failure(refused.obstacle, str(refused), server)
         except (OSError, EOFError) as problem:
             return _Failure(Obstacle.NETWORK, printable(str(problem) or type(problem).__name__, 120), server)
+        self._session.heard(server)
+        return reply
 
-    async def _exchange(self, server: Nameserver, name: str) -> "Reply":
+    async def _exchange(self, server: Nameserver, name: str, until: float) -> Reply:
         """UDP, and TCP where the answer is cut (RFC 7766 §5); without EDNS for servers that do not know it."""
+        query, reply = await self._udp(server, name, PAYLOAD, until)
+        if reply.format_error:  # RFC 6891 §7
+            query, reply = await self._udp(server, name, None, until)
+        if reply.truncated:
+            async with asyncio.timeout(until - self._clock()):
+                wire = await exchange_tcp(server, query)
+            reply = self._read(query, wire, name)
+        return reply.checked()
+
+    async def _udp(self, server: Nameserver, name: str, payload: int | None, until: float) -> tuple[bytes, Reply]:
+        query = encode_query(name, self._kind, 0, payload)
+        query, wire = await self._session.sockets.exchange(server, query, until - self._clock())
+        return query, self._read(query, wire, name)
+
+    def _read(self, query: bytes, wire: bytes, name: str) -> Reply:
+        """An ordinary answer is read at once, any other by the full parser."""
+        rdtype = self._question.rdtype
+        if rdtype in KINDS:
+            try:
+                return decode(query, wire, KINDS[rdtype])
+            except UnfamiliarError:
+                pass
         from deliverability.capture import _dns_reply
 
-        payload = PAYLOAD
-        query = _dns_reply.make_query(name, self._question.rdtype, secrets.randbits(16), payload)
-        reply = _dns_reply.read(query, await _udp(server, query), name, self._question.rdtype)
-        if reply.format_error:  # RFC 6891 §7
-            query = _dns_reply.make_query(name, self._question.rdtype, secrets.randbits(16), None)
-            reply = _dns_reply.read(query, await _udp(server, query), name, self._question.rdtype)
-        if reply.truncated:
-            reply = _dns_reply.read(query, await _tcp(server, query), name, self._question.rdtype)
-        return reply.checked()
+        return _dns_reply.read(query, wire, name, rdtype)
+
+    @property
+    def _kind(self) -> int:
+        """The number of the type; one that has none raises ``RefusedError``."""
+        if self._question.rdtype in KINDS:
+            return KINDS[self._question.rdtype]
+        from deliverability.capture import _dns_reply
+
+        return _dns_reply.type_number(self._question.rdtype)
 
     def _could_not(self) -> CouldNotLook:
         worst = min(self._failures, key=lambda failure: _TELLING.index(failure.obstacle))
         told = "; ".join(dict.fromkeys(f"{f.server}: {f.detail}" for f in self._failures))
         return CouldNotLook(self._question, worst.obstacle, told, str(worst.server), _now())
-
-
-class _Datagram(asyncio.DatagramProtocol):
-    """Waits for the reply with the query's id; others are not to it (RFC 5452 §4.2)."""
-
-    def __init__(self, query_id: bytes) -> None:
-        self._id = query_id
-        self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        """The socket is connected: only the server's packets arrive here."""
-        del addr
-        if data[:2] == self._id and not self.reply.done():
-            self.reply.set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.reply.done():
-            self.reply.set_exception(exc)
-
-
-async def _udp(server: Nameserver, query: bytes) -> bytes:
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_datagram_endpoint(
-        lambda: _Datagram(query[:2]), remote_addr=(server.address, server.port)
-    )
-    try:
-        transport.sendto(query)
-        return await protocol.reply
-    finally:
-        transport.close()
-
-
-async def _tcp(server: Nameserver, query: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection(server.address, server.port)
-    try:
-        writer.write(len(query).to_bytes(2, "big") + query)
-        await writer.drain()
-        length = int.from_bytes(await reader.readexactly(2), "big")
-        return await reader.readexactly(length)
-    finally:
-        writer.close()
 
 
 def _now() -> datetime:

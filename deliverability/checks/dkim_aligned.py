@@ -14,16 +14,17 @@ from deliverability.protocols.dmarc import AlignmentState, PolicyState, aligned,
 
 
 def _applies(evidence: Evidence) -> Finding | None:
-    if evidence.mail is None:
+    if evidence.mail is None or grounds.unreadable(evidence):
         return None
     verified = passing_domains(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     return None if verified else Finding.of("no-verified-signature")
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
-    signers = _signers(evidence)
+    unreadable = grounds.unreadable(evidence)
+    signers = () if unreadable else _signers(evidence)
     if not signers:
-        return grounds.need("need-message")
+        return unreadable or grounds.need("need-message")
     if evidence.author_domain is None:
         return grounds.need("need-author-domain")
     author = evidence.author_domain.value
@@ -79,6 +80,7 @@ CHECK = Check(
             "zh-Hant-TW": "不知道簽署這封郵件的網域。請以 --message 提供郵件。",
         },
         "need-author-domain": grounds.NEED_AUTHOR_DOMAIN,
+        "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
     },

@@ -4,6 +4,9 @@ RFC 6376 §3.6.1 and §3.6.2, RFC 8301 §3.2 (1024 bits and more), RFC 8463.  Wh
 from outside: they come from the message, or from whoever asks.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
@@ -13,12 +16,18 @@ from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 from deliverability.protocols.dkim import signers
 from deliverability.protocols.dkim_key import DkimKey, KeyState, published_key
+from deliverability.protocols.dkim_remarks import key_remarks
+from deliverability.protocols.selectors import suggested
+from deliverability.protocols.spf_lint import survey
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
+    unreadable = grounds.unreadable(evidence)
+    if unreadable:
+        return unreadable
     wanted = _wanted(evidence)
     if not wanted:
-        return grounds.need("selector-unknown")
+        return replace(grounds.need("selector-unknown"), details=tuple(_suggestions(evidence)))
     keys: list[DkimKey] = []
     missing: list[Unobserved] = []
     for domain, selector in wanted:
@@ -31,9 +40,25 @@ def _evaluate(evidence: Evidence) -> Ruling:
     if missing:
         raise Unobserved(*dict.fromkeys(question for one in missing for question in one.questions))
     # Of a domain every selector that was named has to hold; of a message one signature is enough.
-    if evidence.subject is Subject.DOMAIN:
-        return _ruling(evidence, min(keys, key=_rank))
-    return _ruling(evidence, max(keys, key=_rank))
+    decides = min(keys, key=_rank) if evidence.subject is Subject.DOMAIN else max(keys, key=_rank)
+    details = tuple(remark for key in keys for remark in key_remarks(key))
+    return replace(_ruling(evidence, decides), details=details)
+
+
+def _suggestions(evidence: Evidence) -> Iterator[Finding]:
+    """Selectors worth trying, from what the domain's own DNS names; none of them is looked up."""
+    domain = evidence.signing_domain or evidence.author_domain
+    if evidence.subject is not Subject.DOMAIN or domain is None:
+        return
+    surveyed = survey(domain.value, evidence.observations)
+    for one in suggested(domain.value, surveyed, evidence.observations):
+        yield Finding.of(
+            "suggestion",
+            service=one.habit.service,
+            seen=one.seen,
+            selectors=", ".join(one.habit.selectors),
+            source=one.habit.source,
+        )
 
 
 def _wanted(evidence: Evidence) -> tuple[tuple[Domain, str], ...]:
@@ -104,10 +129,35 @@ CHECK = Check(
             "en": "Which DKIM selector is used cannot be known from outside. Give --selector, or the message with --message.",
             "zh-Hant-TW": "從外部無法得知使用哪個 DKIM 選擇器（selector）。請以 --selector 提供，或以 --message 提供郵件。",
         },
+        "suggestion": {
+            "en": "Worth trying with --selector: {selectors}. {seen} points to {service}, which usually names them so ({source}); that says nothing about what is published.",
+            "zh-Hant-TW": "可用 --selector 試試：{selectors}。{seen} 顯示使用 {service}，該服務通常如此命名（{source}）；這不代表實際公布的內容。",
+        },
+        "key": {
+            "en": "The key at {name}: {type}, {bits} bits.",
+            "zh-Hant-TW": "{name} 的金鑰：{type}，{bits} 位元。",
+        },
+        "key-below-advice": {
+            "en": "The key at {name} has {bits} bits; {advised} are advised (RFC 8301 §3.2).",
+            "zh-Hant-TW": "{name} 的金鑰是 {bits} 位元；建議使用 {advised} 位元（RFC 8301 §3.2）。",
+        },
+        "key-testing": {
+            "en": "The key at {name} is marked as a test (t=y): receivers may treat the message as if it were not signed.",
+            "zh-Hant-TW": "{name} 的金鑰標記為測試（t=y）：收件方可能把郵件當作沒有簽章。",
+        },
+        "key-strict": {
+            "en": "The key at {name} may sign for exactly its own domain (t=s), not for names below it.",
+            "zh-Hant-TW": "{name} 的金鑰只能為網域本身簽章（t=s），不能用於子網域。",
+        },
+        "several-records": {
+            "en": "{count} TXT records stand at {name}; which one a receiver takes is left to it. Keep one.",
+            "zh-Hant-TW": "{name} 有 {count} 筆 TXT 紀錄；收件方採用哪一筆並不一定。請只保留一筆。",
+        },
         "bad-selector": {
             "en": "{selector} is no DKIM selector. Give another with --selector.",
             "zh-Hant-TW": "{selector} 不是有效的 DKIM 選擇器（selector）。請以 --selector 重新提供。",
         },
+        "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
     },

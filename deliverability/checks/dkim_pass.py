@@ -4,25 +4,52 @@ RFC 6376 §6, RFC 8301, RFC 8463.  A body that no longer matches its hash fails 
 since is no evidence against anybody.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 from deliverability.protocols.dkim import DkimResult, DkimSignature, Reason, verify
+from deliverability.protocols.dkim_remarks import remarks
+from deliverability.protocols.dmarc import AlignmentState, aligned, discover_policy
+from deliverability.protocols.mail import parse_mail
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.mail is None:
         return grounds.need("need-message")
+    unreadable = grounds.unreadable(evidence)
+    if unreadable:
+        return unreadable
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     if not found:
         # What a mailer keeps may be older than the signature that its server adds.
         unsigned = Outcome.FAIL if evidence.subject is Subject.MESSAGE else Outcome.INDETERMINATE
         return Ruling(unsigned, Finding.of("unsigned"), "none")
+    details = (*remarks(parse_mail(evidence.mail.content), found), *_alignment(evidence, found))
     passed = [signature for signature in found if signature.result is DkimResult.PASS]
     if passed:
-        return _passed(next((s for s in passed if not s.unsigned_octets), passed[0]))
-    return _failed(evidence, found)
+        ruling = _passed(next((s for s in passed if not s.unsigned_octets), passed[0]))
+    else:
+        ruling = _failed(evidence, found)
+    return replace(ruling, details=details)
+
+
+def _alignment(evidence: Evidence, found: tuple[DkimSignature, ...]) -> Iterator[Finding]:
+    """Whether each signature that verifies speaks for the From domain (RFC 9989 §4.4.1)."""
+    if evidence.author_domain is None:
+        return
+    author = evidence.author_domain.value
+    for number, signature in enumerate(found, 1):
+        if signature.domain is None or signature.result is not DkimResult.PASS:
+            continue
+        record = discover_policy(author, evidence.observations).record
+        strict = record is not None and record.strict_dkim
+        state = aligned(signature.domain, author, evidence.observations, strict=strict).state
+        if state is not AlignmentState.COULD_NOT_LOOK:
+            yield Finding.of(f"signature-{state}", number=number, domain=signature.domain, author=author)
 
 
 def _passed(signature: DkimSignature) -> Ruling:
@@ -118,6 +145,103 @@ CHECK = Check(
             "en": "The DKIM key of {domain} (selector {selector}) is not meant for this signature.",
             "zh-Hant-TW": "{domain} 的 DKIM 金鑰（選擇器 {selector}）不適用於這個簽章。",
         },
+        "signature": {
+            "en": "Signature {number}: {domain}, selector {selector}, {algorithm}: {result} ({reason}).",
+            "zh-Hant-TW": "簽章 {number}：{domain}，選擇器 {selector}，{algorithm}：{result}（{reason}）。",
+        },
+        "signature-unreadable": {
+            "en": "Signature {number} cannot be read: {problem}.",
+            "zh-Hant-TW": "簽章 {number} 無法解讀：{problem}。",
+        },
+        "signature-aligned": {
+            "en": "Signature {number}: {domain} and the From domain {author} belong together.",
+            "zh-Hant-TW": "簽章 {number}：{domain} 與寄件人（From）網域 {author} 屬於同一組織網域。",
+        },
+        "signature-not-aligned": {
+            "en": "Signature {number}: {domain} and the From domain {author} do not belong together, so it does not count for DMARC.",
+            "zh-Hant-TW": "簽章 {number}：{domain} 與寄件人（From）網域 {author} 不屬於同一組織網域，因此不計入 DMARC。",
+        },
+        "key": {
+            "en": "The key at {name}: {type}, {bits} bits.",
+            "zh-Hant-TW": "{name} 的金鑰：{type}，{bits} 位元。",
+        },
+        "key-below-advice": {
+            "en": "The key at {name} has {bits} bits; {advised} are advised (RFC 8301 §3.2).",
+            "zh-Hant-TW": "{name} 的金鑰是 {bits} 位元；建議使用 {advised} 位元（RFC 8301 §3.2）。",
+        },
+        "key-testing": {
+            "en": "The key at {name} is marked as a test (t=y): receivers may treat the message as if it were not signed.",
+            "zh-Hant-TW": "{name} 的金鑰標記為測試（t=y）：收件方可能把郵件當作沒有簽章。",
+        },
+        "key-strict": {
+            "en": "The key at {name} may sign for exactly its own domain (t=s), not for names below it.",
+            "zh-Hant-TW": "{name} 的金鑰只能為網域本身簽章（t=s），不能用於子網域。",
+        },
+        "several-records": {
+            "en": "{count} TXT records stand at {name}; which one a receiver takes is left to it. Keep one.",
+            "zh-Hant-TW": "{name} 有 {count} 筆 TXT 紀錄；收件方採用哪一筆並不一定。請只保留一筆。",
+        },
+        "key-forbids-type": {
+            "en": "The key at {name} is not of the kind that {algorithm} needs (k=).",
+            "zh-Hant-TW": "{name} 的金鑰種類與 {algorithm} 不符（k=）。",
+        },
+        "key-forbids-service": {
+            "en": "The key at {name} is not meant for mail (s=).",
+            "zh-Hant-TW": "{name} 的金鑰並非供郵件使用（s=）。",
+        },
+        "key-forbids-hash": {
+            "en": "The key at {name} does not allow the hash of {algorithm} (h=).",
+            "zh-Hant-TW": "{name} 的金鑰不允許 {algorithm} 所用的雜湊（h=）。",
+        },
+        "key-forbids-identity": {
+            "en": "The key at {name} may sign for {domain} alone (t=s), and the signature names {identity}.",
+            "zh-Hant-TW": "{name} 的金鑰只能為 {domain} 簽章（t=s），但簽章寫的是 {identity}。",
+        },
+        "signed-at": {
+            "en": "Signature {number} says that it was made at {when} (t=).",
+            "zh-Hant-TW": "簽章 {number} 標示簽署於 {when}（t=）。",
+        },
+        "expires-at": {
+            "en": "Signature {number} expires at {when} (x=).",
+            "zh-Hant-TW": "簽章 {number} 於 {when} 到期（x=）。",
+        },
+        "signed-fields": {
+            "en": "Signature {number} covers: {fields}.",
+            "zh-Hant-TW": "簽章 {number} 涵蓋：{fields}。",
+        },
+        "identity": {
+            "en": "Signature {number} was made for {identity} (i=).",
+            "zh-Hant-TW": "簽章 {number} 是為 {identity} 所簽（i=）。",
+        },
+        "length-tag": {
+            "en": "Signature {number} covers the first {length} octets of the body (l=) and leaves {octets} open: text can be appended without breaking it. Leave l= out.",
+            "zh-Hant-TW": "簽章 {number} 只涵蓋內文前 {length} 個位元組（l=），其餘 {octets} 個位元組未受保護：附加文字不會使簽章失效。請不要使用 l=。",
+        },
+        "from-signed-once": {
+            "en": "Signature {number} covers From once: a second From could be added unnoticed. Sign it twice (over-sign).",
+            "zh-Hant-TW": "簽章 {number} 只涵蓋 From 一次：有人可能再加一個 From 而不被發現。請重複簽署（over-sign）。",
+        },
+        "from-over-signed": {
+            "en": "Signature {number} covers From more often than it stands there: none can be added.",
+            "zh-Hant-TW": "簽章 {number} 涵蓋 From 的次數多於實際數量：無法再加入另一個 From。",
+        },
+        "fields-left-open": {
+            "en": "Signature {number} leaves fields open that a reader acts on: {fields}.",
+            "zh-Hant-TW": "簽章 {number} 未涵蓋收件人會依據的標頭：{fields}。",
+        },
+        "unsubscribe-signed": {
+            "en": "Signature {number} covers both List-Unsubscribe fields, as one-click unsubscription needs (RFC 8058 §4).{fields}",
+            "zh-Hant-TW": "簽章 {number} 涵蓋兩個 List-Unsubscribe 標頭，符合一鍵退訂的要求（RFC 8058 §4）。{fields}",
+        },
+        "unsubscribe-not-signed": {
+            "en": "One-click unsubscription needs both List-Unsubscribe fields present and signed (RFC 8058 §4); signature {number} lacks: {fields}.",
+            "zh-Hant-TW": "一鍵退訂要求兩個 List-Unsubscribe 標頭都存在並受簽章涵蓋（RFC 8058 §4）；簽章 {number} 缺少：{fields}。",
+        },
+        "ed25519-alone": {
+            "en": "Only an Ed25519 signature verifies; receivers that do not know it see no signature. Add an RSA signature beside it (RFC 8463 §6).",
+            "zh-Hant-TW": "只有 Ed25519 簽章通過驗證；不支援的收件方會視為沒有簽章。請另加一個 RSA 簽章（RFC 8463 §6）。",
+        },
+        "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
     },

@@ -41,6 +41,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
 def _by_dkim(evidence: Evidence, policy: DmarcPolicy) -> Ruling:
     if evidence.mail is None:
         return grounds.need("need-message")
+    unreadable = grounds.unreadable(evidence)
+    if unreadable:
+        return unreadable
     author, strict = policy.author_domain, policy.record is not None and policy.record.strict_dkim
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     if not found and evidence.subject is Subject.DISPATCH:
@@ -133,6 +136,7 @@ CHECK = Check(
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-reverse-path": grounds.NEED_REVERSE_PATH,
         "need-author-domain": grounds.NEED_AUTHOR_DOMAIN,
+        "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
         **grounds.HOP,

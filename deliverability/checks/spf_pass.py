@@ -4,12 +4,25 @@ RFC 7208 §4 (check_host), §2.4 (the HELO identity stands in for a null reverse
 recipient's side; without an address nothing is guessed.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.spf import SpfEvaluation, SpfResult, check_host
+from deliverability.protocols.spf import (
+    DEFAULT_EXPLANATION,
+    MAX_LOOKUPS,
+    MAX_VOID_LOOKUPS,
+    SpfEvaluation,
+    SpfResult,
+    check_host,
+)
+
+MAX_STEPS_SHOWN = 60
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -35,15 +48,43 @@ def _evaluate(evidence: Evidence) -> Ruling:
 def _ruling(evidence: Evidence, found: SpfEvaluation, domain: Domain | None) -> Ruling:
     told = {"ip": evidence.client_ip.value if evidence.client_ip else "", "domain": found.domain}
     word = found.result.value
+    details = tuple(_details(found))
     if found.result is SpfResult.PASS:
-        return Ruling(Outcome.PASS, Finding.of("pass", **told, term=found.mechanism or ""), word)
+        return Ruling(Outcome.PASS, Finding.of("pass", **told, term=found.mechanism or ""), word, details)
     if found.result is SpfResult.TEMPERROR:
-        return grounds.open_question(found.obstacle, word)
+        return replace(grounds.open_question(found.obstacle, word), details=details)
     observed_at = evidence.observations.ask(domain.name, "TXT").observed_at if domain else None
     detail = found.problem or found.mechanism or ""
     finding = Finding.of(word, **told, detail=detail) if found.problem else Finding.of(word, **told)
     what = f"SPF {word}, {found.domain}, {told['ip']}" + (f", {detail}" if detail else "")
-    return grounds.against(evidence, observed_at, finding, what, word)
+    return replace(grounds.against(evidence, observed_at, finding, what, word), details=details)
+
+
+def _details(found: SpfEvaluation) -> Iterator[Finding]:
+    """The way to the result: each query, what each record came to, the term that decided, what it cost."""
+    for step in found.trace[:MAX_STEPS_SHOWN]:
+        told = {"at": step.domain, "subject": step.subject}
+        if step.kind == "query":
+            seen = step.observed_at.isoformat(timespec="seconds") if step.observed_at else ""
+            yield Finding.of("asked-void" if step.void else "asked", **told, said=step.said, when=seen)
+        else:
+            yield Finding.of(step.kind, **told)
+    left = len(found.trace) - MAX_STEPS_SHOWN
+    if left > 0:
+        yield Finding.of("more-steps", count=left)
+    if found.mechanism:
+        yield Finding.of("decided", at=found.domain, term=printable(found.mechanism, 200))
+    elif found.result is SpfResult.NEUTRAL:
+        yield Finding.of("nothing-matched", at=found.domain)
+    yield Finding.of(
+        "counted",
+        lookups=found.lookups,
+        limit=MAX_LOOKUPS,
+        void=found.void_lookups,
+        void_limit=MAX_VOID_LOOKUPS,
+    )
+    if found.explanation and found.explanation != DEFAULT_EXPLANATION:
+        yield Finding.of("explanation", at=found.domain, text=printable(found.explanation, 500))
 
 
 CHECK = Check(
@@ -77,6 +118,42 @@ CHECK = Check(
         "permerror": {
             "en": "SPF: the record of {domain} cannot be evaluated for {ip}: {detail}.",
             "zh-Hant-TW": "SPF：{domain} 的紀錄有錯，無法判斷 {ip}：{detail}。",
+        },
+        "asked": {
+            "en": "Asked for {at}: {subject}: {said} ({when})",
+            "zh-Hant-TW": "為 {at} 查詢：{subject}：{said}（{when}）",
+        },
+        "asked-void": {
+            "en": "Asked for {at}: {subject}: {said}, counted as a look-up without an answer ({when})",
+            "zh-Hant-TW": "為 {at} 查詢：{subject}：{said}，計為一次查無結果（{when}）",
+        },
+        "match": {
+            "en": "The record of {at} names {subject}, which includes the address.",
+            "zh-Hant-TW": "{at} 的紀錄列出 {subject}，包含這個 IP 位址。",
+        },
+        "record": {
+            "en": "The record of {at} comes to: {subject}.",
+            "zh-Hant-TW": "{at} 的紀錄判定為：{subject}。",
+        },
+        "more-steps": {
+            "en": "{count} more steps are not shown.",
+            "zh-Hant-TW": "另有 {count} 個步驟未列出。",
+        },
+        "decided": {
+            "en": "{term} in the record of {at} decided.",
+            "zh-Hant-TW": "由 {at} 紀錄中的 {term} 決定。",
+        },
+        "nothing-matched": {
+            "en": "No term in the record of {at} matched.",
+            "zh-Hant-TW": "{at} 的紀錄中沒有任何項目相符。",
+        },
+        "counted": {
+            "en": "It took {lookups} of at most {limit} look-ups; {void} of at most {void_limit} had no answer.",
+            "zh-Hant-TW": "用了 {lookups} 次查詢（上限 {limit}），其中 {void} 次查無結果（上限 {void_limit}）。",
+        },
+        "explanation": {
+            "en": "{at} says to those it refuses: {text}",
+            "zh-Hant-TW": "{at} 對被拒絕者的說明：{text}",
         },
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-reverse-path": grounds.NEED_REVERSE_PATH,

@@ -1,13 +1,20 @@
 """The domain publishes one SPF record that every receiver can evaluate.
 
-RFC 7208 §3.2 (one record), §4.6 (syntax), §4.6.4 (ten look-ups).  Whether a certain address passes is another claim.
+RFC 7208 §3.2 (one record), §4.6 (syntax), §4.6.4 (ten look-ups, two void ones).  Whether a certain address passes is
+another claim.  What each include costs, and what is risky in the records, is told beside it.
 """
 
+from collections.abc import Iterator
+
 from deliverability.evidence.bundle import Evidence, Subject
+from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.spf import MAX_LOOKUPS, PublicationState, published
+from deliverability.protocols.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS, PublicationState, published
+from deliverability.protocols.spf_lint import Survey, branches_below, survey
+
+MAX_BRANCHES_SHOWN = 20
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -17,11 +24,42 @@ def _evaluate(evidence: Evidence) -> Ruling:
     found = published(domain, evidence.observations)
     if found.state is PublicationState.COULD_NOT_LOOK:
         return grounds.open_question(found.problem, "temperror")
+    surveyed = survey(domain, evidence.observations)
+    details = tuple(_details(domain, surveyed))
     told = {"domain": domain, "record": found.record or "", "limit": MAX_LOOKUPS}
     if found.state is PublicationState.PUBLISHED:
-        return Ruling(Outcome.PASS, Finding.of("published", **told, lookups=found.lookups))
+        return Ruling(Outcome.PASS, Finding.of("published", **told, lookups=found.lookups), details=details)
     word = "none" if found.state is PublicationState.NONE else "permerror"
-    return Ruling(Outcome.FAIL, Finding.of(found.state.value, **told, problem=found.problem or ""), word)
+    lookups = max(found.lookups, surveyed.price.lookups)
+    finding = Finding.of(found.state.value, **told, problem=found.problem or "", lookups=lookups)
+    return Ruling(Outcome.FAIL, finding, word, details)
+
+
+def _details(domain: Domain, found: Survey) -> Iterator[Finding]:
+    if found.branches:
+        price = found.price
+        yield Finding.of(
+            "price" if found.complete else "price-at-least",
+            domain=domain,
+            lookups=price.lookups,
+            v4=price.void_v4,
+            v6=price.void_v6,
+            limit=MAX_LOOKUPS,
+            void_limit=MAX_VOID_LOOKUPS,
+        )
+        if max(price.void_v4, price.void_v6) > MAX_VOID_LOOKUPS:
+            yield Finding.of("too-many-void", v4=price.void_v4, v6=price.void_v6, void_limit=MAX_VOID_LOOKUPS)
+    for branch in list(branches_below(found))[:MAX_BRANCHES_SHOWN]:
+        # the look-up of the term itself is counted in the record above
+        yield Finding.of(
+            "branch",
+            term=branch.via,
+            lookups=branch.total.lookups + 1,
+            v4=branch.total.void_v4,
+            v6=branch.total.void_v6,
+        )
+    for remark in found.remarks:
+        yield Finding.of(remark.flaw.value, at=remark.domain, term=remark.text)
 
 
 CHECK = Check(
@@ -44,12 +82,128 @@ CHECK = Check(
             "zh-Hant-TW": "{domain} 公布了多筆 SPF 紀錄，收件方會視為錯誤。請只保留一筆：{record}",
         },
         "too-many-lookups": {
-            "en": "The SPF record of {domain} needs more than {limit} look-ups; receivers stop there with an error: {record}",
-            "zh-Hant-TW": "{domain} 的 SPF 紀錄需要超過 {limit} 次查詢，收件方會就此停止並視為錯誤：{record}",
+            "en": "The SPF record of {domain} needs {lookups} look-ups; after {limit} receivers stop with an error: {record}",
+            "zh-Hant-TW": "{domain} 的 SPF 紀錄需要 {lookups} 次查詢，超過 {limit} 次收件方就會停止並視為錯誤：{record}",
         },
         "malformed": {
             "en": "The SPF record of {domain} has an error ({problem}): {record}",
             "zh-Hant-TW": "{domain} 的 SPF 紀錄有錯（{problem}）：{record}",
+        },
+        "price": {
+            "en": "When nothing matches, {domain} costs {lookups} look-ups (limit {limit}); without an answer: {v4} for a client on IPv4, {v6} on IPv6 (limit {void_limit}).",
+            "zh-Hant-TW": "都不符合時，{domain} 需要 {lookups} 次查詢（上限 {limit}）；查無結果的次數：IPv4 用戶端 {v4} 次，IPv6 用戶端 {v6} 次（上限 {void_limit}）。",
+        },
+        "price-at-least": {
+            "en": "When nothing matches, {domain} costs at least {lookups} look-ups (limit {limit}); without an answer: at least {v4} for a client on IPv4, {v6} on IPv6 (limit {void_limit}). A part could not be followed.",
+            "zh-Hant-TW": "都不符合時，{domain} 至少需要 {lookups} 次查詢（上限 {limit}）；查無結果的次數：IPv4 用戶端至少 {v4} 次，IPv6 用戶端至少 {v6} 次（上限 {void_limit}）。有一部分無法繼續查。",
+        },
+        "too-many-void": {
+            "en": "Look-ups without an answer: {v4} on IPv4, {v6} on IPv6. After {void_limit} of them a receiver may stop with an error: remove the names that no longer exist.",
+            "zh-Hant-TW": "查無結果的查詢：IPv4 {v4} 次，IPv6 {v6} 次。超過 {void_limit} 次時收件方可能會停止並視為錯誤：請刪除已不存在的名稱。",
+        },
+        "branch": {
+            "en": "{term} costs {lookups} look-ups with all below it; without an answer: {v4} on IPv4, {v6} on IPv6.",
+            "zh-Hant-TW": "{term} 連同其下共需 {lookups} 次查詢；查無結果：IPv4 {v4} 次，IPv6 {v6} 次。",
+        },
+        "several-records": {
+            "en": "{at} publishes {term} SPF records where one is allowed; keep one.",
+            "zh-Hant-TW": "{at} 公布了 {term} 筆 SPF 紀錄，只能有一筆；請只保留一筆。",
+        },
+        "near-miss": {
+            "en": "{at} publishes a text that looks like SPF and is not, because it does not begin with exactly 'v=spf1 ': {term}",
+            "zh-Hant-TW": "{at} 公布了一段像 SPF 但不是 SPF 的文字，因為開頭不是「v=spf1 」：{term}",
+        },
+        "plus-all": {
+            "en": "{term} in the record of {at} lets everybody send in its name. Use ~all or -all.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 讓任何人都能以其名義寄信。請改用 ~all 或 -all。",
+        },
+        "neutral-all": {
+            "en": "{term} in the record of {at} says nothing about anybody else. Use ~all or -all.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 對其他來源沒有任何表示。請改用 ~all 或 -all。",
+        },
+        "no-all": {
+            "en": "The record of {at} ends without 'all' or 'redirect': it says nothing about anybody else. Add ~all or -all.{term}",
+            "zh-Hant-TW": "{at} 的紀錄結尾沒有 all 或 redirect：對其他來源沒有任何表示。請加上 ~all 或 -all。{term}",
+        },
+        "after-all": {
+            "en": "In the record of {at}, {term} stands after 'all' and is never read.",
+            "zh-Hant-TW": "{at} 的紀錄中，{term} 在 all 之後，永遠不會被讀到。",
+        },
+        "redirect-with-all": {
+            "en": "In the record of {at}, {term} is ignored because the record has 'all'.",
+            "zh-Hant-TW": "{at} 的紀錄已有 all，因此 {term} 會被忽略。",
+        },
+        "ptr": {
+            "en": "{term} in the record of {at} is slow and unreliable, and some receivers skip it; RFC 7208 §5.5 says not to use it.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 又慢又不可靠，部分收件方會略過；RFC 7208 §5.5 建議不要使用。",
+        },
+        "unknown-mechanism": {
+            "en": "{term} in the record of {at} is no mechanism; receivers stop with an error.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 不是有效的機制；收件方會視為錯誤。",
+        },
+        "syntax": {
+            "en": "{term} in the record of {at} is not written correctly; receivers stop with an error.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 寫法有誤；收件方會視為錯誤。",
+        },
+        "long-record": {
+            "en": "The record of {at} has {term} octets; above 450 the DNS answer may not fit into 512 octets (RFC 7208 §3.4).",
+            "zh-Hant-TW": "{at} 的紀錄有 {term} 個位元組；超過 450 時，DNS 回應可能裝不進 512 個位元組（RFC 7208 §3.4）。",
+        },
+        "joined-strings": {
+            "en": "The record of {at} is split where a blank is missing: {term}",
+            "zh-Hant-TW": "{at} 的紀錄分成多段字串，接合處少了空白：{term}",
+        },
+        "not-ascii": {
+            "en": "The record of {at} holds characters outside ASCII: {term}",
+            "zh-Hant-TW": "{at} 的紀錄含有 ASCII 以外的字元：{term}",
+        },
+        "macro-by-sender": {
+            "en": "{term} in the record of {at} depends on the sender's address, which a sender chooses freely.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 取決於寄件地址，而寄件地址可由寄件者任意填寫。",
+        },
+        "bad-macro": {
+            "en": "{term} in the record of {at} holds a macro that does not exist; receivers stop with an error.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 含有不存在的巨集；收件方會視為錯誤。",
+        },
+        "include-without-record": {
+            "en": "{term} in the record of {at} leads to a name without an SPF record; receivers stop with an error.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 指向沒有 SPF 紀錄的名稱；收件方會視為錯誤。",
+        },
+        "loop": {
+            "en": "{term} in the record of {at} leads back to where it came from.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 又指回原處，形成迴圈。",
+        },
+        "void-lookup": {
+            "en": "{term} in the record of {at} asks for a name that has no answer.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 查詢的名稱沒有結果。",
+        },
+        "many-mx": {
+            "en": "{term} MX in the record of {at}: more than ten are an error (RFC 7208 §4.6.4).",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 個 MX：超過十個即視為錯誤（RFC 7208 §4.6.4）。",
+        },
+        "broad-network": {
+            "en": "{term} in the record of {at} authorises a very large network; anybody in it can send in its name.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 授權了非常大的網段；其中任何人都能以其名義寄信。",
+        },
+        "private-network": {
+            "en": "{term} in the record of {at} is a private network: no receiver ever sees such an address.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 是私有網段：收件方不會看到這種位址。",
+        },
+        "repeated-term": {
+            "en": "{term} stands more than once in the record of {at}.",
+            "zh-Hant-TW": "{at} 的紀錄中 {term} 重複出現。",
+        },
+        "depends-on-client": {
+            "en": "{term} in the record of {at} depends on who sends; what is behind it cannot be listed from outside.",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 取決於由誰寄信；從外部無法列出其內容。",
+        },
+        "not-counted": {
+            "en": "A part of the record of {at} could not be looked up ({term}), so it is not counted.",
+            "zh-Hant-TW": "{at} 的紀錄有一部分無法查詢（{term}），因此沒有計入。",
+        },
+        "survey-limit": {
+            "en": "The records below {at} are so many that only a part was followed (limit {term}).",
+            "zh-Hant-TW": "{at} 之下的紀錄過多，只查了其中一部分（上限 {term}）。",
         },
         "need-author-domain": grounds.NEED_AUTHOR_DOMAIN,
         "could-not-look": grounds.COULD_NOT_LOOK,

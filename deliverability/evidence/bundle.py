@@ -79,6 +79,8 @@ class Evidence:
     selectors: tuple[Sourced[str], ...] = ()
     address: Mailbox | None = None
     """The address that an address check is about."""
+    address_given: str | None = None
+    """The same as it was given, which need not be an address at all: foreign text."""
     about: Domain | None = None
     """The domain, or the account's domain, that the notice is about: a contact address on it goes down with it."""
     bulk: bool | None = None

@@ -124,6 +124,7 @@ class SmtpAnswer:
     """EHLO keywords with their parameters, before STARTTLS."""
     starttls: bool
     tls_version: str | None
+    """``None`` where TLS was not established; offered all the same, :attr:`certificate_error` says why not."""
     certificate: bytes
     """The server's certificate, DER; empty without TLS."""
     chain: tuple[bytes, ...]

@@ -54,7 +54,8 @@ class LogFormat:
     is_line: Callable[[bytes], bool]
     """Whether a line is of this format at all (its own prologue), told from its head alone."""
     queue_ids: Callable[[bytes], Iterable[str]]
-    """Ids by which a line belongs to a message, in fields that the writer fills itself; cheap, may be too many."""
+    """Ids by which a line belongs to a message, in fields that the writer fills itself, the line's own id first; cheap,
+    may be too many."""
     needles: Callable[[str], Iterable[bytes]]
     """An address as this format may spell it: byte strings, lower-case, one of which stands in each of its lines."""
     head: bytes = b""

@@ -8,6 +8,8 @@ import contextlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, cast
 
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Record, Unobserved
@@ -25,11 +27,29 @@ MAX_FORESEEN: Final = 40
 MAX_MX: Final = 10  # RFC 7208 §4.6.4, as are the next two
 MAX_PTR: Final = 10
 MAX_VOID: Final = 2
+MAX_STEPS: Final = 400
 
 _TERM = re.compile(r"[+?~-]?(?:(include|a|mx|ptr)(?::([^/%]+))?(?:/[\d/]*)?|(redirect)=([^/%]+))\Z", re.IGNORECASE)
 _CLIENT_MACRO = re.compile(r"%\{[^}doDO]", re.ASCII)
 
 PermError = spf.PermError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an evaluation, in the order in which it was taken."""
+
+    kind: str
+    """``query``, ``match`` (an address of the client's was found) or ``record`` (a record has its result)."""
+    domain: str
+    """Whose record was being evaluated."""
+    subject: str
+    """The question, the network that matched, or the record's result."""
+    said: str = ""
+    """What the DNS said: a number of records, ``NODATA``, ``NXDOMAIN`` or the obstacle."""
+    void: bool = False
+    """Nothing came back, and RFC 7208 §4.6.4 counts it."""
+    observed_at: datetime | None = None
 
 
 class Query(spf.query):
@@ -42,6 +62,7 @@ class Query(spf.query):
         """The look-up that made the result ``temperror``."""
         self.wanted: list[DnsQuestion] = []
         """What an explanation would need; asked for only once the result is known to be ``fail``."""
+        self.trace: list[Step] = []
         self._foreseen: dict[DnsQuestion, None] = {}
 
     def dns(
@@ -57,11 +78,34 @@ class Query(spf.query):
         except Unobserved:
             raise self._unobserved(question) from None
         if isinstance(observation, CouldNotLook):
+            self._note("query", str(question), observation.obstacle.value, observed_at=observation.observed_at)
             self.obstacle = observation
             raise spf.TempError(f"{question}: {observation.obstacle}")
-        if not observation.records and not ignore_void:
+        void = not observation.records and not ignore_void
+        said = str(len(observation.records)) if observation.records else "NODATA" if observation.exists else "NXDOMAIN"
+        self._note("query", str(question), said, void=void, observed_at=observation.observed_at)
+        if void:
             self._void()
         return [_value(qtype, record) for record in observation.records]
+
+    def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
+        """One record's result."""
+        result: tuple[str, int, str] = super().check0(spf, recursion)
+        self._note("record", result[0])
+        return result
+
+    def cidrmatch(self, ipaddrs: list[object], n: int) -> bool:
+        """Whether the client's address is in one of the networks."""
+        found = bool(super().cidrmatch(ipaddrs, n))
+        if found:
+            self._note("match", f"{self.c}/{n}")
+        return found
+
+    def _note(
+        self, kind: str, subject: str, said: str = "", *, void: bool = False, observed_at: datetime | None = None
+    ) -> None:
+        if len(self.trace) < MAX_STEPS:
+            self.trace.append(Step(kind, self.d, subject, said, void, observed_at))
 
     def dns_spf(self, domain: str) -> str | None:
         """One record's text, within bounds; remembers what its terms will ask."""

@@ -20,6 +20,7 @@ from deliverability.protocols.dkim_key import (
     DkimKey,
     KeyState,
     published_key,
+    without_blanks,
 )
 from deliverability.protocols.dkim_signature import ALGORITHMS, SignatureClaim, parse_signature
 from deliverability.protocols.mail import Field, Mail, parse_mail
@@ -69,6 +70,19 @@ class Reason(StrEnum):
     COULD_NOT_LOOK = "could-not-look"
 
 
+class Objection(StrEnum):
+    """Why a key must not be used for a signature (RFC 6376 §3.6.1, §6.1.2)."""
+
+    TYPE = "type"
+    """``k=`` is not of the kind that ``a=`` names."""
+    SERVICE = "service"
+    """``s=`` does not allow mail."""
+    HASH = "hash"
+    """``h=`` does not allow the hash of ``a=``."""
+    IDENTITY = "identity"
+    """``t=s``, and the domain in ``i=`` is not ``d=`` itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DkimSignature:
     """One signature and what became of it."""
@@ -90,6 +104,10 @@ class DkimSignature:
     expires_at: datetime | None = None
     unsigned_octets: int = 0
     """Octets of the body that ``l=`` leaves unsigned: anybody may have added them."""
+    length: int | None = None
+    """``l=``: octets of the body that are signed."""
+    objections: tuple[Objection, ...] = ()
+    """What the key's own tags forbid, if the reason is ``key-not-usable``."""
     problem: str | None = None
 
     @property
@@ -147,6 +165,13 @@ def passing_domains(message: bytes, observations: Observations, at: datetime) ->
     return tuple(dict.fromkeys(s.domain for s in found if s.result is DkimResult.PASS and s.domain))
 
 
+def body_hash_matches(mail: Mail, tags: Mapping[str, bytes]) -> bool:
+    """Whether ``bh=`` is the hash of the body as ``a=``, ``c=`` and ``l=`` have it (RFC 6376 §3.7)."""
+    body = _canonical_body(mail.body, tags.get("c", b""))
+    length = int(tags["l"]) if "l" in tags else len(body)
+    return length <= len(body) and _body_hash(body[:length], tags) == b64decode(without_blanks(tags["bh"]) + b"==")
+
+
 def _verify_one(mail: Mail, field: Field, observations: Observations, at: datetime) -> DkimSignature:
     try:
         claim = parse_signature(field)
@@ -173,6 +198,8 @@ def _verify_one(mail: Mail, field: Field, observations: Observations, at: dateti
         signed_at=claim.signed_at,
         expires_at=claim.expires_at,
         unsigned_octets=max(0, len(body) - length),
+        length=int(claim.tags["l"]) if "l" in claim.tags else None,
+        objections=_objections(claim, key) if key and key.state is KeyState.FOUND else (),
         problem=key.problem if key else None,
     )
 
@@ -205,14 +232,7 @@ def _with_key(mail: Mail, claim: SignatureClaim, key: DkimKey | None) -> tuple[D
         return _UNUSABLE[KeyState.NONE]
     if key.state in _UNUSABLE:
         return _UNUSABLE[key.state]
-    kind, hashed = ALGORITHMS[claim.tags["a"]]
-    domain_part = claim.identity.rpartition(b"@")[2].lower().decode("latin-1")
-    if (
-        key.type != kind
-        or not key.for_mail
-        or (key.hashes and hashed not in key.hashes)
-        or (key.strict_identity and domain_part != claim.domain.name)
-    ):
+    if _objections(claim, key):
         return DkimResult.PERMERROR, Reason.KEY_NOT_USABLE
     if key.weak:
         return DkimResult.POLICY, Reason.WEAK_KEY
@@ -220,9 +240,22 @@ def _with_key(mail: Mail, claim: SignatureClaim, key: DkimKey | None) -> tuple[D
 
     headers = [(field.name.encode("ascii"), field.body) for field in mail.fields]
     signature = (claim.field.name.encode("ascii"), claim.field.body)
+    kind, _hash = ALGORITHMS[claim.tags["a"]]
     if _dkimpy.signature_holds(headers, signature, claim.tags, kind, key.data):
         return DkimResult.PASS, Reason.VERIFIED
     return DkimResult.FAIL, Reason.SIGNATURE_MISMATCH
+
+
+def _objections(claim: SignatureClaim, key: DkimKey) -> tuple[Objection, ...]:
+    kind, hashed = ALGORITHMS[claim.tags["a"]]
+    domain_part = claim.identity.rpartition(b"@")[2].lower().decode("latin-1")
+    forbids = {
+        Objection.TYPE: key.type != kind,
+        Objection.SERVICE: not key.for_mail,
+        Objection.HASH: bool(key.hashes) and hashed not in key.hashes,
+        Objection.IDENTITY: key.strict_identity and domain_part != claim.domain.name,
+    }
+    return tuple(objection for objection, holds in forbids.items() if holds)
 
 
 def _body_hash(body: bytes, tags: Mapping[str, bytes]) -> bytes:

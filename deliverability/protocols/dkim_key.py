@@ -20,6 +20,8 @@ MAX_RECORD: Final = 8192
 MAX_TAGS: Final = 50
 MIN_RSA_BITS: Final = 1024
 """Shorter keys prove nothing (RFC 8301 §3.2)."""
+ADVISED_RSA_BITS: Final = 2048
+"""What signers should use (RFC 8301 §3.2)."""
 MAX_RSA_BITS: Final = 8192
 MAX_RSA_EXPONENT_BITS: Final = 64
 
@@ -61,6 +63,8 @@ class DkimKey:
     """``p=`` in base64, without blanks."""
     record: str | None = None
     """The record: foreign text."""
+    records: int = 0
+    """TXT records at the name; more than one leaves the choice to the verifier (RFC 6376 §3.6.2.2)."""
     problem: str | None = None
     observed_at: datetime | None = None
 
@@ -118,6 +122,7 @@ def published_key(observations: Observations, domain: Domain, selector: str) -> 
     if isinstance(answer, CouldNotLook):
         return replace(unusable, state=KeyState.COULD_NOT_LOOK, problem=f"{answer.question}: {answer.obstacle}")
     records = [record.joined for record in answer.records]
+    unusable = replace(unusable, records=len(records))
     if len(records) > 1:  # RFC 6376 §3.6.2.2 leaves several undefined; a stray record of another kind harms nobody
         records = [record for record in records if b"p=" in record] or records
     if not records:
@@ -126,7 +131,8 @@ def published_key(observations: Observations, domain: Domain, selector: str) -> 
     problem = f"{len(records)} key records at one name"
     if len(records) == 1:
         try:
-            return _parse_key(records[0], domain.name, selector, answer.observed_at)
+            key = _parse_key(records[0], domain.name, selector, answer.observed_at)
+            return replace(key, records=unusable.records)
         except ParseError as wrong:
             problem = str(wrong)
     return replace(unusable, state=KeyState.MALFORMED, problem=problem, record=shown)

@@ -21,6 +21,9 @@ WALK_LABELS: Final = 8
 
 _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?\Z")  # RFC 9989 §4.8, obs-dmarc-uri
+_PERCENT = re.compile(r"(?:100|[0-9]{1,2})\Z", re.ASCII)
+_KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.4
+_REMOVED: Final = ("pct", "rf", "ri")
 
 
 class Policy(StrEnum):
@@ -68,6 +71,16 @@ class DmarcRecord:
     strict_spf: bool = False
     rua: tuple[str, ...] = ()
     """Syntactically valid addresses for aggregate reports."""
+    ruf: tuple[str, ...] = ()
+    """The same for failure reports."""
+    unusable_uris: tuple[str, ...] = ()
+    """What stands in ``rua`` or ``ruf`` and is no URI."""
+    percent: int | None = None
+    """``pct`` of RFC 7489, which RFC 9989 removed."""
+    removed: tuple[str, ...] = ()
+    """Tags that RFC 9989 no longer knows: ``pct``, ``rf``, ``ri``."""
+    unknown: tuple[str, ...] = ()
+    """Tags that neither RFC knows."""
 
     @property
     def usable(self) -> bool:
@@ -155,7 +168,11 @@ def parse_record(raw: bytes) -> DmarcRecord | None:
         if equals:
             tags.setdefault(name.strip(" \t").lower(), value.strip(" \t"))
     policies = {name: _policy(tags[name]) for name in ("p", "sp", "np") if name in tags}
-    uris = (uri.strip() for uri in tags.get("rua", "").split(","))
+    uris = {
+        name: [uri for uri in (part.strip() for part in tags.get(name, "").split(",")) if uri]
+        for name in ("rua", "ruf")
+    }
+    percent = tags.get("pct", "")
     return DmarcRecord(
         text=text,
         **policies,
@@ -164,7 +181,12 @@ def parse_record(raw: bytes) -> DmarcRecord | None:
         testing=tags.get("t", "n").lower() == "y",
         strict_dkim=tags.get("adkim", "r").lower() == "s",
         strict_spf=tags.get("aspf", "r").lower() == "s",
-        rua=tuple(uri for uri in uris if _URI.match(uri)),
+        rua=tuple(uri for uri in uris["rua"] if _URI.match(uri)),
+        ruf=tuple(uri for uri in uris["ruf"] if _URI.match(uri)),
+        unusable_uris=tuple(uri for part in uris.values() for uri in part if not _URI.match(uri)),
+        percent=int(percent) if _PERCENT.match(percent) else None,
+        removed=tuple(name for name in _REMOVED if name in tags),
+        unknown=tuple(name for name in tags if name not in _KNOWN and name not in _REMOVED),
     )
 
 

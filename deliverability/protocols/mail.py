@@ -18,6 +18,8 @@ MAX_MESSAGE: Final = 64 * 1024 * 1024
 MAX_HEADER: Final = 512 * 1024
 """Octets of all header fields together."""
 MAX_FIELDS: Final = 2000
+MAX_LINES: Final = 10_000
+"""Lines of the header, folded ones counted one by one."""
 MAX_AUTHORS: Final = 100
 MAX_ADDRESSES: Final = 65_536
 """Octets of one address list."""
@@ -96,7 +98,9 @@ def parse_mail(message: bytes) -> Mail:
         raise ParseError(f"message is larger than {MAX_MESSAGE} octets")
     fields: list[tuple[bytes, list[bytes]]] = []
     position = 0
-    for line, end in _header_lines(message):
+    for number, (line, end) in enumerate(_header_lines(message)):
+        if number > MAX_LINES:
+            raise ParseError(f"header has more than {MAX_LINES} lines")
         if line[:1] in (b" ", b"\t") and fields:
             fields[-1][1].append(line)
         elif match := _NAME.match(line):

@@ -8,15 +8,22 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import CouldNotLook, Observations, Unobserved
 from deliverability.protocols.mx import parse_ip
 
+if TYPE_CHECKING:
+    from deliverability.protocols._pyspf import Step
+
 MAX_LOOKUPS: Final = 10
 """Terms that ask the DNS, in all records together (RFC 7208 §4.6.4)."""
+MAX_VOID_LOOKUPS: Final = 2
+"""Look-ups without an answer, above which a receiver should stop (RFC 7208 §4.6.4)."""
+DEFAULT_EXPLANATION: Final = "SPF fail - not authorized"
+"""Stands where a domain explains nothing."""
 MAX_SENDER: Final = 512
 """Characters of a reverse-path or HELO name; RFC 5321 §4.5.3.1 allows 256."""
 
@@ -60,6 +67,8 @@ class SpfEvaluation:
     """The look-up behind ``temperror``."""
     lookups: int = 0
     void_lookups: int = 0
+    trace: tuple["Step", ...] = ()
+    """Every query and what each record came to, in order."""
 
 
 class PublicationState(StrEnum):
@@ -127,6 +136,7 @@ def check_host(  # noqa: PLR0913 - RFC 7208 §4.1 names the arguments
         obstacle=query.obstacle if result is SpfResult.TEMPERROR else None,
         lookups=query.lookups,
         void_lookups=query.void_lookups,
+        trace=tuple(query.trace),
     )
 
 

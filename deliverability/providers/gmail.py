@@ -6,10 +6,13 @@ forbid that, so ``compose`` offers it only for senders whose domain does.
 
 from datetime import date
 
-from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, SenderRule, Steps, Surface
+from deliverability.protocols.sender_rules import FORMAT
 
 _SPAM_HELP = "https://its.wbschools.org/its-blog/gmail-tip-spam"
 _FILTERS = "https://developers.google.cn/gmail/api/guides/filter_settings?hl=zh-tw"
+_RULES = "https://support.google.com/mail/answer/81126"
+_RULES_SINCE = date(2024, 2, 1)
 
 PROVIDER = Provider(
     id="gmail",
@@ -121,4 +124,136 @@ PROVIDER = Provider(
     ),
     steps_date=date(2026, 11, 22),
     webmail="https://mail.google.com/",
+    rules=(
+        SenderRule(
+            id="spf-or-dkim",
+            text={
+                "en": "Gmail wants every message to pass SPF or DKIM.",
+                "zh-Hant-TW": "Gmail 要求每封郵件通過 SPF 或 DKIM。",
+            },
+            any_of=("spf-pass", "dkim-pass"),
+            effective=_RULES_SINCE,
+            smtp_codes=("5.7.26",),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="reverse-dns",
+            text={
+                "en": "Gmail wants the sending address to have a name (PTR) that leads back to it.",
+                "zh-Hant-TW": "Gmail 要求寄送的 IP 位址有反解名稱（PTR），且該名稱指回同一位址。",
+            },
+            all_of=("iprev-confirmed",),
+            effective=_RULES_SINCE,
+            smtp_codes=(
+                "4.7.23",
+                "5.7.25",
+            ),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="message-format",
+            text={
+                "en": "Gmail wants messages to follow RFC 5322.",
+                "zh-Hant-TW": "Gmail 要求郵件符合 RFC 5322 的格式。",
+            },
+            all_of=FORMAT,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+        SenderRule(
+            id="tls",
+            text={
+                "en": "Gmail wants mail to be transferred over TLS.",
+                "zh-Hant-TW": "Gmail 要求以 TLS 加密連線傳送郵件。",
+            },
+            visible=False,
+            effective=_RULES_SINCE,
+            smtp_codes=(
+                "4.7.29",
+                "5.7.29",
+            ),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="spam-rate",
+            text={
+                "en": "Gmail wants fewer than 0.30 % of a sender's messages reported as spam.",
+                "zh-Hant-TW": "Gmail 要求被檢舉為垃圾郵件的比例低於 0.30%。",
+            },
+            visible=False,
+            effective=_RULES_SINCE,
+            smtp_codes=("5.7.28",),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="spf-and-dkim",
+            text={
+                "en": "Gmail wants senders of 5,000 messages a day or more to pass both SPF and DKIM.",
+                "zh-Hant-TW": "Gmail 要求每天寄出 5,000 封以上的寄件者同時通過 SPF 與 DKIM。",
+            },
+            all_of=("spf-pass", "dkim-pass"),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            smtp_codes=(
+                "4.7.27",
+                "5.7.27",
+                "4.7.30",
+                "5.7.30",
+            ),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="dmarc-record",
+            text={
+                "en": "Gmail wants the From domain of such senders to publish DMARC, at least p=none.",
+                "zh-Hant-TW": "Gmail 要求這類寄件者的寄件人（From）網域公布 DMARC（至少 p=none）。",
+            },
+            all_of=("dmarc-published",),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            smtp_codes=(
+                "4.7.31",
+                "4.7.40",
+                "5.7.40",
+            ),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="alignment",
+            text={
+                "en": "Gmail wants the From domain of such senders to match the domain that SPF or DKIM passed for.",
+                "zh-Hant-TW": "Gmail 要求這類寄件者的寄件人（From）網域與通過 SPF 或 DKIM 的網域一致。",
+            },
+            all_of=("dmarc-pass",),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            smtp_codes=(
+                "4.7.32",
+                "5.7.32",
+            ),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="one-click",
+            text={
+                "en": "Gmail wants subscribed mail of such senders to offer one-click unsubscription, honoured within 48 hours.",
+                "zh-Hant-TW": "Gmail 要求這類寄件者的訂閱郵件提供一鍵取消訂閱，並在 48 小時內生效。",
+            },
+            all_of=("one-click-unsubscribe",),
+            bulk_only=True,
+            effective=date(2024, 6, 1),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="spam-rate-bulk",
+            text={
+                "en": "Gmail wants such senders to stay below 0.10 % of messages reported as spam.",
+                "zh-Hant-TW": "Gmail 要求這類寄件者被檢舉為垃圾郵件的比例低於 0.10%。",
+            },
+            bulk_only=True,
+            visible=False,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+    ),
 )

@@ -6,9 +6,12 @@ says that later mail from that sender is then no longer marked by itself.
 
 from datetime import date
 
-from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, SenderRule, Steps, Surface
+from deliverability.protocols.sender_rules import FORMAT
 
 _JUNK = "https://support.apple.com/kb/PH2649?viewlocale=zh_TW"
+_RULES = "https://support.apple.com/102322"
+_RULES_SINCE = date(2025, 2, 25)  # the version of the page that was read
 
 PROVIDER = Provider(
     id="icloud",
@@ -86,4 +89,61 @@ PROVIDER = Provider(
     ),
     steps_date=date(2026, 11, 22),
     webmail="https://www.icloud.com/mail",
+    rules=(
+        SenderRule(
+            id="spf-and-dkim",
+            text={
+                "en": "Apple wants bulk mail to pass SPF and DKIM; it names no number of messages.",
+                "zh-Hant-TW": "Apple 要求大量郵件通過 SPF 與 DKIM；沒有公布郵件數量的門檻。",
+            },
+            all_of=("spf-pass", "dkim-pass"),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+        SenderRule(
+            id="dmarc-record",
+            text={
+                "en": "Apple wants the From domain of bulk mail to publish a DMARC policy.",
+                "zh-Hant-TW": "Apple 要求大量郵件的寄件人（From）網域公布 DMARC 政策。",
+            },
+            all_of=("dmarc-published",),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+        SenderRule(
+            id="reverse-dns",
+            text={
+                "en": "Apple wants the sending address of bulk mail to have reverse DNS.",
+                "zh-Hant-TW": "Apple 要求大量郵件的寄送 IP 位址設有反解（reverse DNS）。",
+            },
+            all_of=("iprev-confirmed",),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+        SenderRule(
+            id="message-format",
+            text={
+                "en": "Apple wants messages to follow RFC 5322.",
+                "zh-Hant-TW": "Apple 要求郵件符合 RFC 5322 的格式。",
+            },
+            all_of=FORMAT,
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+        SenderRule(
+            id="consent",
+            text={
+                "en": "Apple wants bulk mail only to those who asked for it, and SMTP errors acted on.",
+                "zh-Hant-TW": "Apple 要求只寄給同意收信的人，並處理 SMTP 錯誤。",
+            },
+            bulk_only=True,
+            visible=False,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+    ),
 )

@@ -6,10 +6,15 @@ junk is kept is told differently by different pages (10 and 30 days), so no numb
 
 from datetime import date
 
-from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, SenderRule, Steps, Surface
 
 _SAFE_SENDERS = "https://support.microsoft.com/office/be1baea0-beab-4a30-b968-9004332336ce"
 _NOT_JUNK = "https://loyola.teamdynamix.com/TDClient/1866/Portal/KB/ArticleDet?ID=46560"
+_RULES = (
+    "https://techcommunity.microsoft.com/blog/microsoftdefenderforoffice365blog/"
+    "strengthening-email-ecosystem-outlook%E2%80%99s-new-requirements-for-high%E2%80%90volume-senders/4399730"
+)
+_RULES_SINCE = date(2025, 5, 5)
 
 PROVIDER = Provider(
     id="outlook-com",
@@ -134,4 +139,41 @@ PROVIDER = Provider(
     ),
     steps_date=date(2026, 11, 22),
     webmail="https://outlook.live.com/",
+    rules=(
+        SenderRule(
+            id="spf-and-dkim",
+            text={
+                "en": "Outlook.com wants senders of more than 5,000 messages a day to pass SPF and DKIM, both of them.",
+                "zh-Hant-TW": "Outlook.com 要求每天寄出超過 5,000 封的寄件者同時通過 SPF 與 DKIM，兩者缺一不可。",
+            },
+            all_of=("spf-pass", "dkim-pass"),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            smtp_codes=("5.7.515",),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="dmarc",
+            text={
+                "en": "Outlook.com wants the From domain of such senders to publish DMARC, at least p=none, aligned with SPF or DKIM.",
+                "zh-Hant-TW": "Outlook.com 要求這類寄件者的寄件人（From）網域公布 DMARC（至少 p=none），且與 SPF 或 DKIM 的網域一致。",
+            },
+            all_of=("dmarc-published", "dmarc-pass"),
+            bulk_only=True,
+            effective=_RULES_SINCE,
+            smtp_codes=("5.7.515",),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="complaints",
+            text={
+                "en": "Outlook.com watches complaints, bounces and volume, and may filter or refuse senders for them.",
+                "zh-Hant-TW": "Outlook.com 會觀察檢舉、退信與寄送量，並可能因此過濾或拒收。",
+            },
+            bulk_only=True,
+            visible=False,
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+    ),
 )

@@ -491,3 +491,57 @@ def test_a_person_sees_progress_and_ctrl_c_stops_a_long_look(tmp_path: Path) -> 
     assert b"reading " in shown
     assert shown.endswith((b"\r\x1b[K\r\n", b"\r\x1b[K"))
     assert b"Traceback" not in shown
+
+
+# --- before sending ---------------------------------------------------------------------------------------------------
+
+
+def check(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    return run("check", "--offline", *arguments)
+
+
+def test_check_needs_something_to_check() -> None:
+    assert check().returncode == 2
+    assert b"say what to check" in check().stderr
+
+
+def test_a_message_is_checked_in_every_form() -> None:
+    mail = ROOT / "examples" / "notice.eml"
+    for form, sign in (
+        ("text", b"Date, From and Message-ID"),
+        ("json", b'"kind": "check"'),
+        ("ndjson", b'"subject":"'),
+        ("junit", b"<testsuites>"),
+        ("sarif", b'"version": "2.1.0"'),
+        ("markdown", b"| --- |".replace(b" ", b"")),
+    ):
+        done = check("--message", mail, "--transactional", "--format", form)
+        assert done.returncode == 3, done.stderr  # offline: the key could not be looked up
+        assert sign in done.stdout
+
+
+def test_json_of_checks_is_one_document_and_ndjson_one_line_each() -> None:
+    done = check("--address", "chen@hinet.net", "--address", "mei@gmail.com", "--format", "ndjson")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [t["subject"] for t in told] == ["chen@hinet.net", "mei@gmail.com"]
+    whole = json.loads(check("--address", "chen@hinet.net", "--format", "json").stdout)
+    assert whole["schema_version"] == 1
+    assert [s["kind"] for s in whole["subjects"]] == ["address"]
+
+
+def test_a_hint_decides_nothing_unless_asked(tmp_path: Path) -> None:
+    mail = tmp_path / "m.eml"
+    mail.write_bytes(b"From: a@hosting.example\r\nDate: Sun, 22 Nov 2026 05:00:00 +0000\r\n\r\nHi\r\n")
+    assert check("--message", mail).returncode == 1  # no Message-ID
+    assert b"required-headers-once" in check("--message", mail, "--format", "junit").stdout
+    undecided = check("--address", "chen@hinet.net")
+    assert undecided.returncode == 3
+    assert check("--address", "chen@hinet.net", "--fail-on", "undecided").returncode == 1
+
+
+def test_rules_of_a_provider_and_unknown_ones() -> None:
+    done = check("hosting.example", "--for", "gmail", "--format", "json")
+    checks = [v["check"] for v in json.loads(done.stdout)["subjects"][0]["verdicts"]]
+    assert [c for c in checks if c.startswith("gmail:")]
+    assert check("hosting.example", "--for", "nobody").returncode == 2
+    assert check("hosting.example", "--with", "telepathy").returncode == 2

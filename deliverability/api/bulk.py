@@ -1,0 +1,190 @@
+"""Many domains at once: one set of sockets, one cache, and no more in memory than what is under way.
+
+``check --file`` and importers use the same generator: names go in as they are read, results come out as they are
+done, each with its place in the input.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from deliverability import assess as assessing
+from deliverability.api.observe import Observe, settle
+from deliverability.api.requests import Request, domain
+from deliverability.api.rounds import Peek, Rounds
+from deliverability.config import find_sender
+from deliverability.errors import UsageError
+from deliverability.evidence.bundle import Assessment, Evidence, Origin, Sourced, Subject
+from deliverability.evidence.observation import DnsQuestion, Observation, Question
+
+if TYPE_CHECKING:
+    from deliverability.capture.dns import DnsObserver, DnsSession
+
+MAX_JOBS: Final = 1000
+QUESTIONS_PER_JOB: Final = 8
+"""What a domain asks at once, about; the network is never asked more than that for each job."""
+
+Joined = Callable[["DnsSession"], Observe]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of one name."""
+
+    index: int
+    """Its place in the input, from 0."""
+    name: str
+    """As it was given: foreign text."""
+    assessment: Assessment | None
+    problem: str | None = None
+    """Why there is no assessment, fit to be printed."""
+    defect: bool = False
+    """The problem is a defect of ours, not one of the name."""
+
+
+async def check_domains(
+    names: Iterable[str] | AsyncIterable[str],
+    request: Request,
+    *,
+    jobs: int = 50,
+    observe: Joined | None = None,
+) -> AsyncGenerator[Checked, None]:
+    """Everything that can be said of each domain before anything is sent, in the order in which they are done.
+
+    At most ``jobs`` domains are under way, and twice as many held; a name that is no domain gives a
+    :class:`Checked` that says so.  What ``names`` raises is passed on, after what was under way.  ``observe`` makes,
+    from the session that asks the DNS, an observer of more than the DNS.  Whoever stops early closes the generator
+    (``contextlib.aclosing``).
+    """
+    request = request.checked()
+    if not 1 <= jobs <= MAX_JOBS:
+        raise UsageError(f"--jobs {jobs}: give 1 to {MAX_JOBS}")
+    checks = assessing.load_checks()
+    async with AsyncExitStack() as stack:
+        look: Observe | None = None
+        peek: Peek | None = None
+        if not request.network.offline:
+            session = await stack.enter_async_context(dns_observer(request, jobs).session())
+            look, peek = observe(session) if observe else _dns_only(session), session.peek
+
+        async def one(index: int, name: str) -> Checked:
+            now = request.now or datetime.now(UTC)
+            try:
+                rounds = Rounds(domain_evidence(request, name, now), checks, peek=peek)
+                assessment, _ = await settle(rounds, request.observations, look, now)
+            except UsageError as problem:
+                return Checked(index, name, None, str(problem))
+            except Exception as problem:  # noqa: BLE001 - one domain's defect must not take the other thousands with it
+                return Checked(index, name, None, f"a defect of ours ({type(problem).__name__})", defect=True)
+            return Checked(index, name, assessment)
+
+        results = _parallel(_numbered(names), one, jobs)
+        stack.push_async_callback(results.aclose)
+        async for result in results:
+            yield result
+
+
+def dns_observer(request: Request, jobs: int) -> "DnsObserver":
+    """An observer as the request sets it up, for so many domains at once."""
+    from deliverability.capture.dns import DnsObserver, parse_nameserver
+
+    servers = request.network.nameservers or request.configuration.nameservers
+    return DnsObserver(
+        nameservers=tuple(parse_nameserver(server) for server in servers),
+        timeout_seconds=request.network.timeout,
+        concurrency=max(64, jobs * QUESTIONS_PER_JOB),
+    )
+
+
+def domain_evidence(request: Request, name: str, now: datetime) -> Evidence:
+    """What is known of a sending domain before anything is looked up; raises :class:`UsageError` for no domain."""
+    subject = domain(name, "DOMAIN")
+    sender = find_sender(request.configuration, subject.name)
+    client_ip = helo = None
+    if request.from_ip:
+        client_ip = Sourced(str(ip_address(request.from_ip)), Origin.OPTION)
+    elif sender and len(sender.egress_ips) == 1:  # of several, any choice would be a guess
+        client_ip = Sourced(sender.egress_ips[0], Origin.CONFIGURATION)
+    if request.helo:
+        helo = Sourced(request.helo, Origin.OPTION)
+    elif sender and sender.helo:
+        helo = Sourced(sender.helo, Origin.CONFIGURATION)
+    selectors = [Sourced(selector, Origin.OPTION) for selector in request.selectors]
+    if sender and not selectors:
+        selectors = [Sourced(selector, Origin.CONFIGURATION) for selector in sender.selectors]
+    author = domain(request.author_domain, "--author-domain") if request.author_domain else subject
+    return Evidence(
+        subject=Subject.DOMAIN,
+        assessed_at=now,
+        own=request.own(),
+        author_domain=Sourced(author, Origin.OPTION),
+        # RFC 7208 §2.4: what a bare domain stands for
+        reverse_path=Sourced(f"postmaster@{subject.name}", Origin.OPTION),
+        client_ip=client_ip,
+        helo=helo,
+        signing_domain=Sourced(subject, Origin.OPTION),
+        selectors=tuple(selectors),
+    )
+
+
+def _dns_only(session: "DnsSession") -> Observe:
+    async def observe(questions: Iterable[Question]) -> tuple[Observation, ...]:
+        return await session.observe(q for q in questions if isinstance(q, DnsQuestion))
+
+    return observe
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+
+async def _numbered(names: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[tuple[int, str]]:
+    index = 0
+    if isinstance(names, AsyncIterable):
+        async for name in names:
+            yield index, name
+            index += 1
+    else:
+        for name in names:
+            yield index, name
+            index += 1
+
+
+async def _parallel(
+    source: AsyncIterator[tuple[int, str]], work: Callable[[int, str], Awaitable[Checked]], jobs: int
+) -> AsyncGenerator[Checked, None]:
+    """``jobs`` workers share one source; whoever reads the results too slowly holds them up."""
+    results: asyncio.Queue[Checked | None] = asyncio.Queue()
+    room, turn = asyncio.Semaphore(2 * jobs), asyncio.Lock()
+
+    async def worker() -> None:
+        while True:
+            await room.acquire()
+            async with turn:  # a generator is asked by one at a time
+                item = await anext(source, None)
+            if item is None:
+                return
+            results.put_nowait(await work(*item))
+
+    async def run() -> None:
+        workers = [asyncio.ensure_future(worker()) for _ in range(jobs)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for one in workers:
+                one.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            results.put_nowait(None)
+
+    running = asyncio.ensure_future(run())
+    try:
+        while (result := await results.get()) is not None:
+            room.release()
+            yield result
+        await running
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,129 @@
+"""Answers kept while they hold, for all questions of one run.
+
+RFC 1035 §3.2.1 (TTL), RFC 2308 §5 (a negative answer holds as its SOA says; without one it is not kept), RFC 9520
+§3.2 (a failure is remembered for a short while, lest every domain behind a dead server wait for it anew).  What is
+kept is the observation as it was made: its time and TTL are those of the look-up.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from deliverability.evidence.observation import DnsAnswer, DnsObservation, DnsQuestion, Obstacle
+
+MAX_SECONDS: Final = 86_400
+"""No answer is kept longer than a day, whatever its TTL."""
+FAILURE_SECONDS: Final = 30
+"""How long *could not look* is kept: RFC 9520 §3.2 asks for a second at least and five minutes at most."""
+MAX_ENTRIES: Final = 10_000
+MAX_OCTETS: Final = 32 << 20
+"""Of the responses that the kept answers came in."""
+
+_UNKEPT: Final = frozenset({Obstacle.LIMIT, Obstacle.OFFLINE})  # these say something of the asking, not of the name
+
+Ask = Callable[[DnsQuestion], Awaitable[DnsObservation]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    observation: DnsObservation
+    until: float
+    octets: int
+
+
+class DnsCache:
+    """Answers of one run, the least recently used given up first.
+
+    For one session at a time, which closes it; bounded in entries and octets.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_entries: int = MAX_ENTRIES,
+        max_octets: int = MAX_OCTETS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._entries: dict[DnsQuestion, _Entry] = {}
+        self._asking: dict[DnsQuestion, asyncio.Task[DnsObservation]] = {}
+        self._max_entries = max_entries
+        self._max_octets = max_octets
+        self._octets = 0
+        self._clock = clock
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def octets(self) -> int:
+        """Of the responses kept."""
+        return self._octets
+
+    def get(self, question: DnsQuestion) -> DnsObservation | None:
+        """What is on record and still holds."""
+        entry = self._entries.pop(question, None)
+        if entry is None:
+            return None
+        if entry.until <= self._clock():
+            self._octets -= entry.octets
+            return None
+        self._entries[question] = entry  # used last, given up last
+        return entry.observation
+
+    def put(self, observation: DnsObservation) -> None:
+        """Keep an observation for as long as it holds; one that does not hold at all is not kept."""
+        question = observation.question
+        if not isinstance(question, DnsQuestion):
+            return
+        seconds = lifetime(observation)
+        known = self._entries.pop(question, None)
+        self._octets -= known.octets if known else 0
+        if seconds <= 0:
+            return
+        octets = len(observation.wire) if isinstance(observation, DnsAnswer) else 0
+        self._entries[question] = _Entry(observation, self._clock() + seconds, octets)
+        self._octets += octets
+        while len(self._entries) > self._max_entries or self._octets > self._max_octets:
+            self._octets -= self._entries.pop(next(iter(self._entries))).octets
+
+    async def look_all(self, questions: Iterable[DnsQuestion], ask: Ask) -> tuple[DnsObservation, ...]:
+        """One observation for each question, in order: kept, already being asked, or asked now.
+
+        Whoever waits may be cancelled; what is being asked goes on for the others.
+        """
+        found: list[DnsObservation | asyncio.Task[DnsObservation]] = []
+        for question in questions:
+            kept = self.get(question)
+            found.append(kept if kept is not None else self._asking.get(question) or self._ask(question, ask))
+        waiting = [one for one in found if isinstance(one, asyncio.Task)]
+        if waiting:
+            await asyncio.wait(waiting)
+        return tuple(one.result() if isinstance(one, asyncio.Task) else one for one in found)
+
+    async def close(self) -> None:
+        """Stop what is still being asked."""
+        left = list(self._asking.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _ask(self, question: DnsQuestion, ask: Ask) -> "asyncio.Task[DnsObservation]":
+        task = self._asking[question] = asyncio.ensure_future(self._asked(question, ask))
+        return task
+
+    async def _asked(self, question: DnsQuestion, ask: Ask) -> DnsObservation:
+        try:
+            observation = await ask(question)
+            self.put(observation)
+            return observation
+        finally:
+            del self._asking[question]
+
+
+def lifetime(observation: DnsObservation) -> float:
+    """Seconds for which an observation may be used again; 0: for its own question only."""
+    if isinstance(observation, DnsAnswer):
+        return min(max(observation.ttl or 0, 0), MAX_SECONDS)
+    return 0 if observation.obstacle in _UNKEPT else FAILURE_SECONDS

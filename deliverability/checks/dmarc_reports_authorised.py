@@ -1,0 +1,116 @@
+"""Whoever is to receive the domain's DMARC reports has agreed to take them.
+
+RFC 9990 §3 (before it RFC 7489 §7.1): receivers send nothing to an address of another organization that has not said
+yes in its own DNS, so a domain may wait for reports that never come.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deliverability.evidence.bundle import Evidence, Subject
+from deliverability.evidence.plugin import Check
+from deliverability.evidence.verdict import Finding, Outcome, Ruling
+from deliverability.protocols import grounds
+from deliverability.protocols.dmarc import PolicyState, discover_policy
+from deliverability.protocols.dmarc_reports import Consent, Destination, destinations
+
+
+def _applies(evidence: Evidence) -> Finding | None:
+    if evidence.author_domain is None:
+        return None
+    policy = discover_policy(evidence.author_domain.value, evidence.observations)
+    if policy.state in (PolicyState.NONE, PolicyState.UNUSABLE) or policy.record is None:
+        return (
+            None if policy.state is PolicyState.COULD_NOT_LOOK else Finding.of("no-policy", domain=policy.author_domain)
+        )
+    if not (policy.record.rua or policy.record.ruf):
+        return Finding.of("no-addresses", domain=policy.domain)
+    return None
+
+
+def _evaluate(evidence: Evidence) -> Ruling:
+    if evidence.author_domain is None:
+        return grounds.need("need-author-domain")
+    policy = discover_policy(evidence.author_domain.value, evidence.observations)
+    if policy.record is None or policy.domain is None:
+        return grounds.open_question(policy.obstacle, "temperror")
+    found = destinations(policy.record, policy.domain, evidence.observations)
+    return replace(_ruling(found), details=tuple(_details(found)))
+
+
+def _ruling(found: tuple[Destination, ...]) -> Ruling:
+    refused = [one for one in found if one.consent is Consent.MISSING]
+    if refused:
+        named = {"uri": refused[0].uri, "where": refused[0].where, "count": len(refused)}
+        return Ruling(Outcome.FAIL, Finding.of("not-authorised", **named))
+    unusable = [one for one in found if one.consent is Consent.UNREADABLE]
+    if unusable:
+        return Ruling(Outcome.FAIL, Finding.of("unreadable", uri=unusable[0].uri))
+    unknown = next((one for one in found if one.consent is Consent.COULD_NOT_LOOK), None)
+    if unknown:
+        return grounds.open_question(unknown.obstacle)
+    outside = sum(one.consent is Consent.GIVEN for one in found)
+    return Ruling(Outcome.PASS, Finding.of("authorised", count=len(found), outside=outside))
+
+
+def _details(found: tuple[Destination, ...]) -> Iterator[Finding]:
+    for one in found:
+        yield Finding.of(f"to-{one.consent}", tag=one.tag, uri=one.uri, where=one.where)
+
+
+CHECK = Check(
+    id="dmarc-reports-authorised",
+    subjects=frozenset({Subject.DOMAIN}),
+    citation="RFC 9990 §3, RFC 7489 §7.1",
+    title={"en": "DMARC: reports can be delivered", "zh-Hant-TW": "DMARC：報告送得到"},
+    applies=_applies,
+    evaluate=_evaluate,
+    messages={
+        "authorised": {
+            "en": "All {count} addresses for DMARC reports may be used; {outside} of them belong to others, who have agreed.",
+            "zh-Hant-TW": "全部 {count} 個 DMARC 報告地址都可使用；其中 {outside} 個屬於其他組織，且已同意接收。",
+        },
+        "not-authorised": {
+            "en": "Receivers send no DMARC reports to {uri}: its domain has not agreed. It has to publish 'v=DMARC1;' at {where} (addresses concerned: {count}).",
+            "zh-Hant-TW": "收件方不會把 DMARC 報告寄到 {uri}：該網域尚未同意。須在 {where} 公布「v=DMARC1;」（共 {count} 個地址）。",
+        },
+        "unreadable": {
+            "en": "{uri} holds no address that a report could be sent to.",
+            "zh-Hant-TW": "{uri} 沒有可寄送報告的地址。",
+        },
+        "no-policy": {
+            "en": "No DMARC record applies to {domain}, so nobody sends reports.",
+            "zh-Hant-TW": "沒有適用於 {domain} 的 DMARC 紀錄，因此不會有報告。",
+        },
+        "no-addresses": {
+            "en": "The DMARC record at {domain} asks for no reports (no rua=, no ruf=).",
+            "zh-Hant-TW": "{domain} 的 DMARC 紀錄沒有要求報告（沒有 rua=、ruf=）。",
+        },
+        "to-own": {
+            "en": "{tag}: {uri} is of the same organization.{where}",
+            "zh-Hant-TW": "{tag}：{uri} 屬於同一組織。{where}",
+        },
+        "to-given": {
+            "en": "{tag}: {uri} belongs to others, who have agreed at {where}.",
+            "zh-Hant-TW": "{tag}：{uri} 屬於其他組織，已在 {where} 表示同意。",
+        },
+        "to-missing": {
+            "en": "{tag}: {uri} belongs to others, and there is no agreement at {where}.",
+            "zh-Hant-TW": "{tag}：{uri} 屬於其他組織，{where} 沒有表示同意。",
+        },
+        "to-not-mail": {
+            "en": "{tag}: {uri} is not a mailto address; receivers need not support it.{where}",
+            "zh-Hant-TW": "{tag}：{uri} 不是 mailto 地址；收件方不一定支援。{where}",
+        },
+        "to-unreadable": {
+            "en": "{tag}: {uri} holds no address.{where}",
+            "zh-Hant-TW": "{tag}：{uri} 沒有地址。{where}",
+        },
+        "to-could-not-look": {
+            "en": "{tag}: {uri} belongs to others; whether they have agreed ({where}) could not be looked up.",
+            "zh-Hant-TW": "{tag}：{uri} 屬於其他組織；無法查詢對方是否同意（{where}）。",
+        },
+        "need-author-domain": grounds.NEED_AUTHOR_DOMAIN,
+        "could-not-look": grounds.COULD_NOT_LOOK,
+    },
+)

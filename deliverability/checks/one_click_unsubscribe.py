@@ -1,0 +1,108 @@
+"""Subscribed mail offers one-click unsubscription, and a signature covers the offer.
+
+RFC 8058 §3.1 (both fields, an https URI, the one value), §4 (a valid DKIM signature names both in ``h=``).  A notice about
+the customer's own account is no subscribed mail, and nobody but its sender knows which it is.
+"""
+
+from deliverability.errors import printable
+from deliverability.evidence.bundle import Evidence, Subject
+from deliverability.evidence.plugin import Check
+from deliverability.evidence.verdict import Finding, Outcome, Ruling
+from deliverability.protocols import grounds, structure, unsubscribe
+from deliverability.protocols.dkim import DkimResult, DkimSignature, verify
+from deliverability.protocols.unsubscribe import Coverage, Offer
+
+
+def _applies(evidence: Evidence) -> Finding | None:
+    return Finding.of("transactional") if evidence.bulk is False else None
+
+
+def _evaluate(evidence: Evidence) -> Ruling:
+    mail = structure.message_of(evidence)
+    if isinstance(mail, Ruling):
+        return mail
+    if evidence.bulk is None:
+        return grounds.need("need-kind")
+    found = unsubscribe.read(mail)
+    if found.offer is not Offer.COMPLETE:
+        return Ruling(Outcome.FAIL, Finding.of(found.offer.value, field=found.repeated))
+    content = evidence.mail.content if evidence.mail else b""
+    signatures = verify(content, evidence.observations, grounds.judged_at(evidence))
+    covered, signature = unsubscribe.coverage(signatures)
+    domain = signature.domain.name if signature and signature.domain else ""
+    if covered is Coverage.COVERED:
+        return Ruling(Outcome.PASS, Finding.of("covered", domain=domain, uri=printable(found.https, 200)))
+    if covered is Coverage.UNVERIFIED and signature:
+        return _unverified(evidence, signature, domain)
+    return Ruling(Outcome.FAIL, Finding.of(covered.value, domain=domain))
+
+
+def _unverified(evidence: Evidence, signature: DkimSignature, domain: str) -> Ruling:
+    if signature.result is DkimResult.TEMPERROR:
+        return grounds.open_question(signature.problem)
+    finding = Finding.of("unverified", domain=domain)
+    if not signature.depends_on_dns or signature.key is None:
+        return Ruling(Outcome.FAIL, finding)
+    return grounds.against(
+        evidence, signature.key.observed_at, finding, f"{signature.key.name}: {signature.reason}", None
+    )
+
+
+CHECK = Check(
+    id="one-click-unsubscribe",
+    subjects=frozenset({Subject.MESSAGE}),
+    citation="RFC 8058 §3.1, §4",
+    title={"en": "One-click unsubscription, signed", "zh-Hant-TW": "一鍵取消訂閱，且受簽章保護"},
+    applies=_applies,
+    evaluate=_evaluate,
+    messages={
+        "covered": {
+            "en": "The message offers one-click unsubscription ({uri}), and the signature of {domain} covers it.",
+            "zh-Hant-TW": "郵件提供一鍵取消訂閱（{uri}），且受 {domain} 的簽章保護。",
+        },
+        "transactional": {
+            "en": "It is no subscribed or marketing mail, which alone needs this.",
+            "zh-Hant-TW": "這不是訂閱或行銷郵件，不需要一鍵取消訂閱。",
+        },
+        "need-kind": {
+            "en": "Whether this is subscribed or marketing mail cannot be seen in it. Say --bulk or --transactional.",
+            "zh-Hant-TW": "從郵件看不出是否為訂閱或行銷郵件。請以 --bulk 或 --transactional 說明。",
+        },
+        "no-field": {
+            "en": "The message has no List-Unsubscribe field.",
+            "zh-Hant-TW": "郵件沒有 List-Unsubscribe 標頭。",
+        },
+        "repeated": {
+            "en": "The field {field} stands more than once.",
+            "zh-Hant-TW": "{field} 標頭出現不只一次。",
+        },
+        "no-https": {
+            "en": "List-Unsubscribe names no https address, to which alone one click may go.",
+            "zh-Hant-TW": "List-Unsubscribe 沒有 https 網址；一鍵取消訂閱只能使用 https。",
+        },
+        "no-post": {
+            "en": "The field List-Unsubscribe-Post is missing, so mailbox providers offer no one-click button.",
+            "zh-Hant-TW": "缺少 List-Unsubscribe-Post 標頭，信箱業者不會顯示一鍵取消訂閱。",
+        },
+        "other-post": {
+            "en": "List-Unsubscribe-Post has to read exactly List-Unsubscribe=One-Click.",
+            "zh-Hant-TW": "List-Unsubscribe-Post 的內容必須正好是 List-Unsubscribe=One-Click。",
+        },
+        "unsigned": {
+            "en": "The message carries no DKIM signature, and the offer counts only if one covers it.",
+            "zh-Hant-TW": "郵件沒有 DKIM 簽章；一鍵取消訂閱必須受簽章保護才算數。",
+        },
+        "not-covered": {
+            "en": "The signature of {domain} does not cover both List-Unsubscribe fields: add them to h= when signing.",
+            "zh-Hant-TW": "{domain} 的簽章沒有同時涵蓋兩個 List-Unsubscribe 標頭，請在簽署時加入 h=。",
+        },
+        "unverified": {
+            "en": "The signature of {domain} names both List-Unsubscribe fields, but does not verify.",
+            "zh-Hant-TW": "{domain} 的簽章涵蓋兩個 List-Unsubscribe 標頭，但沒有通過驗證。",
+        },
+        "need-message": structure.NEED_MESSAGE,
+        "unreadable": structure.UNREADABLE,
+        "observed-later": grounds.OBSERVED_LATER,
+        "could-not-look": grounds.COULD_NOT_LOOK,
+    },
+)

@@ -1,0 +1,72 @@
+"""The message bears Date, From and Message-ID, each once, and no other field twice that may stand once.
+
+RFC 5322 §3.6 (Date and From are required, Message-ID should be there; receivers such as Gmail ask for it), §3.3, §3.6.4.
+"""
+
+import re
+
+from deliverability.errors import printable
+from deliverability.evidence.bundle import Evidence, Subject
+from deliverability.evidence.plugin import Check
+from deliverability.evidence.verdict import Finding, Outcome, Ruling
+from deliverability.protocols import structure
+from deliverability.protocols.mail import Mail
+
+_REQUIRED = ("Date", "From", "Message-ID")
+
+
+def _evaluate(evidence: Evidence) -> Ruling:
+    mail = structure.message_of(evidence)
+    if isinstance(mail, Ruling):
+        return mail
+    missing = [name for name in _REQUIRED if not mail.all(name)]
+    if missing:
+        return Ruling(Outcome.FAIL, Finding.of("missing", fields=", ".join(missing)))
+    repeated = [name for name in structure.AT_MOST_ONCE if len(mail.all(name)) > 1]
+    if repeated:
+        return Ruling(Outcome.FAIL, Finding.of("repeated", fields=", ".join(repeated)))
+    return _forms(mail)
+
+
+def _forms(mail: Mail) -> Ruling:
+    if mail.date is None:
+        said = printable(mail.all("date")[0].unfolded[:100].decode("utf-8", "replace"))
+        return Ruling(Outcome.FAIL, Finding.of("date-unreadable", date=said))
+    said = mail.all("message-id")[0].unfolded.decode("utf-8", "replace")
+    # Loosely: '<', something, '@', something, '>', and nothing else that would split it.
+    if not re.fullmatch(r"<[^\s<>@]{1,900}@[^\s<>@]{1,900}>", said):
+        return Ruling(Outcome.FAIL, Finding.of("message-id-malformed", message_id=printable(said, 100)))
+    return Ruling(Outcome.PASS, Finding.of("present"))
+
+
+CHECK = Check(
+    id="required-headers-once",
+    subjects=frozenset({Subject.MESSAGE}),
+    citation="RFC 5322 §3.6",
+    title={"en": "Date, From and Message-ID, once each", "zh-Hant-TW": "Date、From 與 Message-ID 標頭各有一個"},
+    evaluate=_evaluate,
+    messages={
+        "present": {
+            "en": "The message has Date, From and Message-ID, each once.",
+            "zh-Hant-TW": "郵件的 Date、From 與 Message-ID 標頭各有一個。",
+        },
+        "missing": {
+            "en": "The message lacks {fields}. A mail server may add them, but after your signature and in its own words.",
+            "zh-Hant-TW": "郵件缺少 {fields} 標頭。郵件伺服器也許會補上，但那在簽章之後，且內容由它決定。",
+        },
+        "repeated": {
+            "en": "These header fields stand more than once: {fields}. Receivers refuse such messages, or show the wrong one.",
+            "zh-Hant-TW": "下列標頭出現不只一次：{fields}。收件方會拒收這種郵件，或顯示錯誤的那一個。",
+        },
+        "date-unreadable": {
+            "en": "The Date field is no date: {date}.",
+            "zh-Hant-TW": "Date 標頭不是有效的日期：{date}。",
+        },
+        "message-id-malformed": {
+            "en": "The Message-ID is not of the form <something@domain>: {message_id}.",
+            "zh-Hant-TW": "Message-ID 不符合 <內容@網域> 的格式：{message_id}。",
+        },
+        "need-message": structure.NEED_MESSAGE,
+        "unreadable": structure.UNREADABLE,
+    },
+)
