@@ -11,57 +11,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deliverability.api import (
-        Network as Network,
+        Network,
+        Pick,
+        Reader,
+        ReportResult,
+        Request,
+        TraceResult,
+        check_address,
+        check_address_async,
+        check_domain,
+        check_domain_async,
+        check_message,
+        check_message_async,
+        render,
+        report,
+        report_async,
+        trace,
+        trace_async,
     )
-    from deliverability.api import (
-        Pick as Pick,
-    )
-    from deliverability.api import (
-        Reader as Reader,
-    )
-    from deliverability.api import (
-        ReportResult as ReportResult,
-    )
-    from deliverability.api import (
-        Request as Request,
-    )
-    from deliverability.api import (
-        TraceResult as TraceResult,
-    )
-    from deliverability.api import (
-        check_address as check_address,
-    )
-    from deliverability.api import (
-        check_address_async as check_address_async,
-    )
-    from deliverability.api import (
-        check_domain as check_domain,
-    )
-    from deliverability.api import (
-        check_domain_async as check_domain_async,
-    )
-    from deliverability.api import (
-        check_message as check_message,
-    )
-    from deliverability.api import (
-        check_message_async as check_message_async,
-    )
-    from deliverability.api import (
-        render as render,
-    )
-    from deliverability.api import (
-        report as report,
-    )
-    from deliverability.api import (
-        report_async as report_async,
-    )
-    from deliverability.api import (
-        trace as trace,
-    )
-    from deliverability.api import (
-        trace_async as trace_async,
-    )
-    from deliverability.errors import DeliverabilityError as DeliverabilityError
+    from deliverability.errors import DeliverabilityError
 
 __all__ = [
     "DeliverabilityError",

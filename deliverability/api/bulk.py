@@ -6,11 +6,11 @@ done, each with its place in the input.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from deliverability import assess as assessing
 from deliverability.api.observe import Observe, settle
@@ -19,7 +19,7 @@ from deliverability.api.rounds import Peek, Rounds
 from deliverability.config import find_sender
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Assessment, Evidence, Origin, Sourced, Subject
-from deliverability.evidence.observation import DnsQuestion, Observation, Question
+from deliverability.evidence.observation import DnsQuestion, HttpsQuestion, Observation, Question, SmtpProbe
 
 if TYPE_CHECKING:
     from deliverability.capture.dns import DnsObserver, DnsSession
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_JOBS: Final = 1000
 QUESTIONS_PER_JOB: Final = 8
 """What a domain asks at once, about; the network is never asked more than that for each job."""
+
+MAX_CONNECTIONS: Final = 32
+"""To web and mail servers, at once."""
 
 Joined = Callable[["DnsSession"], Observe]
 
@@ -56,9 +59,9 @@ async def check_domains(
     """Everything that can be said of each domain before anything is sent, in the order in which they are done.
 
     At most ``jobs`` domains are under way, and twice as many held; a name that is no domain gives a
-    :class:`Checked` that says so.  What ``names`` raises is passed on, after what was under way.  ``observe`` makes,
-    from the session that asks the DNS, an observer of more than the DNS.  Whoever stops early closes the generator
-    (``contextlib.aclosing``).
+    :class:`Checked` that says so.  What ``names`` raises is passed on, after what was under way.  ``observe`` makes an
+    observer from the session that asks the DNS; without it, web and mail servers are asked too where the request asks
+    for checks that need it.  Whoever stops early closes the generator (``contextlib.aclosing``).
     """
     request = request.checked()
     if not 1 <= jobs <= MAX_JOBS:
@@ -69,7 +72,13 @@ async def check_domains(
         peek: Peek | None = None
         if not request.network.offline:
             session = await stack.enter_async_context(dns_observer(request, jobs).session())
-            look, peek = observe(session) if observe else _dns_only(session), session.peek
+            peek = session.peek
+            if observe:
+                look = observe(session)
+            elif request.asked():
+                look = await stack.enter_async_context(_connecting(session))
+            else:
+                look = _dns_only(session)
 
         async def one(index: int, name: str) -> Checked:
             now = request.now or datetime.now(UTC)
@@ -128,6 +137,7 @@ def domain_evidence(request: Request, name: str, now: datetime) -> Evidence:
         helo=helo,
         signing_domain=Sourced(subject, Origin.OPTION),
         selectors=tuple(selectors),
+        asked_for=request.asked(),
     )
 
 
@@ -136,6 +146,40 @@ def _dns_only(session: "DnsSession") -> Observe:
         return await session.observe(q for q in questions if isinstance(q, DnsQuestion))
 
     return observe
+
+
+@asynccontextmanager
+async def _connecting(session: "DnsSession") -> AsyncIterator[Observe]:
+    """Asks web and mail servers too, each once however many domains name it, and not too many at the same time."""
+    from deliverability.capture._connect import resolver
+    from deliverability.capture.dns_cache import DnsCache
+    from deliverability.capture.https import HttpsObserver
+    from deliverability.capture.smtp_probe import SmtpObserver
+
+    resolve = resolver(cast("DnsObserver", session))  # which observes just as an observer does
+    https, smtp = HttpsObserver(resolve=resolve), SmtpObserver(resolve=resolve)
+    kept, gate = DnsCache(), asyncio.Semaphore(MAX_CONNECTIONS)
+
+    async def connect(question: Question) -> Observation:
+        async with gate:
+            if isinstance(question, HttpsQuestion):
+                return (await https.observe((question,)))[0]
+            if isinstance(question, SmtpProbe):
+                return (await smtp.observe((question,)))[0]
+            return (await session.observe((question,)))[0]
+
+    async def observe(questions: Iterable[Question]) -> tuple[Observation, ...]:
+        wanted = tuple(questions)
+        others = [question for question in wanted if not isinstance(question, DnsQuestion)]
+        answers, seen = await asyncio.gather(
+            session.observe(q for q in wanted if isinstance(q, DnsQuestion)), kept.look_all(others, connect)
+        )
+        return (*answers, *seen)
+
+    try:
+        yield observe
+    finally:
+        await kept.close()
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------

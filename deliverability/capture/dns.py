@@ -100,11 +100,13 @@ class DnsSession:
         beyond = (CouldNotLook(q, Obstacle.LIMIT, told, "", _now()) for q in wanted[MAX_QUESTIONS:])
         return (*asked, *beyond)
 
-    def peek(self, question: Question) -> DnsObservation | None:
+    def peek(self, question: Question) -> Observation | None:
         """What is on record and still holds; asks nobody."""
-        return self._cache.get(question) if isinstance(question, DnsQuestion) else None
+        return self._cache.get(question)
 
-    async def _ask(self, question: DnsQuestion) -> DnsObservation:
+    async def _ask(self, question: Question) -> Observation:
+        if not isinstance(question, DnsQuestion):
+            return CouldNotLook(question, Obstacle.NETWORK, "not a question to the DNS", "", _now())
         async with self._gate:
             return await _Inquiry(self, question).run()
 

@@ -2,7 +2,8 @@
 
 RFC 1035 §3.2.1 (TTL), RFC 2308 §5 (a negative answer holds as its SOA says; without one it is not kept), RFC 9520
 §3.2 (a failure is remembered for a short while, lest every domain behind a dead server wait for it anew).  What is
-kept is the observation as it was made: its time and TTL are those of the look-up.
+kept is the observation as it was made: its time and TTL are those of the look-up.  What was seen of other servers (HTTPS,
+SMTP) is kept the same way, so that nobody is knocked at again for every domain that names them.
 """
 
 import asyncio
@@ -11,24 +12,34 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from deliverability.evidence.observation import DnsAnswer, DnsObservation, DnsQuestion, Obstacle
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    HttpsAnswer,
+    Observation,
+    Obstacle,
+    Question,
+    SmtpAnswer,
+)
 
 MAX_SECONDS: Final = 86_400
 """No answer is kept longer than a day, whatever its TTL."""
 FAILURE_SECONDS: Final = 30
 """How long *could not look* is kept: RFC 9520 §3.2 asks for a second at least and five minutes at most."""
+CONNECTION_SECONDS: Final = 3600
+"""How long it is kept what a web or mail server said; there is no TTL for it."""
 MAX_ENTRIES: Final = 10_000
 MAX_OCTETS: Final = 32 << 20
 """Of the responses that the kept answers came in."""
 
 _UNKEPT: Final = frozenset({Obstacle.LIMIT, Obstacle.OFFLINE})  # these say something of the asking, not of the name
 
-Ask = Callable[[DnsQuestion], Awaitable[DnsObservation]]
+Ask = Callable[[Question], Awaitable[Observation]]
 
 
 @dataclass(slots=True)
 class _Entry:
-    observation: DnsObservation
+    observation: Observation
     until: float
     octets: int
 
@@ -46,8 +57,8 @@ class DnsCache:
         max_octets: int = MAX_OCTETS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._entries: dict[DnsQuestion, _Entry] = {}
-        self._asking: dict[DnsQuestion, asyncio.Task[DnsObservation]] = {}
+        self._entries: dict[Question, _Entry] = {}
+        self._asking: dict[Question, asyncio.Task[Observation]] = {}
         self._max_entries = max_entries
         self._max_octets = max_octets
         self._octets = 0
@@ -61,7 +72,7 @@ class DnsCache:
         """Of the responses kept."""
         return self._octets
 
-    def get(self, question: DnsQuestion) -> DnsObservation | None:
+    def get(self, question: Question) -> Observation | None:
         """What is on record and still holds."""
         entry = self._entries.pop(question, None)
         if entry is None:
@@ -72,28 +83,26 @@ class DnsCache:
         self._entries[question] = entry  # used last, given up last
         return entry.observation
 
-    def put(self, observation: DnsObservation) -> None:
+    def put(self, observation: Observation) -> None:
         """Keep an observation for as long as it holds; one that does not hold at all is not kept."""
         question = observation.question
-        if not isinstance(question, DnsQuestion):
-            return
         seconds = lifetime(observation)
         known = self._entries.pop(question, None)
         self._octets -= known.octets if known else 0
         if seconds <= 0:
             return
-        octets = len(observation.wire) if isinstance(observation, DnsAnswer) else 0
+        octets = _octets(observation)
         self._entries[question] = _Entry(observation, self._clock() + seconds, octets)
         self._octets += octets
         while len(self._entries) > self._max_entries or self._octets > self._max_octets:
             self._octets -= self._entries.pop(next(iter(self._entries))).octets
 
-    async def look_all(self, questions: Iterable[DnsQuestion], ask: Ask) -> tuple[DnsObservation, ...]:
+    async def look_all(self, questions: Iterable[Question], ask: Ask) -> tuple[Observation, ...]:
         """One observation for each question, in order: kept, already being asked, or asked now.
 
         Whoever waits may be cancelled; what is being asked goes on for the others.
         """
-        found: list[DnsObservation | asyncio.Task[DnsObservation]] = []
+        found: list[Observation | asyncio.Task[Observation]] = []
         for question in questions:
             kept = self.get(question)
             found.append(kept if kept is not None else self._asking.get(question) or self._ask(question, ask))
@@ -109,11 +118,11 @@ class DnsCache:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _ask(self, question: DnsQuestion, ask: Ask) -> "asyncio.Task[DnsObservation]":
+    def _ask(self, question: Question, ask: Ask) -> "asyncio.Task[Observation]":
         task = self._asking[question] = asyncio.ensure_future(self._asked(question, ask))
         return task
 
-    async def _asked(self, question: DnsQuestion, ask: Ask) -> DnsObservation:
+    async def _asked(self, question: Question, ask: Ask) -> Observation:
         try:
             observation = await ask(question)
             self.put(observation)
@@ -122,8 +131,22 @@ class DnsCache:
             del self._asking[question]
 
 
-def lifetime(observation: DnsObservation) -> float:
+def lifetime(observation: Observation) -> float:
     """Seconds for which an observation may be used again; 0: for its own question only."""
     if isinstance(observation, DnsAnswer):
         return min(max(observation.ttl or 0, 0), MAX_SECONDS)
-    return 0 if observation.obstacle in _UNKEPT else FAILURE_SECONDS
+    if isinstance(observation, CouldNotLook):
+        return 0 if observation.obstacle in _UNKEPT else FAILURE_SECONDS
+    return CONNECTION_SECONDS
+
+
+def _octets(observation: Observation) -> int:
+    match observation:
+        case DnsAnswer():
+            return len(observation.wire)
+        case HttpsAnswer():
+            return len(observation.body)
+        case SmtpAnswer():
+            return len(observation.certificate) + sum(len(certificate) for certificate in observation.chain)
+        case CouldNotLook():
+            return 0

@@ -38,7 +38,7 @@ class Done:
         return self.lines
 
 
-def done_names(path: Path, key: str = "input") -> Done:
+def done_names(path: Path, key: str = "subject") -> Done:
     """The names in member ``key`` of each complete line; of a file that is not there, none.
 
     Raises :class:`~deliverability.errors.CannotLookError` for a file that cannot be read.

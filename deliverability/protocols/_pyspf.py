@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Final, cast
 
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Record, Unobserved
@@ -98,7 +99,7 @@ class Query(spf.query):
         """Whether the client's address is in one of the networks."""
         found = bool(super().cidrmatch(ipaddrs, n))
         if found:
-            self._note("match", f"{self.c}/{n}")
+            self._note("match", str(ip_network(f"{self.c}/{n}", strict=False)))
         return found
 
     def _note(

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError
 from typing import Final
 
 from deliverability.errors import printable
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Unobserved
+from deliverability.protocols.spf_terms import MACRO, MECHANISMS, Term, misformed, network_flaw, terms
 
 MAX_QUESTIONS: Final = 400
 """Questions of one survey; a real domain needs about forty."""
@@ -23,24 +23,13 @@ MAX_BRANCHES: Final = 100
 MAX_REMARKS: Final = 60
 MAX_RECORD: Final = 8192
 """Octets of one record that are read."""
-MAX_TERMS: Final = 300
-"""Terms of one record that are read."""
 ADVISED_OCTETS: Final = 450
 """RFC 7208 §3.4: so that the answer fits into 512 octets."""
 MAX_MX: Final = 10
-BROAD_V4: Final = 15
-"""IPv4 prefixes up to this length authorise 131,072 addresses and more."""
-BROAD_V6: Final = 31
-"""Shorter than what a registry gives to one provider."""
 
 _VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _NEAR = re.compile(rb"[\"' \t]*(?:v\s*=\s*spf|spf[12]\b|spf\s*=)", re.IGNORECASE)
-_MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=(.*)\Z", re.DOTALL)
-_MECHANISM = re.compile(r"([+?~-]?)([A-Za-z][A-Za-z0-9]*)(?::([^\s]*?))?((?:/\d{1,3})?(?://\d{1,3})?)\Z")
-# RFC 7208 §7.2; the letters c, r and t belong to explanations alone
-_MACRO = re.compile(r"%(?:\{([slodiphvSLODIPHV])\d{0,3}[rR]?[-.+,/_=]{0,7}\}|[%_-])")
 _JOINT = re.compile(rb"[+?~-]?(?:include:|ip4:|ip6:|a:|mx:|exists:|all\b|redirect=)", re.IGNORECASE)
-_MECHANISMS: Final = frozenset({"all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists"})
 
 
 class Flaw(StrEnum):
@@ -131,38 +120,9 @@ class Survey:
         return self.branches[0].total if self.branches else Price()
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One term of a record."""
-
-    text: str
-    name: str
-    """Mechanism or modifier, lower-case; empty if it is neither."""
-    qualifier: str
-    value: str
-    cidr: str
-    modifier: bool
-
-
 def survey(domain: Domain, observations: Observations) -> Survey:
     """Walk the whole tree; raises ``Unobserved`` with everything that a level needs at once."""
     return _Surveyor(domain, observations).run()
-
-
-def terms(record: str) -> tuple[Term, ...]:
-    """The terms of a record, as they are written; never raises."""
-    return tuple(_term(text) for text in record.split(" ")[1 : MAX_TERMS + 1] if text)
-
-
-def _term(text: str) -> Term:
-    # RFC 7208 §4.6.1: what holds "=" after a name is a modifier, unless ":" or "/" comes first
-    found = _MODIFIER.match(text)
-    if found:
-        return Term(text, found[1].lower(), "", found[2], "", modifier=True)
-    parsed = _MECHANISM.match(text) if len(text) <= MAX_RECORD else None
-    if not parsed:
-        return Term(text, "", "", "", "", modifier=False)
-    return Term(text, parsed[2].lower(), parsed[1] or "+", parsed[3] or "", parsed[4], modifier=False)
 
 
 class _Surveyor:
@@ -290,31 +250,23 @@ class _Surveyor:
     def _syntax(self, name: str, term: Term) -> None:
         if not term.name:
             self._remark(Flaw.SYNTAX, name, term.text)
-        elif not term.modifier and term.name not in _MECHANISMS:
+        elif not term.modifier and term.name not in MECHANISMS:
             self._remark(Flaw.UNKNOWN, name, term.text)
-        elif not term.modifier and _misformed(term):
+        elif not term.modifier and misformed(term):
             self._remark(Flaw.SYNTAX, name, term.text)
         if term.name in ("ip4", "ip6") and not term.modifier:
             self._network(name, term)
             return
         if "%" in term.value:
-            if "%" in _MACRO.sub("", term.value):
+            if "%" in MACRO.sub("", term.value):
                 self._remark(Flaw.BAD_MACRO, name, term.text)
-            elif any(letter and letter.lower() in "sl" for letter in _MACRO.findall(term.value)):
+            elif any(letter and letter.lower() in "sl" for letter in MACRO.findall(term.value)):
                 self._remark(Flaw.MACRO, name, term.text)
 
     def _network(self, name: str, term: Term) -> None:
-        text = term.value + term.cidr
-        try:
-            network = IPv4Network(text, strict=False) if term.name == "ip4" else IPv6Network(text, strict=False)
-        except (AddressValueError, NetmaskValueError, ValueError):
-            self._remark(Flaw.SYNTAX, name, term.text)
-            return
-        broad = BROAD_V4 if term.name == "ip4" else BROAD_V6
-        if network.prefixlen <= broad:
-            self._remark(Flaw.BROAD, name, term.text)
-        elif network.is_private and not _documentation(network):
-            self._remark(Flaw.PRIVATE, name, term.text)
+        flaw = network_flaw(term)
+        if flaw:
+            self._remark(Flaw(flaw), name, term.text)
 
     def _follow(self, name: str, term: Term, index: int) -> None:
         """An include or a redirect: one look-up, and all that is below."""
@@ -334,7 +286,7 @@ class _Surveyor:
         """The name that a term asks; ``None`` where a macro over the client hides it."""
         if not value:
             return name
-        letters = {letter.lower() for letter in _MACRO.findall(value) if letter}
+        letters = {letter.lower() for letter in MACRO.findall(value) if letter}
         if letters - {"d", "o"} or "%{" in re.sub(r"%\{[dDoO]\}", "", value):
             self._open(Flaw.NOT_WALKED, name, term.text)
             return None
@@ -404,28 +356,6 @@ _PAID: Final[dict[str, Callable[[_Surveyor, str, Term, int], None]]] = {
     "exists": _Surveyor._exists,  # noqa: SLF001
     "ptr": _Surveyor._ptr,  # noqa: SLF001
 }
-
-
-def _misformed(term: Term) -> bool:
-    """RFC 7208 §5.1, §5.2, §5.7: ``all`` takes nothing, ``include`` and ``exists`` need a name; only addresses a prefix."""
-    if term.name in ("include", "exists"):
-        return not term.value or bool(term.cidr)
-    return (term.name == "all" and term.text.lstrip("+?~-").lower() != "all") or (
-        term.name == "ptr" and bool(term.cidr)
-    )
-
-
-def _documentation(network: IPv4Network | IPv6Network) -> bool:
-    """Networks of RFC 5737 and RFC 3849: examples, in tests and manuals."""
-    return any(network.version == known.version and network.subnet_of(known) for known in _EXAMPLES)  # type: ignore[arg-type]
-
-
-_EXAMPLES: Final = (
-    IPv4Network("192.0.2.0/24"),
-    IPv4Network("198.51.100.0/24"),
-    IPv4Network("203.0.113.0/24"),
-    IPv6Network("2001:db8::/32"),
-)
 
 
 def branches_below(found: Survey) -> Iterator[Branch]:

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,17 @@ from deliverability.api.observe import settle
 from deliverability.api.requests import Network, Request
 from deliverability.api.rounds import Rounds
 from deliverability.capture.resume import done_names
+from deliverability.capture.smtp_probe import SmtpObserver
 from deliverability.config import Configuration, Sender
 from deliverability.errors import CannotLookError, UsageError
 from deliverability.evidence.bundle import Assessment, Evidence, Subject
-from deliverability.evidence.observation import DnsQuestion, Observations, Unobserved
+from deliverability.evidence.observation import (
+    DnsQuestion,
+    Observation,
+    Observations,
+    SmtpProbe,
+    Unobserved,
+)
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 
@@ -250,6 +257,32 @@ def test_without_a_network_nothing_is_asked(zone: Zone) -> None:
     assert not zone.asked
 
 
+def test_what_asks_for_connections_is_asked_for_as_of_a_single_domain() -> None:
+    asked = Request(network=Network(offline=True), asked_for=("https", "smtp"), now=NOW)
+
+    async def single() -> Assessment:
+        return await check_domain_async("d1.example", asked)
+
+    (found,) = run(["d1.example"], asked)
+    assert found.assessment == asyncio.run(single())
+
+
+def test_a_mail_server_of_many_domains_is_probed_once(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    probed: Counter[str] = Counter()
+
+    whole = SmtpObserver.observe
+
+    async def counted(self: SmtpObserver, questions: Iterable[SmtpProbe]) -> tuple[Observation, ...]:
+        wanted = tuple(questions)
+        probed.update(question.host for question in wanted)
+        return await whole(self, wanted)  # which does not connect: no public address
+
+    monkeypatch.setattr(SmtpObserver, "observe", counted)
+    found = run([f"d{n}.example" for n in range(20)], replace(request(zone), asked_for=("smtp",)))
+    assert probed == {"mx.esp.example": 1}
+    assert {outcomes(r.assessment)["starttls-offered"] for r in found} == {"indeterminate"}
+
+
 @pytest.mark.parametrize("jobs", [0, -1, 10**6])
 def test_a_number_of_jobs_that_cannot_be_meant(zone: Zone, jobs: int) -> None:
     with pytest.raises(UsageError, match="--jobs"):
@@ -320,9 +353,9 @@ def test_a_check_that_asks_for_what_it_has_ends_in_an_error_not_in_a_loop(zone: 
 
 def test_complete_lines_are_done_and_a_cut_one_is_not(tmp_path: Path) -> None:
     file = tmp_path / "out.ndjson"
-    lines = [json.dumps({"input": name}) for name in ("d1.example", "例子.example", "\udcff")]
-    whole = ("\n".join([*lines, "{broken", "[]", '{"input": 5}']) + "\n").encode()
-    file.write_bytes(whole + b'{"input": "d9.exam')
+    lines = [json.dumps({"subject": name}) for name in ("d1.example", "例子.example", "\udcff")]
+    whole = ("\n".join([*lines, "{broken", "[]", '{"subject": 5}']) + "\n").encode()
+    file.write_bytes(whole + b'{"subject": "d9.exam')
     done = done_names(file)
     assert (done.octets, done.lines, done.unreadable) == (len(whole), 3, 3)
     assert "d1.example" in done and "例子.example" in done and "\udcff" in done
@@ -331,7 +364,7 @@ def test_complete_lines_are_done_and_a_cut_one_is_not(tmp_path: Path) -> None:
 
 def test_a_cut_line_is_not_done_even_if_it_is_whole_json(tmp_path: Path) -> None:
     file = tmp_path / "out.ndjson"
-    file.write_bytes(b'{"input": "d1.example"}')
+    file.write_bytes(b'{"subject": "d1.example"}')
     assert "d1.example" not in done_names(file)
     assert done_names(file).octets == 0
 
@@ -348,7 +381,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_a_line_without_end_is_counted_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deliverability.capture.resume.MAX_LINE", 50)
     file = tmp_path / "out.ndjson"
-    file.write_bytes(b'{"input": "' + b"x" * 500 + b'"}\n{"input": "d1.example"}\n')
+    file.write_bytes(b'{"subject": "' + b"x" * 500 + b'"}\n{"subject": "d1.example"}\n')
     done = done_names(file)
     assert (done.unreadable, done.lines) == (1, 1)
     assert "d1.example" in done

@@ -6,8 +6,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deliverability.capture.dns_cache import FAILURE_SECONDS, MAX_SECONDS, DnsCache, lifetime
-from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsObservation, DnsQuestion, Obstacle, Rcode
+from deliverability.capture.dns_cache import CONNECTION_SECONDS, FAILURE_SECONDS, MAX_SECONDS, DnsCache, lifetime
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    DnsQuestion,
+    HttpsAnswer,
+    HttpsQuestion,
+    Observation,
+    Obstacle,
+    Question,
+    Rcode,
+)
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -37,11 +47,12 @@ def failure(name: str = "a.example", obstacle: Obstacle = Obstacle.TIMEOUT) -> C
         (answer(ttl=10**6), MAX_SECONDS),
         (failure(), FAILURE_SECONDS),
         (failure(obstacle=Obstacle.SERVFAIL), FAILURE_SECONDS),
+        (HttpsAnswer(HttpsQuestion("https://a.example/"), 200, "text/plain", b"x", None, NOW), CONNECTION_SECONDS),
         (failure(obstacle=Obstacle.LIMIT), 0),
         (failure(obstacle=Obstacle.OFFLINE), 0),
     ],
 )
-def test_how_long_each_observation_holds(observation: DnsObservation, seconds: float) -> None:
+def test_how_long_each_observation_holds(observation: Observation, seconds: float) -> None:
     assert lifetime(observation) == seconds
 
 
@@ -94,7 +105,8 @@ class Asker:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, question: DnsQuestion) -> DnsObservation:
+    async def __call__(self, question: Question) -> Observation:
+        assert isinstance(question, DnsQuestion)
         self.asked[question.name] += 1
         await self.gate.wait()
         await asyncio.sleep(0)
@@ -147,7 +159,7 @@ def test_closing_stops_what_is_under_way() -> None:
 
 
 def test_what_asking_raises_is_not_kept() -> None:
-    async def broken(_question: DnsQuestion) -> DnsObservation:
+    async def broken(_question: Question) -> Observation:
         raise RuntimeError("boom")
 
     async def main() -> None:
