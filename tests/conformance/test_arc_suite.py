@@ -1,8 +1,7 @@
 """The ARC validation suite (ValiMail/arc_test_suite, tests/arc-draft-validation-tests.yml): all of its 171 cases.
 
 No package registry ships the file, so it is read from the path in ``ARC_SUITE`` or from pytest's cache
-(``suites/arc-draft-validation-tests.yml``).  No package registry carries it: without it these tests are
-skipped, and counted.
+(``suites/arc-draft-validation-tests.yml``).  Without it these tests are skipped, and counted.
 """
 
 import hashlib

@@ -28,6 +28,12 @@ ASKED = {
         ("--log", POSTFIX, "--to", "nouser1@gmail.example", "--edition", "support"),
         ("--log", POSTFIX, "--to", "nobody@corp.example"),
     ],
+    "check": [
+        ("hosting.example", "--for", "gmail"),
+        ("--message", ROOT / "examples" / "notice.eml", "--transactional"),
+        ("--address", "chen@hinet.com", "--about", "hinet.com"),
+        ("--address", "no address at all"),
+    ],
 }
 
 

@@ -1,5 +1,6 @@
 """The examples in README and docs run, and print what they show."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -85,3 +86,13 @@ def matches(expected: str, printed: str) -> bool:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_page_of_checks_is_what_the_checks_say() -> None:
+    """Generated documentation that is not current is wrong: ``python docs/generate_checks.py`` writes it anew."""
+    spec = importlib.util.spec_from_file_location("generate_checks", ROOT / "docs" / "generate_checks.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "checks.md").read_text("utf-8") == module.page()
