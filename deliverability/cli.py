@@ -57,6 +57,9 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
+SUFFIXES = {".html": ReportFormat.HTML, ".htm": ReportFormat.HTML, ".json": ReportFormat.JSON}
+
+
 class TableFormat(StrEnum):
     """Forms of everything else."""
 
@@ -205,7 +208,9 @@ def report(
     observations: ReplayOption = None,
     routed_by_mx: RoutedOption = False,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language; else the configuration's, else en.")] = None,
-    form: Annotated[ReportFormat, typer.Option("--format", help="Form of the report.")] = ReportFormat.TEXT,
+    form: Annotated[
+        ReportFormat | None, typer.Option("--format", help="Form of the report; else by the name of -o, else text.")
+    ] = None,
     edition: Annotated[EditionName, typer.Option("--edition", help="For whom.")] = EditionName.CUSTOMER,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
     latest: LatestOption = False,
@@ -232,6 +237,7 @@ def report(
     _talk(result.traced, unread=unread)
     if edition is EditionName.CUSTOMER and any(a.claim and a.claim.state == "not-found" for a in result.assessments):
         say("nothing was found: this page is for support, there is none for the customer")
+    form = form or SUFFIXES.get(output.suffix.lower() if output else "", ReportFormat.TEXT)
     pages = [render(a, reader, form.value, request) for a in result.assessments]
     if len(pages) > 1 and form is ReportFormat.HTML:
         raise UsageError(f"{len(pages)} notices make {len(pages)} pages: choose one, or --format text or json")

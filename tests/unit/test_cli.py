@@ -545,3 +545,24 @@ def test_rules_of_a_provider_and_unknown_ones() -> None:
     assert [c for c in checks if c.startswith("gmail:")]
     assert check("hosting.example", "--for", "nobody").returncode == 2
     assert check("hosting.example", "--with", "telepathy").returncode == 2
+
+
+def test_the_form_of_a_report_follows_the_name_of_its_file(tmp_path: Path) -> None:
+    for name, sign in (("a.html", b"<!DOCTYPE html>"), ("a.json", b'"kind": "report"'), ("a.txt", b"INV-10001")):
+        done = run("report", "--offline", "--log", POSTFIX, "--to", "jo32@corp.example", "-o", tmp_path / name)
+        assert done.returncode == 3
+        assert sign.lower() in (tmp_path / name).read_bytes().lower()
+    forced = run(
+        "report",
+        "--offline",
+        "--log",
+        POSTFIX,
+        "--to",
+        "jo32@corp.example",
+        "-o",
+        tmp_path / "b.html",
+        "--format",
+        "text",
+    )
+    assert forced.returncode == 3
+    assert b"<!doctype" not in (tmp_path / "b.html").read_bytes().lower()
