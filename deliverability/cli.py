@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from deliverability.errors import AmbiguousError, CannotLookError, UsageError, p
 
 if TYPE_CHECKING:
     from deliverability.api import Reader, Request, TraceResult
+    from deliverability.api.bulk import Checked
     from deliverability.config import Configuration
     from deliverability.evidence.bundle import Assessment
     from deliverability.evidence.story import State
@@ -301,6 +302,13 @@ def check(
     address: Annotated[
         list[str] | None, typer.Option("--address", metavar="ADDRESS", help="A recipient's address; may be repeated.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="LIST", help="Many domains, one a line; answers as they are done.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Domains of --file under way at once.")] = 50,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --file: go on where the file of -o (ndjson) stops.")
+    ] = False,
     about: Annotated[
         str | None, typer.Option("--about", metavar="DOMAIN", help="The domain that the notice is about.")
     ] = None,
@@ -340,18 +348,88 @@ def check(
 
     given = locals() | {"message": None}
     request = _request(given)
+    reader = replace(_reader(lang), details=details)
+    if file:
+        if domain or message or address:
+            raise UsageError("--file stands alone: put its domains on the command line, or these into the list")
+        task = _ListTask(request, reader, provider, bulk, CheckFormat.NDJSON if form is CheckFormat.TEXT else form)
+        raise typer.Exit(_check_list(file, task, jobs, fail_on, output, resume=resume))
     assessments = [api.check_domain(name, request) for name in domain or ()]
-    for file in message or ():
-        about_file = replace(request, mail_origin=str(file))
-        assessments.append(api.check_message(_read(file, MAX_MESSAGE_FILE), about_file, bulk=bulk))
+    for mail in message or ():
+        about_file = replace(request, mail_origin=str(mail))
+        assessments.append(api.check_message(_read(mail, MAX_MESSAGE_FILE), about_file, bulk=bulk))
     assessments += [api.check_address(text, request, about) for text in address or ()]
     if not assessments:
         raise UsageError("say what to check: DOMAIN, --message FILE.eml or --address ADDRESS")
     if provider:
         assessments = [with_rules(a, provider, bulk=bulk) for a in assessments]
-    reader = replace(_reader(lang), details=details)
     _write(verdicts(assessments, reader, form.value, request), output)
     raise typer.Exit(_worst(_check_status(a, fail_on) for a in assessments))
+
+
+@dataclass(frozen=True, slots=True)
+class _ListTask:
+    """What is to be made of each domain of a list."""
+
+    request: "Request"
+    reader: "Reader"
+    provider: str | None
+    bulk: bool | None
+    form: CheckFormat
+
+
+def _check_list(path: Path, task: _ListTask, jobs: int, fail_on: FailOn, output: Path | None, *, resume: bool) -> int:
+    """Check a list of domains, writing each answer as a line when it is there; returns the worst status."""
+    from deliverability.api.bulk import Checked, check_list
+    from deliverability.capture.resume import append_after, done_names, listed
+
+    if task.form is not CheckFormat.NDJSON:
+        raise UsageError("--file answers line by line: --format ndjson")
+    if resume and output is None:
+        raise UsageError("--resume needs the file of -o to go on with")
+    done = done_names(output, "subject") if resume and output else None
+    names = (name for name in listed(path) if done is None or name not in done)
+    statuses: set[int] = set()
+    shown = time.monotonic()
+    with append_after(output, done.octets if done else 0) if output else _stdout() as out:
+
+        def emit(checked: Checked) -> None:
+            nonlocal shown
+            line, status = _list_line(checked, task, fail_on)
+            statuses.add(status)
+            out.write(line)
+            out.flush()
+            if time.monotonic() - shown >= PROGRESS_SECONDS and sys.stderr is not None and sys.stderr.isatty():
+                shown = time.monotonic()
+                _tell(f"\r\x1b[Kdeliverability: {checked.index + 1} checked")
+
+        check_list(names, task.request, jobs=jobs, emit=emit)
+    return _worst(statuses) if statuses else ACCEPTED
+
+
+def _list_line(checked: "Checked", task: _ListTask, fail_on: FailOn) -> tuple[bytes, int]:
+    """One line of NDJSON and its status; a name that is no domain is named with what is wrong with it."""
+    import json
+
+    from deliverability.api.preflight import with_rules
+    from deliverability.api.rendering import verdicts
+
+    if checked.assessment is None:
+        problem = {"schema_version": 1, "kind": "domain", "subject": checked.name, "problem": checked.problem}
+        line = json.dumps(problem, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        return line, INTERNAL if checked.defect else COULD_NOT_LOOK
+    assessment = checked.assessment
+    if task.provider:
+        assessment = with_rules(assessment, task.provider, bulk=task.bulk)
+    line = verdicts([assessment], task.reader, "ndjson", task.request, names=[checked.name])
+    return line, _check_status(assessment, fail_on)
+
+
+@contextmanager
+def _stdout() -> Iterator[IO[bytes]]:
+    if sys.stdout is None:
+        raise CannotLookError("standard output is closed: name a file with -o")
+    yield sys.stdout.buffer
 
 
 @app.command(short_help="Write a configuration for this machine.")

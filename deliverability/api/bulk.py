@@ -6,19 +6,18 @@ done, each with its place in the input.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, cast
 
 from deliverability import assess as assessing
-from deliverability.api.observe import Observe, settle
-from deliverability.api.requests import Request, domain
+from deliverability.api import facts
+from deliverability.api.observe import Observe, blocking, settle
+from deliverability.api.requests import Request
 from deliverability.api.rounds import Peek, Rounds
-from deliverability.config import find_sender
 from deliverability.errors import UsageError
-from deliverability.evidence.bundle import Assessment, Evidence, Origin, Sourced, Subject
+from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.observation import DnsQuestion, HttpsQuestion, Observation, Question, SmtpProbe
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ async def check_domains(
         async def one(index: int, name: str) -> Checked:
             now = request.now or datetime.now(UTC)
             try:
-                rounds = Rounds(domain_evidence(request, name, now), checks, peek=peek)
+                rounds = Rounds(facts.of_domain(request, name, now), checks, peek=peek)
                 assessment, _ = await settle(rounds, request.observations, look, now)
             except UsageError as problem:
                 return Checked(index, name, None, str(problem))
@@ -97,6 +96,17 @@ async def check_domains(
             yield result
 
 
+def check_list(names: Iterable[str], request: Request, *, jobs: int, emit: Callable[[Checked], None]) -> None:
+    """:func:`check_domains`, blocking: ``emit`` gets each result as soon as it is there."""
+
+    async def run() -> None:
+        async with aclosing(check_domains(names, request, jobs=jobs)) as results:
+            async for result in results:
+                emit(result)
+
+    blocking(run, "check_list")
+
+
 def dns_observer(request: Request, jobs: int) -> "DnsObserver":
     """An observer as the request sets it up, for so many domains at once."""
     from deliverability.capture.dns import DnsObserver, parse_nameserver
@@ -106,38 +116,6 @@ def dns_observer(request: Request, jobs: int) -> "DnsObserver":
         nameservers=tuple(parse_nameserver(server) for server in servers),
         timeout_seconds=request.network.timeout,
         concurrency=max(64, jobs * QUESTIONS_PER_JOB),
-    )
-
-
-def domain_evidence(request: Request, name: str, now: datetime) -> Evidence:
-    """What is known of a sending domain before anything is looked up; raises :class:`UsageError` for no domain."""
-    subject = domain(name, "DOMAIN")
-    sender = find_sender(request.configuration, subject.name)
-    client_ip = helo = None
-    if request.from_ip:
-        client_ip = Sourced(str(ip_address(request.from_ip)), Origin.OPTION)
-    elif sender and len(sender.egress_ips) == 1:  # of several, any choice would be a guess
-        client_ip = Sourced(sender.egress_ips[0], Origin.CONFIGURATION)
-    if request.helo:
-        helo = Sourced(request.helo, Origin.OPTION)
-    elif sender and sender.helo:
-        helo = Sourced(sender.helo, Origin.CONFIGURATION)
-    selectors = [Sourced(selector, Origin.OPTION) for selector in request.selectors]
-    if sender and not selectors:
-        selectors = [Sourced(selector, Origin.CONFIGURATION) for selector in sender.selectors]
-    author = domain(request.author_domain, "--author-domain") if request.author_domain else subject
-    return Evidence(
-        subject=Subject.DOMAIN,
-        assessed_at=now,
-        own=request.own(),
-        author_domain=Sourced(author, Origin.OPTION),
-        # RFC 7208 §2.4: what a bare domain stands for
-        reverse_path=Sourced(f"postmaster@{subject.name}", Origin.OPTION),
-        client_ip=client_ip,
-        helo=helo,
-        signing_domain=Sourced(subject, Origin.OPTION),
-        selectors=tuple(selectors),
-        asked_for=request.asked(),
     )
 
 

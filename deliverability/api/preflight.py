@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
 from deliverability import assess as assessing
+from deliverability.api import facts
 from deliverability.api.observe import Observe, blocking, settle
 from deliverability.api.requests import Request, domain
 from deliverability.api.rounds import Rounds
@@ -124,12 +124,13 @@ def _message_evidence(
         assessed_at=now,
         own=request.own(),
         mail=Exhibit(content, "message/rfc822", request.mail_origin, now),
-        author_domain=author or _configured_author(sender),
+        author_domain=author or facts.configured_author(sender),
         reverse_path=reverse_path,
-        client_ip=_client_ip(request, sender),
-        helo=_helo(request, sender),
-        selectors=tuple(Sourced(s, Origin.OPTION) for s in request.selectors),
+        client_ip=facts.client_ip(request, sender),
+        helo=facts.helo(request, sender),
+        selectors=facts.selectors(request, sender),
         bulk=bulk,
+        asked_for=request.asked(),
     )
     return evidence, problem
 
@@ -162,26 +163,6 @@ def _sender(request: Request, reverse_path: Sourced[str] | None, author: Sourced
     names = [reverse_path.value.rpartition("@")[2]] if reverse_path else []
     names += [author.value.name] if author else []
     return next((found for name in names if (found := find_sender(request.configuration, name.lower()))), None)
-
-
-def _configured_author(sender: Sender | None) -> Sourced[Domain] | None:
-    if sender is None or not sender.author_domain:
-        return None
-    return Sourced(Domain.parse(sender.author_domain), Origin.CONFIGURATION)
-
-
-def _client_ip(request: Request, sender: Sender | None) -> Sourced[str] | None:
-    if request.from_ip:
-        return Sourced(str(ip_address(request.from_ip)), Origin.OPTION)
-    if sender and len(sender.egress_ips) == 1:
-        return Sourced(sender.egress_ips[0], Origin.CONFIGURATION)
-    return None
-
-
-def _helo(request: Request, sender: Sender | None) -> Sourced[str] | None:
-    if request.helo:
-        return Sourced(request.helo, Origin.OPTION)
-    return Sourced(sender.helo, Origin.CONFIGURATION) if sender and sender.helo else None
 
 
 def _unreadable(verdict: Verdict, problem: ParseError) -> Verdict:

@@ -146,11 +146,20 @@ def _overall(result: TraceResult) -> str | None:
 # --- check ------------------------------------------------------------------------------------------------------------
 
 
-def verdicts(assessments: Sequence[Assessment], reader: Reader, form: str, request: Request) -> bytes:
-    """The verdicts before sending in a form that has a sheet; a terminal gets a table."""
+def verdicts(
+    assessments: Sequence[Assessment],
+    reader: Reader,
+    form: str,
+    request: Request,
+    names: Sequence[str] | None = None,
+) -> bytes:
+    """The verdicts before sending in a form that has a sheet; a terminal gets a table.
+
+    ``names`` are the subjects as the caller spelled them, where that is to be kept.
+    """
     lang = _lang(reader, request)
     made_at = max((a.evidence.assessed_at for a in assessments), default=request.now or datetime.now(UTC))
-    page = sheet(assessments, lang=lang, made_at=made_at)
+    page = sheet(assessments, lang=lang, made_at=made_at, names=names)
     if form == "text":
         return verdict_table(page, details=reader.details, screen=reader.screen)
     render_sheet = _renderer(form).render_sheet

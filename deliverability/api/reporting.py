@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from ipaddress import ip_address, ip_network
 
 from deliverability import assess as assessing
+from deliverability.api import facts
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Request, domain
+from deliverability.api.rounds import Rounds
 from deliverability.api.tracing import Told, TraceResult, recipient_of
 from deliverability.compose.recognise import provider_id
 from deliverability.config import Sender, find_sender
@@ -15,15 +16,8 @@ from deliverability.evidence.bundle import Assessment, Evidence, Origin, Sourced
 from deliverability.evidence.exhibit import Exhibit
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations, Question
-from deliverability.evidence.story import Attempt, Message
+from deliverability.evidence.story import Message
 from deliverability.protocols import mail as mails
-
-# A log may show an address that no other network ever sees: behind NAT the MX saw another one.
-_NEVER_OUTSIDE = tuple(
-    ip_network(n)
-    for n in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
-              "::1/128", "fc00::/7", "fe80::/10")
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +64,9 @@ def evidence_of(request: Request, told: Told, exhibit: Exhibit | None, now: date
         recipient_domain=recipient.domain if recipient else None,
         author_domain=_author_domain(request, exhibit, sender),
         reverse_path=reverse_path,
-        client_ip=_client_ip(request, attempt, sender),
-        helo=_helo(request, sender),
-        selectors=_selectors(request, sender),
+        client_ip=facts.client_ip(request, sender, attempt),
+        helo=facts.helo(request, sender),
+        selectors=facts.selectors(request, sender),
         asked_for=request.asked(),
     )
 
@@ -122,40 +116,7 @@ def _author_domain(request: Request, exhibit: Exhibit | None, sender: Sender | N
             return Sourced(mails.author_domain(_parsed(exhibit)), Origin.MESSAGE)
         except ParseError:
             return None  # no domain, or several: the checks say so from the message itself
-    if sender and sender.author_domain:
-        return Sourced(Domain.parse(sender.author_domain), Origin.CONFIGURATION)
-    return None
-
-
-def _client_ip(request: Request, attempt: Attempt | None, sender: Sender | None) -> Sourced[str] | None:
-    """The address that connected to the next hop: never guessed."""
-    if request.from_ip:
-        return Sourced(str(ip_address(request.from_ip)), Origin.OPTION)
-    if attempt and attempt.local_ip and _seen_outside(attempt.local_ip):
-        return Sourced(attempt.local_ip, Origin.LOG)
-    if sender and len(sender.egress_ips) == 1:
-        return Sourced(sender.egress_ips[0], Origin.CONFIGURATION)
-    return None
-
-
-def _seen_outside(text: str) -> bool:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return False
-    return not any(address in network for network in _NEVER_OUTSIDE if network.version == address.version)
-
-
-def _helo(request: Request, sender: Sender | None) -> Sourced[str] | None:
-    if request.helo:
-        return Sourced(request.helo, Origin.OPTION)
-    return Sourced(sender.helo, Origin.CONFIGURATION) if sender and sender.helo else None
-
-
-def _selectors(request: Request, sender: Sender | None) -> tuple[Sourced[str], ...]:
-    if request.selectors:
-        return tuple(Sourced(s, Origin.OPTION) for s in request.selectors)
-    return tuple(Sourced(s, Origin.CONFIGURATION) for s in sender.selectors) if sender else ()
+    return facts.configured_author(sender)
 
 
 # --- domains ----------------------------------------------------------------------------------------------------------
@@ -163,28 +124,6 @@ def _selectors(request: Request, sender: Sender | None) -> tuple[Sourced[str], .
 
 async def assess_domain(request: Request, name: str, observe: Observe | None, now: datetime) -> Assessment:
     """Everything that can be said of a sending domain before anything is sent."""
-    subject = domain(name, "DOMAIN")
-    sender = find_sender(request.configuration, subject.name)
-    base = Evidence(
-        subject=Subject.DOMAIN,
-        assessed_at=now,
-        own=request.own(),
-        author_domain=Sourced(domain(request.author_domain, "--author-domain"), Origin.OPTION)
-        if request.author_domain
-        else Sourced(subject, Origin.OPTION),
-        reverse_path=Sourced(
-            f"postmaster@{subject.name}", Origin.OPTION
-        ),  # RFC 7208 §2.4: what a bare domain stands for
-        client_ip=_client_ip(request, None, sender),
-        helo=_helo(request, sender),
-        signing_domain=Sourced(subject, Origin.OPTION),
-        selectors=_selectors(request, sender),
-        asked_for=request.asked(),
-    )
-    checks = assessing.load_checks()
-
-    def step(observations: Observations) -> Assessment | frozenset[Question]:
-        return assessing.assess(replace(base, observations=observations), checks)
-
-    assessment, _ = await settle(step, request.observations, observe, now)
+    rounds = Rounds(facts.of_domain(request, name, now), assessing.load_checks())
+    assessment, _ = await settle(rounds, request.observations, observe, now)
     return assessment

@@ -11,6 +11,8 @@ from typing import BinaryIO, Final
 
 from deliverability.errors import CannotLookError, printable
 
+MAX_ENTRY: Final = 4096
+"""Octets of one entry of a list; the rest of a longer line is another, and no domain."""
 MAX_LINE: Final = 16 << 20
 """Octets of one line; a longer one is counted as unreadable."""
 
@@ -82,3 +84,31 @@ def _name(line: bytes, key: str) -> str | None:
 
 def _digest(name: str) -> int:
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def listed(path: Path) -> Iterator[str]:
+    """The entries of a list, one a line, read as they are asked for; blank lines and ``#`` comments are none.
+
+    Raises :class:`~deliverability.errors.CannotLookError` when the list cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(MAX_ENTRY):
+                entry = line.decode("utf-8", "replace").partition("#")[0].strip()
+                if entry:
+                    yield entry
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: {problem.strerror or type(problem).__name__}") from None
+
+
+def append_after(path: Path, octets: int) -> BinaryIO:
+    """Open an output to go on writing after its last complete line; what was cut is cut off.
+
+    Raises :class:`~deliverability.errors.CannotLookError` when it cannot be written.
+    """
+    try:
+        file = path.open("ab")
+        file.truncate(octets)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: cannot write: {problem.strerror}") from None
+    return file

@@ -76,7 +76,15 @@ def test_with_the_message_everything_passes(server: str) -> None:
     assessment = the_one(deliverability.report(request(server, mail=mail, helo="out1.hosting.example")))
     told = outcomes(assessment)
     assert set(told.values()) <= {Outcome.PASS, Outcome.NOT_APPLICABLE}
-    proved = ("spf-pass", "spf-aligned", "dkim-pass", "dkim-aligned", "dmarc-pass", "dmarc-enforced", "ptr-matches-helo")
+    proved = (
+        "spf-pass",
+        "spf-aligned",
+        "dkim-pass",
+        "dkim-aligned",
+        "dmarc-pass",
+        "dmarc-enforced",
+        "ptr-matches-helo",
+    )
     assert {told[check] for check in proved} == {Outcome.PASS}
     assert assessment.evidence.client_ip
     assert assessment.evidence.client_ip.origin is Origin.LOG
@@ -203,7 +211,9 @@ def test_inside_a_loop_the_blocking_form_names_the_other(server: str) -> None:
 def test_a_domain_before_sending(server: str) -> None:
     asked = request(server, selectors=("s2026",), from_ip="203.0.113.25", helo="out1.hosting.example")
     told = outcomes(deliverability.check_domain("hosting.example", asked))
-    assert {told[check] for check in ("spf-pass", "spf-published", "dkim-key-published", "dmarc-enforced")} == {Outcome.PASS}
+    assert {told[check] for check in ("spf-pass", "spf-published", "dkim-key-published", "dmarc-enforced")} == {
+        Outcome.PASS
+    }
     assert Outcome.ERROR not in told.values()
     without = outcomes(deliverability.check_domain("hosting.example", request(server)))
     assert without["dkim-key-published"] is Outcome.INDETERMINATE

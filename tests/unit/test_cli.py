@@ -566,3 +566,24 @@ def test_the_form_of_a_report_follows_the_name_of_its_file(tmp_path: Path) -> No
     )
     assert forced.returncode == 3
     assert b"<!doctype" not in (tmp_path / "b.html").read_bytes().lower()
+
+
+def test_a_list_of_domains_is_answered_line_by_line_and_resumed(tmp_path: Path) -> None:
+    names = tmp_path / "domains.txt"
+    names.write_text(
+        "hosting.example\n# a comment\n\ncorp.example\nno domain!\nb\u00fccher.example\n", encoding="utf-8"
+    )
+    out = tmp_path / "out.ndjson"
+    done = check("--file", names, "-o", out, "--jobs", "3")
+    assert done.returncode == 6  # one entry is no domain
+    told = {json.loads(line)["subject"]: json.loads(line) for line in out.read_bytes().splitlines()}
+    assert set(told) == {"hosting.example", "corp.example", "no domain!", "b\u00fccher.example"}
+    assert "problem" in told["no domain!"]
+    whole = out.read_bytes()
+    out.write_bytes(whole[: len(whole) // 2])
+    assert check("--file", names, "-o", out, "--resume").returncode in (3, 6)
+    subjects = [json.loads(line)["subject"] for line in out.read_bytes().splitlines()]
+    assert sorted(subjects) == sorted(told)
+    assert check("--file", names, "hosting.example").returncode == 2
+    assert check("--file", names, "--format", "junit").returncode == 2
+    assert check("--file", tmp_path / "none.txt").returncode == 6
