@@ -31,8 +31,8 @@ def responder() -> Iterator[str]:
 
 def run(*arguments: str, lines: int | None = None) -> None:
     """Run the command as a user would, showing what is typed, and the first ``lines`` of what it answers."""
-    shown = " ".join(f"'{a}'" if " " in a else a for a in arguments)
-    print(f"\n$ deliverability {shown}\n", flush=True)
+    typed = " ".join(f"'{a}'" if " " in a else a for a in arguments)
+    print(f"\n$ deliverability {typed}\n", flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "deliverability", *arguments], check=False, cwd=HERE, stdout=subprocess.PIPE
     )
