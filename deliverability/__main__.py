@@ -13,17 +13,10 @@ from dataclasses import dataclass
 
 import typer
 
-from deliverability.cli import (
-    ACCEPTED,
-    COULD_NOT_LOOK,
-    INTERNAL,
-    INTERRUPTED,
-    USAGE,
-    app,
-    say,
-    silence_stdout,
-)
+from deliverability.cli import app
 from deliverability.errors import AmbiguousError, CannotLookError, DeliverabilityError, UsageError, printable
+from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED, USAGE
+from deliverability.terminal.streams import say, silence_stdout
 
 _MANY = frozenset({"--log", "--to"})
 

@@ -1,0 +1,137 @@
+"""Options of a command → one request to ``api``; files that they name are read here, within bounds."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deliverability.errors import CannotLookError, UsageError, printable
+from deliverability.terminal.options import Lang
+from deliverability.terminal.streams import say
+
+if TYPE_CHECKING:
+    from deliverability.api import Reader, Request
+    from deliverability.config import Configuration
+
+MAX_MESSAGE_FILE = 64 << 20
+FIRST_YEAR, LAST_YEAR = (
+    1970,
+    2999,
+)  # of mail; and far enough from the ends of ``datetime`` to calculate with  # of mail; and far enough from the ends of ``datetime`` to calculate with
+
+
+def request_from(given: dict[str, Any]) -> "Request":
+    """The options of a command as one request; a name that a command lacks is left at its default."""
+    from deliverability.api import Network, Pick, Request
+
+    settings = settings_of(given.get("config"))
+    if given.get("routed_by_mx"):
+        settings = replace(settings, routed_by_mx=True)
+    mail = given.get("message")
+    if given.get("latest") and given.get("every"):
+        raise UsageError("--latest and --all exclude each other")
+    now = given.get("now")
+    return Request(
+        logs=tuple(given.get("log") or ()),
+        to=tuple(given.get("to") or ()),
+        message_id=given.get("message_id"),
+        queue_id=given.get("queue_id"),
+        subject=given.get("subject"),
+        sender=given.get("sender"),
+        since=moment(given.get("since"), "--since", given.get("tz")),
+        until=moment(given.get("until"), "--until", given.get("tz"), end=True),
+        tz=given.get("tz"),
+        pick=Pick.LATEST if given.get("latest") else Pick.ALL if given.get("every") else Pick.ONE,
+        mail=read_file(mail, MAX_MESSAGE_FILE) if mail else None,
+        mail_origin=str(mail) if mail else "message",
+        from_ip=given.get("from_ip"),
+        helo=given.get("helo"),
+        selectors=tuple(given.get("selector") or ()),
+        author_domain=given.get("author_domain"),
+        asked_for=tuple(given.get("asked") or ()),
+        network=Network(
+            nameservers=nameservers(given.get("nameserver") or ()),
+            timeout=given.get("timeout", 3.0),
+            offline=bool(given.get("offline") or given.get("observations")),
+        ),
+        observations=replayed(given.get("observations")),
+        configuration=settings,
+        now=moment(now, "--now", None),
+    )
+
+
+def nameservers(given: Iterable[str]) -> tuple[str, ...]:
+    """As given; a wrong form is wrong even where nothing is asked."""
+    from deliverability.capture.dns import parse_nameserver
+
+    names = tuple(given)
+    for name in names:
+        parse_nameserver(name)
+    return names
+
+
+def reader_for(lang: Lang | None, zone: str | None = None, edition: str = "customer") -> "Reader":
+    """For whom the answer is; a table for a terminal knows how wide that is."""
+    from deliverability.api import Reader
+
+    screen = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    return Reader(lang=lang.value if lang else None, zone=zone, edition=edition, screen=screen)
+
+
+def settings_of(explicit: Path | None) -> "Configuration":
+    """The configuration that applies; why another was passed over is said on stderr."""
+    from deliverability.capture import settings
+    from deliverability.config import Configuration
+
+    loaded = settings.load(explicit, Path.cwd(), os.environ)
+    for note in loaded.notes:
+        say(note)
+    return loaded.configuration or Configuration()
+
+
+def replayed(path: Path | None) -> Any:
+    """The observations of a record, for a replay."""
+    from deliverability.api.rendering import observations_of
+    from deliverability.evidence.observation import Observations
+
+    return observations_of(read_file(path, MAX_MESSAGE_FILE), str(path)) if path else Observations()
+
+
+def moment(text: str | None, option: str, zone: str | None, *, end: bool = False) -> datetime | None:
+    """A date or time as ISO 8601 writes it; without an offset it is in ``--tz``, else UTC."""
+    if text is None:
+        return None
+    from datetime import timedelta
+
+    from deliverability.correlate.clock import parse_zone
+
+    try:
+        when = datetime.fromisoformat(text)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=parse_zone(zone) if zone else UTC)
+    except ValueError:
+        raise UsageError(f"{option} {printable(text)!r}: write 2026-11-22, 2026-11-22T13:05 or with +08:00") from None
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise UsageError(f"{option} {printable(text)!r}: no mail was sent then; is the year right?")
+    bare = re.fullmatch(r"\d{4}-\d\d-\d\d", text)
+    return when + timedelta(days=1) if end and bare else when
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """A file's bytes, or standard input for ``-``; raises :class:`CannotLookError` past ``limit`` octets."""
+    try:
+        if str(path) == "-":
+            content = sys.stdin.buffer.read(limit + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
+    if len(content) > limit:
+        raise CannotLookError(f"{printable(str(path))}: larger than {limit >> 20} MiB")
+    return content

@@ -1,0 +1,75 @@
+"""``check --file``: many domains, each answered with a line as soon as it is known."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deliverability.errors import UsageError
+from deliverability.terminal.options import CheckFormat, FailOn
+from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, check_status, worst
+from deliverability.terminal.streams import PROGRESS_SECONDS, stdout_stream, tell
+
+if TYPE_CHECKING:
+    from deliverability.api import Reader, Request
+    from deliverability.api.bulk import Checked
+
+
+@dataclass(frozen=True, slots=True)
+class ListTask:
+    """What is to be made of each domain of a list."""
+
+    request: "Request"
+    reader: "Reader"
+    provider: str | None
+    bulk: bool | None
+    form: CheckFormat
+    fail_on: FailOn
+    jobs: int
+
+
+def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: bool) -> int:
+    """Check a list of domains, writing each answer as a line when it is there; returns the worst status."""
+    from deliverability.api.bulk import Checked, check_list
+    from deliverability.capture.resume import append_after, done_names, listed
+
+    if task.form is not CheckFormat.NDJSON:
+        raise UsageError("--file answers line by line: --format ndjson")
+    if resume and output is None:
+        raise UsageError("--resume needs the file of -o to go on with")
+    done = done_names(output, "subject") if resume and output else None
+    names = (name for name in listed(path) if done is None or name not in done)
+    statuses: set[int] = set()
+    shown = time.monotonic()
+    with append_after(output, done.octets if done else 0) if output else stdout_stream() as out:
+
+        def emit(checked: Checked) -> None:
+            nonlocal shown
+            line, status = list_line(checked, task)
+            statuses.add(status)
+            out.write(line)
+            out.flush()
+            if time.monotonic() - shown >= PROGRESS_SECONDS and sys.stderr is not None and sys.stderr.isatty():
+                shown = time.monotonic()
+                tell(f"\r\x1b[Kdeliverability: {checked.index + 1} checked")
+
+        check_list(names, task.request, jobs=task.jobs, emit=emit)
+    return worst(statuses) if statuses else ACCEPTED
+
+
+def list_line(checked: "Checked", task: ListTask) -> tuple[bytes, int]:
+    """One line of NDJSON and its status; a name that is no domain is named with what is wrong with it."""
+    from deliverability.api.preflight import with_rules
+    from deliverability.api.rendering import verdicts
+
+    if checked.assessment is None:
+        problem = {"schema_version": 1, "kind": "domain", "subject": checked.name, "problem": checked.problem}
+        line = json.dumps(problem, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        return line, INTERNAL if checked.defect else COULD_NOT_LOOK
+    assessment = checked.assessment
+    if task.provider:
+        assessment = with_rules(assessment, task.provider, bulk=task.bulk)
+    line = verdicts([assessment], task.reader, "ndjson", task.request, names=[checked.name])
+    return line, check_status(assessment, task.fail_on)

@@ -1,0 +1,122 @@
+"""The options of the commands, each defined once, and the values that they choose from."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Lang(StrEnum):
+    """Languages of a report."""
+
+    EN = "en"
+    ZH = "zh-Hant-TW"
+
+
+class ReportFormat(StrEnum):
+    """Forms of a report."""
+
+    TEXT = "text"
+    HTML = "html"
+    JSON = "json"
+
+
+class TableFormat(StrEnum):
+    """Forms of everything else."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """Forms of the verdicts before sending."""
+
+    TEXT = "text"
+    JSON = "json"
+    NDJSON = "ndjson"
+    JUNIT = "junit"
+    SARIF = "sarif"
+    MARKDOWN = "markdown"
+
+
+class FailOn(StrEnum):
+    """What a gate takes for a failure."""
+
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    ADVICE = "advice"
+
+
+class EditionName(StrEnum):
+    """For whom a report is."""
+
+    CUSTOMER = "customer"
+    SUPPORT = "support"
+
+
+SUFFIXES = {".html": ReportFormat.HTML, ".htm": ReportFormat.HTML, ".json": ReportFormat.JSON}
+LogsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log", metavar="PATH...", help="Mail log; brings its rotations along. NAME=PATH names a host, - is stdin."
+    ),
+]
+ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address.")]
+MessageIdOption = Annotated[str | None, typer.Option("--message-id", metavar="ID", help="Message-ID of the notice.")]
+QueueIdOption = Annotated[str | None, typer.Option("--queue-id", metavar="ID", help="Queue id in the log.")]
+SubjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--subject", metavar="TEXT", help="Part of the subject, decoded (logs keep its first 100 to 190 octets)."
+    ),
+]
+SenderOption = Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="Envelope sender of the notice.")]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="Not after; a bare date includes that day.")
+]
+TzOption = Annotated[
+    str | None, typer.Option("--tz", metavar="ZONE", help="Zone of log lines that state none: Asia/Taipei, +08:00.")
+]
+MailOption = Annotated[
+    Path | None, typer.Option("--message", metavar="FILE.eml", help="The notice as it was sent: DKIM and DMARC.")
+]
+FromIpOption = Annotated[
+    str | None, typer.Option("--from-ip", metavar="IP", help="The address that connected to the recipient's MX.")
+]
+HeloOption = Annotated[str | None, typer.Option("--helo", metavar="NAME", help="The name it announced in EHLO.")]
+SelectorOption = Annotated[
+    list[str] | None, typer.Option("--selector", metavar="NAME", help="DKIM selector; may be repeated.")
+]
+AuthorOption = Annotated[
+    str | None, typer.Option("--author-domain", metavar="DOMAIN", help="Domain of the From header.")
+]
+ServerOption = Annotated[
+    list[str] | None, typer.Option("--nameserver", metavar="IP[:PORT]", help="Ask this resolver; may be repeated.")
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="For one DNS try.")]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no DNS: what is not on record stays open.")]
+ReplayOption = Annotated[
+    Path | None, typer.Option("--observations", metavar="FILE", help="DNS answers on record: a report in JSON.")
+]
+RoutedOption = Annotated[
+    bool,
+    typer.Option(
+        "--routed-by-mx", help="Vouch that our server hands mail straight to the recipients' MX: no smarthost."
+    ),
+]
+LatestOption = Annotated[bool, typer.Option("--latest", help="Of several messages the newest.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Of several messages all.")]
+UnreadOption = Annotated[bool, typer.Option("--unread", help="List the log lines that could not be read, on stderr.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration instead of the usual places.")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")
+]
+NowOption = Annotated[
+    str | None, typer.Option("--now", metavar="TIME", help="The clock, for a replay that gives equal bytes.")
+]

@@ -1,0 +1,44 @@
+"""Exit statuses (DESIGN §8): 1 is only ever a finding, and of several results the worst wins."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from deliverability.terminal.options import FailOn
+
+if TYPE_CHECKING:
+    from deliverability.api import TraceResult
+    from deliverability.evidence.bundle import Assessment
+    from deliverability.evidence.story import State
+
+ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, COULD_NOT_LOOK, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 6, 70, 130
+WORST_FIRST = (5, INTERNAL, COULD_NOT_LOOK, UNKNOWN, NEGATIVE, PENDING, ACCEPTED)
+
+
+def dispatch_status(state: "State", traced: "TraceResult") -> int:
+    """What "was it dispatched?" exits with."""
+    if state.value == "not-found" and traced.blind:
+        return COULD_NOT_LOOK  # it may stand where nobody could look
+    return {
+        "delivered": ACCEPTED,
+        "accepted": ACCEPTED,
+        "handed-over": PENDING,
+        "deferred": PENDING,
+        "queued": PENDING,
+        "unknown": UNKNOWN,
+        "not-found": UNKNOWN,
+    }.get(state.value, NEGATIVE)
+
+
+def check_status(assessment: "Assessment", fail_on: FailOn) -> int:
+    """What checks exit with; hints count only where ``fail_on`` says so."""
+    binding = {v.outcome.value for v in assessment.verdicts if not v.advisory or fail_on is FailOn.ADVICE}
+    if any(v.outcome.value == "error" for v in assessment.verdicts):
+        return INTERNAL
+    if "fail" in binding or (fail_on is not FailOn.FAIL and "indeterminate" in binding):
+        return NEGATIVE
+    return PENDING if "indeterminate" in binding else ACCEPTED
+
+
+def worst(statuses: Iterable[int]) -> int:
+    """The status that stands for several."""
+    return min(statuses, key=WORST_FIRST.index, default=UNKNOWN)

@@ -1,0 +1,120 @@
+"""stdout is the data, stderr the talk: writing either never changes an answer."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from deliverability.errors import CannotLookError, UsageError, printable
+
+if TYPE_CHECKING:
+    from deliverability.api import TraceResult
+
+PROGRESS_SECONDS = 0.5  # between two lines of progress  # between two lines of progress
+
+
+def write(content: bytes, output: Path | None) -> None:
+    """The answer, to a file or to stdout."""
+    if output is not None and str(output) != "-":
+        create(output, content, replace=True)
+        say(f"wrote {printable(str(output))}")
+        return
+    if sys.stdout is None:
+        raise CannotLookError("standard output is closed: name a file with -o")
+    try:
+        sys.stdout.buffer.write(content if content.endswith(b"\n") else content + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        silence_stdout()  # ``| head -1``: the answer, and so the exit status, is what it is
+    except OSError as problem:
+        silence_stdout()
+        raise CannotLookError(f"standard output: cannot write: {problem.strerror}") from problem
+
+
+@contextmanager
+def stdout_stream() -> Iterator[IO[bytes]]:
+    """Standard output for whoever writes line by line."""
+    if sys.stdout is None:
+        raise CannotLookError("standard output is closed: name a file with -o")
+    yield sys.stdout.buffer
+
+
+def create(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a file; one that is there is replaced only where the user said so."""
+    try:
+        with path.open("wb" if replace else "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise UsageError(f"{printable(str(path))} is there already: --force replaces it, -o names another") from None
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: cannot write: {problem.strerror}") from problem
+
+
+def joined(pages: list[bytes], form: str) -> bytes:
+    """Several pages as one answer."""
+    if form == "json" and len(pages) != 1:
+        return b"[" + b",\n".join(p.strip() for p in pages) + b"]\n"
+    return b"\n\n".join(pages)
+
+
+def say(line: str) -> None:
+    """One line of talk."""
+    tell(f"deliverability: {line}\n")
+
+
+def tell(text: str) -> None:
+    """Talk; that nobody listens (a closed or broken stderr) changes no answer."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+@contextmanager
+def progress() -> Iterator[None]:
+    """Show how far the reading of logs has come, where a person looks on; and leave no trace of it."""
+    from deliverability.api.progress import watched
+
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    shown = started = time.monotonic()
+
+    def show(file: str, octets: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= PROGRESS_SECONDS:
+            shown = now
+            tell(f"\r\x1b[Kdeliverability: reading {printable(file, 60)}: {octets >> 20} MiB")
+
+    try:
+        with watched(show):
+            yield
+    finally:
+        if shown > started:
+            tell("\r\x1b[K")
+
+
+def talk(result: "TraceResult", *, unread: bool) -> None:
+    """What the reader of a trace must know, and the lines that could not be read."""
+    for note in result.trace.notes:
+        say(note)
+    if unread:
+        for line in result.unread:
+            tell(f"{printable(str(line.place))}: {printable(line.raw.decode('utf-8', 'backslashreplace'))}\n")
+
+
+def several_match(result: "TraceResult") -> str:
+    """What to do when several messages match."""
+    return (
+        f"{len(result.trace.messages)} messages match: choose one with --message-id or --queue-id,"
+        " or take --latest or --all"
+    )
+
+
+def silence_stdout() -> None:
+    """Nobody takes our output any more; let the interpreter's last flush find nothing to complain about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
