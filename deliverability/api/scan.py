@@ -112,7 +112,7 @@ class FirstPass:
         scan.lines += core.count(b"\n") + (not core.endswith(b"\n"))
         if window.passed_over is not None:
             scan.overlong += [window.line(window.start)[0]][: MAX_NOTED - len(scan.overlong)]
-        elif not core.endswith(b"\n"):
+        if window.unended or (window.passed_over is None and not core.endswith(b"\n")):
             scan.cut = window.line(window.start_of(window.end))[0]
         if scan.binary is None and b"\0" in core:
             scan.binary = window.line(window.start_of(window.start + core.index(b"\0")))[0]

@@ -27,6 +27,8 @@ class Block:
     """Number of lines before it."""
     passed_over: int | None = None
     """Octets of an overlong line that follow and are not read; ``None`` for whole lines."""
+    unended: bool = False
+    """The overlong line goes on to the end of the file, and has no end of its own."""
 
 
 def blocks(file: LogFile) -> Iterator[Block]:
@@ -43,14 +45,15 @@ def blocks(file: LogFile) -> Iterator[Block]:
             content = rest + more
             end = content.rfind(b"\n") + 1
             over: int | None = None
+            unended = False
             rest = content[end:] if end else content
             if not end and more and not problem and len(content) >= MAX_LONG:
-                over, rest, problem = _pass_over(stream)
+                over, rest, problem, unended = _pass_over(stream)
                 end = len(content)
             elif problem or not more:
                 end, rest = len(content), b""
             if end:
-                yield Block(content[:end], offset, lines, over)
+                yield Block(content[:end], offset, lines, over, unended)
                 offset += end + (over or 0)
                 lines += content.count(b"\n", 0, end) + (over is not None)
             if problem:
@@ -59,14 +62,14 @@ def blocks(file: LogFile) -> Iterator[Block]:
                 return
 
 
-def _pass_over(stream: Stream) -> tuple[int, bytes, Exception | None]:
-    """Read to the end of an overlong line: how much that was, and what was read of the next line."""
+def _pass_over(stream: Stream) -> tuple[int, bytes, Exception | None, bool]:
+    """Read to the end of an overlong line: how much that was, what was read of the next, and whether it had no end."""
     over = 0
     while True:
         more, problem = _fill(stream)
         end = more.find(b"\n") + 1
         if end or problem or not more:
-            return over + (end or len(more)), more[end:] if end else b"", problem
+            return over + (end or len(more)), more[end:] if end else b"", problem, not end
         over += len(more)
 
 
@@ -86,7 +89,7 @@ def _fill(stream: Stream) -> tuple[bytes, Exception | None]:
 class Window:
     """A block with what stands before and after it: look from :attr:`start` to :attr:`end`, the rest is context."""
 
-    __slots__ = ("_at", "_number", "content", "end", "file", "offset", "passed_over", "start")
+    __slots__ = ("_at", "_number", "content", "end", "file", "offset", "passed_over", "start", "unended")
 
     def __init__(self, file: LogFile, block: Block, before: bytes = b"", after: bytes = b"") -> None:
         self.file = file
@@ -94,7 +97,7 @@ class Window:
         self.start, self.end = len(before), len(before) + len(block.content)
         self.offset = block.offset - len(before)
         """Of the first octet of :attr:`content`, in the uncompressed file."""
-        self.passed_over = block.passed_over
+        self.passed_over, self.unended = block.passed_over, block.unended
         self._at, self._number = self.start, block.line + 1
 
     def number(self, start: int) -> int:

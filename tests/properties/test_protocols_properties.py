@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.capture import _dns_reply
+from deliverability.capture.dns_wire import RefusedError, encode_query
 from deliverability.errors import ParseError
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import (
@@ -177,7 +178,7 @@ def test_messages_are_read_or_refused(message: bytes, signature: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_replies_of_any_bytes_are_read_or_refused(wire: bytes) -> None:
-    query = _dns_reply.make_query("a.example", "MX", 0x4142, 1232)
+    query = encode_query("a.example", _dns_reply.type_number("MX"), 0x4142, 1232)
     for reply in (wire, b"AB\x81\x80" + wire, query[:2] + b"\x81\x80" + query[4:] + wire):
-        with contextlib.suppress(_dns_reply.RefusedError):
+        with contextlib.suppress(RefusedError):
             _dns_reply.read(query, reply, "a.example", "MX")
