@@ -62,8 +62,8 @@ CHECK = Check(
     advisory=True,
     messages={
         "holds": {
-            "en": "The ARC chain of {count} set(s) holds: nobody has changed what these servers recorded. Whether to believe them is up to the receiver.",
-            "zh-Hant-TW": "{count} 組 ARC 轉寄鏈有效：這些伺服器的紀錄未被更改。是否採信由收件方決定。",
+            "en": "The ARC chain holds (sets: {count}): the seals over what these servers recorded verify. Whether to believe them is up to the receiver.",
+            "zh-Hant-TW": "ARC 轉寄鏈有效（共 {count} 組）：這些伺服器的紀錄，其封緘簽章都通過驗證。是否採信由收件方決定。",
         },
         "broken": {
             "en": "The ARC chain does not hold: {problem}.",

@@ -11,7 +11,7 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mime import Part, Structure, read_structure, text_of
+from deliverability.protocols.mime import MAX_TEXT, Part, Structure, read_structure, text_of
 
 MAX_TEXTS = 20
 """Text parts that are read, of one mebibyte each."""
@@ -25,17 +25,21 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return mail
     found = read_structure(mail)
     shown = [part for part in found.leaves if part.disposition != "attachment"]
-    texts = [part for part in shown if part.media_type in ("text/plain", "text/html")][:MAX_TEXTS]
+    every = [part for part in shown if part.media_type in ("text/plain", "text/html")]
+    texts = every[:MAX_TEXTS]
+    whole = len(every) == len(texts) and all(part.end - part.start <= MAX_TEXT for part in texts)
+    whole = whole and not any(defect.ours for defect, _ in found.defects)
     inside = sum(part.media_type.startswith("image/") for part in shown)
     attached = len(found.leaves) - len(shown)
     links, hosts, remote = _links(found, texts)
     facts = [
-        Finding.of("texts", plain=_count(texts, "text/plain"), html=_count(texts, "text/html")),
+        Finding.of("texts", plain=_count(every, "text/plain"), html=_count(every, "text/html")),
         Finding.of("links", count=links, hosts=", ".join(hosts) or "-"),
         Finding.of("images", inside=inside, remote=remote),
         Finding.of("attachments", count=attached),
     ]
-    return Ruling(Outcome.PASS, Finding.of("counted", parts=len(found.leaves)), details=tuple(facts))
+    code = "counted" if whole else "counted-in-part"
+    return Ruling(Outcome.PASS, Finding.of(code, parts=len(found.leaves)), details=tuple(facts))
 
 
 def _count(parts: Sequence[Part], media_type: str) -> int:
@@ -68,6 +72,10 @@ CHECK = Check(
         "counted": {
             "en": "Parts with content: {parts}. These are counts, and no opinion on the content.",
             "zh-Hant-TW": "內容部分共 {parts} 個。以下只是計數，不是對內容的評價。",
+        },
+        "counted-in-part": {
+            "en": "Parts with content: {parts}. The message holds more than is read here, so there may be more of each; no opinion on the content.",
+            "zh-Hant-TW": "內容部分共 {parts} 個。郵件內容過多，只讀取了一部分，因此各項數量可能更多；這不是對內容的評價。",
         },
         "texts": {
             "en": "Texts: {plain} plain, {html} HTML.",

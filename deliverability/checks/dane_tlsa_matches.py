@@ -88,7 +88,7 @@ CHECK = Check(
         },
         "mismatch": {
             "en": "The certificate of {host} matches none of its TLSA records ({records}): senders that honour DANE deliver nothing to it. Publish a record for the certificate in use.",
-            "zh-Hant-TW": "{host} 的憑證與任何一筆 TLSA 紀錄（{records}）都不符：遵守 DANE 的寄件方不會投遞給它。請為使用中的憑證發布紀錄。",
+            "zh-Hant-TW": "{host} 的憑證與任何一筆 TLSA 紀錄（{records}）都不符：遵守 DANE 的寄件方不會投遞給它。請為使用中的憑證公布紀錄。",
         },
         "unusable": {
             "en": "No TLSA record of {host} is of a kind that mail servers act on ({records}); usages 2 and 3 are.",

@@ -67,6 +67,9 @@ def _failed(evidence: Evidence, found: tuple[DkimSignature, ...]) -> Ruling:
         return grounds.open_question(unanswered.problem, "temperror")
     chosen = next((s for s in found if s.depends_on_dns), found[0])
     named = {"domain": chosen.domain or "", "selector": chosen.selector or ""}
+    if chosen.reason is Reason.EXPIRED and grounds.expired_since(evidence, chosen.expires_at):
+        told = {"domain": chosen.domain, "when": chosen.expires_at}
+        return Ruling(Outcome.INDETERMINATE, Finding.of("expired-since", **told), chosen.result.value)
     finding = Finding.of(chosen.reason.value, **named, problem=chosen.problem or "")
     if not chosen.depends_on_dns or chosen.key is None:
         return Ruling(Outcome.FAIL, finding, chosen.result.value)
@@ -111,7 +114,7 @@ CHECK = Check(
         },
         "from-not-signed": {
             "en": "The DKIM signature of {domain} does not cover the From line.",
-            "zh-Hant-TW": "{domain} 的 DKIM 簽章沒有涵蓋寄件人（From）標頭。",
+            "zh-Hant-TW": "{domain} 的 DKIM 簽章沒有涵蓋寄件者（From）標頭。",
         },
         "weak-hash": {
             "en": "The DKIM signature of {domain} uses SHA-1, which receivers no longer accept.",
@@ -125,6 +128,7 @@ CHECK = Check(
             "en": "The DKIM signature of {domain} had expired (x=).",
             "zh-Hant-TW": "{domain} 的 DKIM 簽章已過期（x=）。",
         },
+        "expired-since": grounds.EXPIRED_SINCE,
         "signed-in-future": {
             "en": "The DKIM signature of {domain} bears a time after the dispatch (t=).",
             "zh-Hant-TW": "{domain} 的 DKIM 簽章時間晚於寄出時間（t=）。",
@@ -155,11 +159,11 @@ CHECK = Check(
         },
         "signature-aligned": {
             "en": "Signature {number}: {domain} and the From domain {author} belong together.",
-            "zh-Hant-TW": "簽章 {number}：{domain} 與寄件人（From）網域 {author} 屬於同一組織網域。",
+            "zh-Hant-TW": "簽章 {number}：{domain} 與寄件者（From）網域 {author} 屬於同一組織網域。",
         },
         "signature-not-aligned": {
             "en": "Signature {number}: {domain} and the From domain {author} do not belong together, so it does not count for DMARC.",
-            "zh-Hant-TW": "簽章 {number}：{domain} 與寄件人（From）網域 {author} 不屬於同一組織網域，因此不計入 DMARC。",
+            "zh-Hant-TW": "簽章 {number}：{domain} 與寄件者（From）網域 {author} 不屬於同一組織網域，因此不計入 DMARC。",
         },
         "key": {
             "en": "The key at {name}: {type}, {bits} bits.",
@@ -231,11 +235,11 @@ CHECK = Check(
         },
         "unsubscribe-signed": {
             "en": "Signature {number} covers both List-Unsubscribe fields, as one-click unsubscription needs (RFC 8058 §4).{fields}",
-            "zh-Hant-TW": "簽章 {number} 涵蓋兩個 List-Unsubscribe 標頭，符合一鍵退訂的要求（RFC 8058 §4）。{fields}",
+            "zh-Hant-TW": "簽章 {number} 涵蓋兩個 List-Unsubscribe 標頭，符合一鍵取消訂閱的要求（RFC 8058 §4）。{fields}",
         },
         "unsubscribe-not-signed": {
             "en": "One-click unsubscription needs both List-Unsubscribe fields present and signed (RFC 8058 §4); signature {number} lacks: {fields}.",
-            "zh-Hant-TW": "一鍵退訂要求兩個 List-Unsubscribe 標頭都存在並受簽章涵蓋（RFC 8058 §4）；簽章 {number} 缺少：{fields}。",
+            "zh-Hant-TW": "一鍵取消訂閱要求兩個 List-Unsubscribe 標頭都存在並受簽章涵蓋（RFC 8058 §4）；簽章 {number} 缺少：{fields}。",
         },
         "ed25519-alone": {
             "en": "Only an Ed25519 signature verifies; receivers that do not know it see no signature. Add an RSA signature beside it (RFC 8463 §6).",

@@ -17,7 +17,7 @@ def _applies(evidence: Evidence) -> Finding | None:
     if evidence.author_domain is None:
         return None
     policy = discover_policy(evidence.author_domain.value, evidence.observations)
-    if policy.state in (PolicyState.NONE, PolicyState.UNUSABLE):
+    if _without_policy(policy) and not grounds.seen_later(evidence, policy.observed_at):
         return Finding.of("no-policy", author=policy.author_domain)
     return None
 
@@ -28,6 +28,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     policy = discover_policy(evidence.author_domain.value, evidence.observations)
     if policy.state is PolicyState.COULD_NOT_LOOK:
         return grounds.open_question(policy.obstacle, "temperror")
+    if _without_policy(policy):  # looked up too late to say that there was none
+        what = f"{policy.author_domain}: DMARC {policy.state}"
+        return Ruling(Outcome.INDETERMINATE, Finding.of("observed-later", what=what))
     by_dkim = _by_dkim(evidence, policy)
     if by_dkim.outcome is Outcome.PASS:
         return by_dkim
@@ -38,26 +41,33 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return next((part for part in (by_dkim, by_spf) if part.outcome is Outcome.INDETERMINATE), by_dkim)
 
 
+def _without_policy(policy: DmarcPolicy) -> bool:
+    return policy.state in (PolicyState.NONE, PolicyState.UNUSABLE)
+
+
 def _by_dkim(evidence: Evidence, policy: DmarcPolicy) -> Ruling:
     if evidence.mail is None:
         return grounds.need("need-message")
     unreadable = grounds.unreadable(evidence)
     if unreadable:
         return unreadable
-    author, strict = policy.author_domain, policy.record is not None and policy.record.strict_dkim
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     if not found and evidence.subject is Subject.DISPATCH:
         return grounds.need("unsigned")
-    parts = [_signature_part(evidence, signature, author, strict=strict) for signature in found]
+    parts = [_signature_part(evidence, signature, policy) for signature in found]
     for outcome in (Outcome.PASS, Outcome.INDETERMINATE):
         settled = next((part for part in parts if part.outcome is outcome), None)
         if settled:
             return settled
-    return Ruling(Outcome.FAIL, Finding.of("neither", author=author), "fail")
+    return Ruling(Outcome.FAIL, Finding.of("neither", author=policy.author_domain), "fail")
 
 
-def _signature_part(evidence: Evidence, signature: DkimSignature, author: Domain, *, strict: bool) -> Ruling:
+def _signature_part(evidence: Evidence, signature: DkimSignature, policy: DmarcPolicy) -> Ruling:
+    author, strict = policy.author_domain, policy.record is not None and policy.record.strict_dkim
     failed = Finding.of("neither", author=author)
+    if signature.reason is Reason.EXPIRED and grounds.expired_since(evidence, signature.expires_at):
+        told = {"domain": signature.domain, "when": signature.expires_at}
+        return Ruling(Outcome.INDETERMINATE, Finding.of("expired-since", **told))
     if signature.domain is None or (signature.result is not DkimResult.PASS and not signature.depends_on_dns):
         return Ruling(Outcome.FAIL, failed, "fail")
     relation = aligned(signature.domain, author, evidence.observations, strict=strict)
@@ -68,7 +78,8 @@ def _signature_part(evidence: Evidence, signature: DkimSignature, author: Domain
         return Ruling(Outcome.PASS, finding, "pass")
     if relation.state is AlignmentState.ALIGNED and signature.reason is Reason.COULD_NOT_LOOK:
         return grounds.open_question(signature.problem, "temperror")
-    seen = signature.key.observed_at if signature.key else None
+    key_seen = signature.key.observed_at if signature.key else None
+    seen = grounds.latest(key_seen, relation.observed_at, policy.observed_at)
     what = f"DKIM {signature.domain}: {signature.reason}, {relation.state}"
     return grounds.against(evidence, seen, failed, what, "fail")
 
@@ -98,14 +109,15 @@ def _spf_part(evidence: Evidence, policy: DmarcPolicy, identifier: Domain, clien
         if found.result is SpfResult.TEMPERROR:
             return grounds.open_question(found.obstacle, "temperror")
     what = f"SPF {identifier}: {found.result}, {relation.state}"
-    return grounds.against(evidence, policy.observed_at, Finding.of("neither", author=author), what, "fail")
+    seen = grounds.latest(found.observed_at, relation.observed_at, policy.observed_at)
+    return grounds.against(evidence, seen, Finding.of("neither", author=author), what, "fail")
 
 
 CHECK = Check(
     id="dmarc-pass",
     subjects=frozenset({Subject.DISPATCH, Subject.MESSAGE}),
     citation="RFC 9989 §4.4, §5.3",
-    title={"en": "DMARC: the From domain stands behind it", "zh-Hant-TW": "DMARC：確由寄件人（From）網域寄出"},
+    title={"en": "DMARC: the From domain stands behind it", "zh-Hant-TW": "DMARC：確由寄件者（From）網域寄出"},
     applies=_applies,
     evaluate=_evaluate,
     messages={
@@ -133,6 +145,7 @@ CHECK = Check(
             "en": "Without the message itself its signature cannot be verified. Give it with --message.",
             "zh-Hant-TW": "沒有郵件本身，無法驗證簽章。請以 --message 提供。",
         },
+        "expired-since": grounds.EXPIRED_SINCE,
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-reverse-path": grounds.NEED_REVERSE_PATH,
         "need-author-domain": grounds.NEED_AUTHOR_DOMAIN,

@@ -49,8 +49,11 @@ def _ruling(found: tuple[Destination, ...]) -> Ruling:
     unknown = next((one for one in found if one.consent is Consent.COULD_NOT_LOOK), None)
     if unknown:
         return grounds.open_question(unknown.obstacle)
+    if all(one.consent is Consent.NOT_MAIL for one in found):
+        return Ruling(Outcome.INDETERMINATE, Finding.of("no-mail-address", uri=found[0].uri if found else "-"))
     outside = sum(one.consent is Consent.GIVEN for one in found)
-    return Ruling(Outcome.PASS, Finding.of("authorised", count=len(found), outside=outside))
+    usable = outside + sum(one.consent is Consent.OWN for one in found)
+    return Ruling(Outcome.PASS, Finding.of("authorised", count=usable, outside=outside))
 
 
 def _details(found: tuple[Destination, ...]) -> Iterator[Finding]:
@@ -67,16 +70,20 @@ CHECK = Check(
     evaluate=_evaluate,
     messages={
         "authorised": {
-            "en": "All {count} addresses for DMARC reports may be used; {outside} of them belong to others, who have agreed.",
-            "zh-Hant-TW": "全部 {count} 個 DMARC 報告地址都可使用；其中 {outside} 個屬於其他組織，且已同意接收。",
+            "en": "Every address for DMARC reports that was looked at may be used. Addresses: {count}; at other organizations, which have agreed: {outside}.",
+            "zh-Hant-TW": "查詢過的 DMARC 報告地址都可使用：共 {count} 個，其中屬於其他組織且已同意接收的有 {outside} 個。",
         },
         "not-authorised": {
             "en": "Receivers send no DMARC reports to {uri}: its domain has not agreed. It has to publish 'v=DMARC1;' at {where} (addresses concerned: {count}).",
-            "zh-Hant-TW": "收件方不會把 DMARC 報告寄到 {uri}：該網域尚未同意。須在 {where} 公布「v=DMARC1;」（共 {count} 個地址）。",
+            "zh-Hant-TW": "收件方不會把 DMARC 報告寄到 {uri}：該網域尚未同意。須在 {where} 公布「v=DMARC1;」（受影響的地址共 {count} 個）。",
         },
         "unreadable": {
             "en": "{uri} holds no address that a report could be sent to.",
             "zh-Hant-TW": "{uri} 沒有可寄送報告的地址。",
+        },
+        "no-mail-address": {
+            "en": "No address for DMARC reports is a mailto address ({uri}); receivers need not support any other, so whether reports come is not shown.",
+            "zh-Hant-TW": "DMARC 報告地址都不是 mailto 地址（{uri}）；收件方不一定支援其他形式，因此無法得知是否會收到報告。",
         },
         "no-policy": {
             "en": "No DMARC record applies to {domain}, so nobody sends reports.",

@@ -30,6 +30,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     found = reception(domain, evidence.observations)
     if found.takes is Takes.COULD_NOT_LOOK:
         return grounds.open_question(found.obstacle)
+    if found.takes is Takes.NOT_ALL_LOOKED_UP:
+        told = {"domain": domain.unicode, "count": len(found.targets)}
+        return Ruling(Outcome.INDETERMINATE, Finding.of(found.takes.value, **told))
     told = {"domain": domain.unicode, "targets": ", ".join(found.targets[:_SHOWN])}
     return Ruling(Outcome.PASS if found.takes in _GOOD else Outcome.FAIL, Finding.of(found.takes.value, **told))
 
@@ -65,6 +68,14 @@ CHECK = Check(
         "mx-without-address": {
             "en": "None of the mail servers that {domain} names has an address: {targets}.",
             "zh-Hant-TW": "{domain} 所列的郵件伺服器都沒有 IP 位址：{targets}。",
+        },
+        "inside-address": {
+            "en": "The mail servers of {domain} have only addresses that nobody outside can reach: {targets}.",
+            "zh-Hant-TW": "{domain} 的郵件伺服器只有外界無法連線的內部位址：{targets}。",
+        },
+        "not-all-looked-up": {
+            "en": "{domain} names {count} mail servers; none of the first that were looked up has an address.",
+            "zh-Hant-TW": "{domain} 列出 {count} 部郵件伺服器；查詢的前幾部都沒有 IP 位址。",
         },
         "no-domain": {
             "en": "There is no domain in the address to look up.",

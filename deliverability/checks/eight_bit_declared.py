@@ -10,7 +10,7 @@ from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
 from deliverability.protocols.mail import Mail, address_list
-from deliverability.protocols.mime import Part, codec_of, read_structure
+from deliverability.protocols.mime import Part, Structure, codec_of, read_structure
 
 _ASCII = ("us-ascii", "ascii", "ansi_x3.4-1968")
 _ADDRESSES = ("from", "sender", "reply-to", "to", "cc")
@@ -35,7 +35,19 @@ def _evaluate(evidence: Evidence) -> Ruling:
         wrong = _undeclared(part, content)
         if wrong:
             return Ruling(Outcome.FAIL, wrong)
-    return Ruling(Outcome.PASS, Finding.of("declared" if count else "seven-bit", count=count))
+    return Ruling(Outcome.PASS, Finding.of("seven-bit")) if mail.body.isascii() else _eight_bit(found, count)
+
+
+def _eight_bit(found: Structure, count: int) -> Ruling:
+    """Every leaf that was read is in order; other 8-bit octets stand around them, or in a message within."""
+    if any(defect.ours for defect, _ in found.defects):
+        return Ruling(Outcome.INDETERMINATE, Finding.of("not-read-whole"))
+    if count:
+        return Ruling(Outcome.PASS, Finding.of("declared", count=count))
+    whole = found.parts[0]
+    if whole.encoding in ("8bit", "binary"):
+        return Ruling(Outcome.PASS, Finding.of("declared", count=1))
+    return Ruling(Outcome.FAIL, Finding.of("around-parts", encoding=whole.encoding))
 
 
 def _header(mail: Mail) -> Ruling | None:
@@ -88,8 +100,16 @@ CHECK = Check(
             "zh-Hant-TW": "整封郵件都是 7 位元，傳送途中不需轉換。",
         },
         "declared": {
-            "en": "{count} part(s) hold 8-bit octets, and say so.",
-            "zh-Hant-TW": "有 {count} 個部分含有 8 位元內容，且已正確標明。",
+            "en": "Parts that hold 8-bit octets, and say so: {count}.",
+            "zh-Hant-TW": "含有 8 位元內容且已正確標明的部分：{count} 個。",
+        },
+        "around-parts": {
+            "en": "8-bit octets stand around the parts, or in the header of a message within, but the Content-Transfer-Encoding of the whole says {encoding}.",
+            "zh-Hant-TW": "各部分之外（或內含郵件的標頭）有 8 位元內容，但整封郵件的 Content-Transfer-Encoding 標為 {encoding}。",
+        },
+        "not-read-whole": {
+            "en": "The message has more parts, or deeper ones, than were read, and 8-bit octets somewhere; whether all of them are declared was not seen.",
+            "zh-Hant-TW": "郵件的部分過多或巢狀過深，沒有全部讀取，而其中有 8 位元內容；無法確認是否全部標明。",
         },
         "raw-header": {
             "en": "These header fields hold raw UTF-8: {fields}. Write them as encoded words (RFC 2047), or many servers will refuse or garble them.",

@@ -28,8 +28,8 @@ CHECK = Check(
     evaluate=_evaluate,
     messages={
         "valid": {
-            "en": "All {count} encoded words of the header can be decoded.",
-            "zh-Hant-TW": "標頭的 {count} 段編碼文字都可以解讀。",
+            "en": "Every encoded word of the header can be decoded. Words: {count}.",
+            "zh-Hant-TW": "標頭的編碼文字都可以解讀，共 {count} 段。",
         },
         "none": {
             "en": "The header holds no encoded words.",

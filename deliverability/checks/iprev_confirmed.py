@@ -9,7 +9,7 @@ from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 from deliverability.protocols.inbound import listed
-from deliverability.protocols.iprev import IprevResult, iprev
+from deliverability.protocols.iprev import TOO_MANY_NAMES, Iprev, IprevResult, iprev
 from deliverability.protocols.mx import parse_ip
 
 
@@ -26,9 +26,17 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return grounds.open_question(found.obstacle, word)
     if found.result is IprevResult.PASS:
         return Ruling(Outcome.PASS, Finding.of("confirmed", ip=ip, names=listed(found.confirmed)), word)
+    return _against(evidence, ip, found)
+
+
+def _against(evidence: Evidence, ip: str, found: Iprev) -> Ruling:
+    """No name leads back."""
+    word = found.result.value
     if not found.names:
         return grounds.against(evidence, found.observed_at, Finding.of("no-ptr", ip=ip), f"{ip} PTR: -", word)
     named = listed(found.names)
+    if found.more:
+        return Ruling(Outcome.INDETERMINATE, Finding.of("too-many-names", ip=ip, names=named))
     finding = Finding.of("not-confirmed", ip=ip, names=named)
     return grounds.against(evidence, found.observed_at, finding, f"{ip} PTR: {named}", word)
 
@@ -47,12 +55,13 @@ CHECK = Check(
         },
         "no-ptr": {
             "en": "{ip} has no reverse name (PTR). Gmail refuses such senders; ask whoever provides the address to set one.",
-            "zh-Hant-TW": "{ip} 沒有反解名稱（PTR）。Gmail 會拒收這類寄件端；請向提供此位址的業者申請設定。",
+            "zh-Hant-TW": "{ip} 沒有反解名稱（PTR）。Gmail 會拒收這類寄件來源；請向提供此位址的業者申請設定。",
         },
         "not-confirmed": {
             "en": "{ip} has the reverse name {names}, which does not lead back to it. Add an address record for the name, or correct the PTR.",
             "zh-Hant-TW": "{ip} 的反解名稱 {names} 沒有正解回同一位址。請為該名稱加上位址紀錄，或更正 PTR。",
         },
+        "too-many-names": TOO_MANY_NAMES,
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,

@@ -32,8 +32,8 @@ CHECK = Check(
             "zh-Hant-TW": "沒有任何一行超過 {limit} 個位元組。",
         },
         "too-long": {
-            "en": "{count} line(s) are longer than {limit} octets; the first is line {line}, with {octets}. Encode such text as quoted-printable or base64.",
-            "zh-Hant-TW": "有 {count} 行超過 {limit} 個位元組；第一個是第 {line} 行，共 {octets} 個位元組。請以 quoted-printable 或 base64 編碼。",
+            "en": "Lines longer than {limit} octets: {count}. The first is line {line}, with {octets}. Encode such text as quoted-printable or base64.",
+            "zh-Hant-TW": "有 {count} 行超過 {limit} 個位元組；第一個超過的是第 {line} 行，共 {octets} 個位元組。請以 quoted-printable 或 base64 編碼。",
         },
         "need-message": structure.NEED_MESSAGE,
     },

@@ -72,6 +72,9 @@ def _with_policy(found: MailHosts, answer: HttpsAnswer) -> Ruling:
     if uncovered:
         finding = Finding.of("mx-not-covered", domain=domain, hosts=listed(uncovered), patterns=listed(policy.mx))
         return Ruling(Outcome.FAIL, finding, details=tuple(details))
+    if found.count > len(found.hosts):
+        told = {"looked": len(found.hosts), "all": found.count}
+        return Ruling(Outcome.INDETERMINATE, Finding.of("not-all-compared", **told), details=tuple(details))
     finding = Finding.of("enforced", domain=domain, patterns=listed(policy.mx))
     return Ruling(Outcome.PASS, finding, details=tuple(details))
 
@@ -96,11 +99,11 @@ CHECK = Check(
         },
         "none": {
             "en": "{domain} publishes no MTA-STS record.",
-            "zh-Hant-TW": "{domain} 沒有發布 MTA-STS 紀錄。",
+            "zh-Hant-TW": "{domain} 沒有公布 MTA-STS 紀錄。",
         },
         "several": {
             "en": "{domain} publishes {count} MTA-STS records; senders then act as if there were none. Keep one.",
-            "zh-Hant-TW": "{domain} 發布了 {count} 筆 MTA-STS 紀錄，寄件方會視為沒有。請只保留一筆。",
+            "zh-Hant-TW": "{domain} 公布了 {count} 筆 MTA-STS 紀錄，寄件方會視為沒有。請只保留一筆。",
         },
         "bad-record": {
             "en": "The MTA-STS record of {domain} cannot be read: {why}.",
@@ -133,6 +136,10 @@ CHECK = Check(
         "mx-not-covered": {
             "en": "The policy of {domain} names {patterns}, which does not cover {hosts}: senders that honour it deliver nothing there.",
             "zh-Hant-TW": "{domain} 的政策列出 {patterns}，未涵蓋 {hosts}：遵守政策的寄件方不會投遞到那裡。",
+        },
+        "not-all-compared": {
+            "en": "So many mail servers are named ({all}) that only the preferred ones were held against the policy ({looked}); it covers those.",
+            "zh-Hant-TW": "指定的郵件伺服器過多（{all} 部），只比對了優先的 {looked} 部；政策涵蓋這些伺服器。",
         },
         "not-fetched": {
             "en": "The policy could not be fetched ({what}), so nothing can be said. Try again later.",

@@ -41,7 +41,7 @@ CHECK = Check(
     evaluate=_evaluate,
     messages={
         "published": {
-            "en": "{domain} names {count} mail server(s) for bounces and replies: {hosts}.",
+            "en": "{domain} names where bounces and replies go. Mail servers: {count} ({hosts}).",
             "zh-Hant-TW": "{domain} 指定了 {count} 部接收退信與回覆的郵件伺服器：{hosts}。",
         },
         "implicit": {

@@ -63,6 +63,8 @@ def _ruling(domain: Domain, found: MailHosts, hosts: tuple[_Host, ...]) -> Rulin
     unknown = next((host.obstacle for host in hosts if host.obstacle and not host.reachable), None)
     if unknown:
         return grounds.open_question(unknown)
+    if found.count > len(hosts):
+        return Ruling(Outcome.INDETERMINATE, details[-1], details=details[:-1])
     finding = Finding.of("resolves", domain=domain, hosts=listed(host.name for host in hosts))
     return Ruling(Outcome.PASS, finding, details=details)
 
@@ -91,8 +93,8 @@ CHECK = Check(
             "zh-Hant-TW": "{host} 是 {target} 的別名；MX 應直接指定主機，有些伺服器不會跟隨別名。",
         },
         "not-all-looked-up": {
-            "en": "Only {looked} of {all} mail servers were looked up.",
-            "zh-Hant-TW": "{all} 部郵件伺服器中只查詢了 {looked} 部。",
+            "en": "So many mail servers are named ({all}) that only the preferred ones were looked up ({looked}).",
+            "zh-Hant-TW": "指定的郵件伺服器過多（{all} 部），只查詢了優先的 {looked} 部。",
         },
         **INBOUND,
     },

@@ -37,33 +37,33 @@ CHECK = Check(
     id="one-author",
     subjects=frozenset({Subject.MESSAGE}),
     citation="RFC 5322 §3.6.2, RFC 9989 §4.4",
-    title={"en": "From names one author", "zh-Hant-TW": "寄件人（From）只有一個"},
+    title={"en": "From names one author", "zh-Hant-TW": "寄件者（From）只有一個"},
     evaluate=_evaluate,
     messages={
         "one-domain": {
             "en": "The From line names one author domain, {domain}.",
-            "zh-Hant-TW": "寄件人（From）標頭只有一個網域：{domain}。",
+            "zh-Hant-TW": "寄件者（From）標頭只有一個網域：{domain}。",
         },
-        "no-from": {"en": "The message has no From line.", "zh-Hant-TW": "郵件沒有寄件人（From）標頭。"},
+        "no-from": {"en": "The message has no From line.", "zh-Hant-TW": "郵件沒有寄件者（From）標頭。"},
         "several-from": {
             "en": "The message has {count} From lines; receivers refuse it, because each reader would show another.",
-            "zh-Hant-TW": "郵件有 {count} 個寄件人（From）標頭；不同軟體會顯示不同的寄件人，因此收件方會拒收。",
+            "zh-Hant-TW": "郵件有 {count} 個寄件者（From）標頭；不同軟體會顯示不同的寄件者，因此收件方會拒收。",
         },
         "no-address": {
             "en": "The From line holds no address.",
-            "zh-Hant-TW": "寄件人（From）標頭沒有電子郵件地址。",
+            "zh-Hant-TW": "寄件者（From）標頭沒有電子郵件地址。",
         },
         "several-domains": {
             "en": "The From line names authors of several domains ({domains}); no DMARC policy covers that.",
-            "zh-Hant-TW": "寄件人（From）標頭包含多個網域（{domains}），DMARC 無法適用。",
+            "zh-Hant-TW": "寄件者（From）標頭包含多個網域（{domains}），DMARC 無法適用。",
         },
         "sender-missing": {
             "en": "The From line names {count} authors, so a Sender line has to say who sent it.",
-            "zh-Hant-TW": "寄件人（From）標頭有 {count} 個地址，因此必須有 Sender 標頭說明由誰寄出。",
+            "zh-Hant-TW": "寄件者（From）標頭有 {count} 個地址，因此必須有 Sender 標頭說明由誰寄出。",
         },
         "malformed": {
             "en": "The From line cannot be read: {problem}.",
-            "zh-Hant-TW": "無法解讀寄件人（From）標頭：{problem}。",
+            "zh-Hant-TW": "無法解讀寄件者（From）標頭：{problem}。",
         },
         "need-message": structure.NEED_MESSAGE,
         "unreadable": structure.UNREADABLE,

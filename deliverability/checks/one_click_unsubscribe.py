@@ -9,7 +9,7 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds, structure, unsubscribe
-from deliverability.protocols.dkim import DkimResult, DkimSignature, verify
+from deliverability.protocols.dkim import DkimResult, DkimSignature, Reason, verify
 from deliverability.protocols.unsubscribe import Coverage, Offer
 
 
@@ -29,7 +29,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
     content = evidence.mail.content if evidence.mail else b""
     signatures = verify(content, evidence.observations, grounds.judged_at(evidence))
     covered, signature = unsubscribe.coverage(signatures)
-    domain = signature.domain.name if signature and signature.domain else ""
+    domain = signature.domain.name if signature and signature.domain else "-"
     if covered is Coverage.COVERED:
         return Ruling(Outcome.PASS, Finding.of("covered", domain=domain, uri=printable(found.https, 200)))
     if covered is Coverage.UNVERIFIED and signature:
@@ -40,6 +40,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
 def _unverified(evidence: Evidence, signature: DkimSignature, domain: str) -> Ruling:
     if signature.result is DkimResult.TEMPERROR:
         return grounds.open_question(signature.problem)
+    if signature.reason is Reason.EXPIRED and grounds.expired_since(evidence, signature.expires_at):
+        return Ruling(Outcome.INDETERMINATE, Finding.of("expired-since", domain=domain, when=signature.expires_at))
     finding = Finding.of("unverified", domain=domain)
     if not signature.depends_on_dns or signature.key is None:
         return Ruling(Outcome.FAIL, finding)
@@ -100,6 +102,7 @@ CHECK = Check(
             "en": "The signature of {domain} names both List-Unsubscribe fields, but does not verify.",
             "zh-Hant-TW": "{domain} 的簽章涵蓋兩個 List-Unsubscribe 標頭，但沒有通過驗證。",
         },
+        "expired-since": grounds.EXPIRED_SINCE,
         "need-message": structure.NEED_MESSAGE,
         "unreadable": structure.UNREADABLE,
         "observed-later": grounds.OBSERVED_LATER,

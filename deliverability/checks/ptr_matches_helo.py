@@ -8,11 +8,12 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.iprev import IprevResult, iprev, resolves_to
+from deliverability.protocols.iprev import TOO_MANY_NAMES, IprevResult, iprev, resolves_to
+from deliverability.protocols.mx import parse_ip
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
-    if evidence.client_ip is None:
+    if evidence.client_ip is None or parse_ip(evidence.client_ip.value) is None:
         return grounds.need("need-client-ip")
     open_hop = grounds.unconfirmed(evidence)
     if open_hop:
@@ -28,6 +29,8 @@ def _with_names(evidence: Evidence, ip: str) -> Ruling:
     if not found.names:
         return grounds.against(evidence, found.observed_at, Finding.of("no-ptr", ip=ip), f"{ip} PTR: -", word)
     named = ", ".join(found.names)
+    if found.more and found.result is IprevResult.FAIL:
+        return Ruling(Outcome.INDETERMINATE, Finding.of("too-many-names", ip=ip, names=named))
     if found.result is not IprevResult.PASS:
         finding = Finding.of("not-confirmed", ip=ip, names=named)
         return grounds.against(evidence, found.observed_at, finding, f"{ip} PTR: {named}", word)
@@ -71,12 +74,13 @@ CHECK = Check(
         },
         "no-ptr": {
             "en": "{ip} has no reverse name (PTR); large receivers refuse such senders.",
-            "zh-Hant-TW": "{ip} 沒有反解名稱（PTR）；大型郵件服務會拒收這類寄件端。",
+            "zh-Hant-TW": "{ip} 沒有反解名稱（PTR）；大型郵件服務會拒收這類寄件來源。",
         },
         "not-confirmed": {
             "en": "{ip} has the reverse name {names}, but that name does not lead back to the address.",
             "zh-Hant-TW": "{ip} 的反解名稱是 {names}，但該名稱沒有正解回這個位址。",
         },
+        "too-many-names": TOO_MANY_NAMES,
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-helo": grounds.NEED_HELO,
         "observed-later": grounds.OBSERVED_LATER,

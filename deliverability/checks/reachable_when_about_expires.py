@@ -48,8 +48,8 @@ CHECK = Check(
     evaluate=_evaluate,
     messages={
         "elsewhere": {
-            "en": "{address} does not depend on {about}.",
-            "zh-Hant-TW": "{address} 不受 {about} 到期影響。",
+            "en": "{address} is not at {about}, nor are all of its mail servers. (Name servers and the bill for that domain are not looked at.)",
+            "zh-Hant-TW": "{address} 不在 {about} 上，其郵件伺服器也不全在 {about} 上。（不包含該網域的 DNS 代管與費用。）",
         },
         "within": {
             "en": "{address} is at {about} itself: when that lapses, no further notice arrives. Ask for a second contact now.",

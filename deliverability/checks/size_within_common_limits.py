@@ -35,7 +35,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     refused = [name for name, limit, _ in LIMITS if octets > limit]
     if refused:
         return Ruling(Outcome.FAIL, Finding.of("over", **told, names=", ".join(refused)), details=facts)
-    return Ruling(Outcome.PASS, Finding.of("within", **told), details=facts)
+    names = ", ".join(name for name, _, _ in LIMITS)
+    return Ruling(Outcome.PASS, Finding.of("within", **told, names=names), details=facts)
 
 
 def _megabytes(octets: int) -> str:
@@ -51,8 +52,8 @@ CHECK = Check(
     evaluate=_evaluate,
     messages={
         "within": {
-            "en": "The message is {size} as transferred: less than the large providers' limits.",
-            "zh-Hant-TW": "郵件傳送時的大小為 {size}，未超過大型信箱業者的上限。",
+            "en": "The message is {size} as transferred: no more than {names} say they take.",
+            "zh-Hant-TW": "郵件傳送時的大小為 {size}，未超過 {names} 公布的上限。",
         },
         "over": {
             "en": "The message is {size} as transferred: more than {names} say they take.",

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
-from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
+from deliverability.protocols.mx import parse_ip
 from deliverability.protocols.spf import (
     DEFAULT_EXPLANATION,
     MAX_LOOKUPS,
@@ -26,7 +26,7 @@ MAX_STEPS_SHOWN = 60
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
-    if evidence.client_ip is None:
+    if evidence.client_ip is None or parse_ip(evidence.client_ip.value) is None:
         return grounds.need("need-client-ip")
     if evidence.reverse_path is None:
         return grounds.need("need-reverse-path")
@@ -42,10 +42,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
         evidence.observations,
         at=grounds.judged_at(evidence),
     )
-    return _ruling(evidence, found, grounds.mail_from_domain(evidence))
+    return _ruling(evidence, found)
 
 
-def _ruling(evidence: Evidence, found: SpfEvaluation, domain: Domain | None) -> Ruling:
+def _ruling(evidence: Evidence, found: SpfEvaluation) -> Ruling:
     told = {"ip": evidence.client_ip.value if evidence.client_ip else "", "domain": found.domain}
     word = found.result.value
     details = tuple(_details(found))
@@ -53,11 +53,10 @@ def _ruling(evidence: Evidence, found: SpfEvaluation, domain: Domain | None) -> 
         return Ruling(Outcome.PASS, Finding.of("pass", **told, term=found.mechanism or ""), word, details)
     if found.result is SpfResult.TEMPERROR:
         return replace(grounds.open_question(found.obstacle, word), details=details)
-    observed_at = evidence.observations.ask(domain.name, "TXT").observed_at if domain else None
     detail = found.problem or found.mechanism or ""
     finding = Finding.of(word, **told, detail=detail) if found.problem else Finding.of(word, **told)
     what = f"SPF {word}, {found.domain}, {told['ip']}" + (f", {detail}" if detail else "")
-    return replace(grounds.against(evidence, observed_at, finding, what, word), details=details)
+    return replace(grounds.against(evidence, found.observed_at, finding, what, word), details=details)
 
 
 def _details(found: SpfEvaluation) -> Iterator[Finding]:

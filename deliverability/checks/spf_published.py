@@ -6,15 +6,18 @@ another claim.  What each include costs, and what is risky in the records, is to
 
 from collections.abc import Iterator
 
+from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 from deliverability.protocols.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS, PublicationState, published
-from deliverability.protocols.spf_lint import Survey, branches_below, survey
+from deliverability.protocols.spf_lint import Flaw, Survey, branches_below, survey
 
 MAX_BRANCHES_SHOWN = 20
+MAX_RECORD_SHOWN = 2000
+"""Characters of the record in a sentence; a real one has a few hundred."""
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -26,13 +29,29 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return grounds.open_question(found.problem, "temperror")
     surveyed = survey(domain, evidence.observations)
     details = tuple(_details(domain, surveyed))
-    told = {"domain": domain, "record": found.record or "", "limit": MAX_LOOKUPS}
+    told = {"domain": domain, "record": printable(found.record or "", MAX_RECORD_SHOWN), "limit": MAX_LOOKUPS}
     if found.state is PublicationState.PUBLISHED:
-        return Ruling(Outcome.PASS, Finding.of("published", **told, lookups=found.lookups), details=details)
+        broken = _beyond_limits(domain, surveyed)
+        if broken:
+            return Ruling(Outcome.FAIL, broken, "permerror", details)
+        code = "published-at-least" if found.depends_on_client else "published"
+        return Ruling(Outcome.PASS, Finding.of(code, **told, lookups=found.lookups), details=details)
     word = "none" if found.state is PublicationState.NONE else "permerror"
     lookups = max(found.lookups, surveyed.price.lookups)
     finding = Finding.of(found.state.value, **told, problem=found.problem or "", lookups=lookups)
     return Ruling(Outcome.FAIL, finding, word, details)
+
+
+def _beyond_limits(domain: Domain, found: Survey) -> Finding | None:
+    """A limit beside that of ten look-ups which stops a receiver that no earlier term lets out, over IPv4 and IPv6."""
+    many = next((remark for remark in found.remarks if remark.flaw is Flaw.MANY_MX), None)
+    if many:
+        return Finding.of(many.flaw.value, at=many.domain, term=many.text)
+    price = found.price
+    if min(price.void_v4, price.void_v6) > MAX_VOID_LOOKUPS:
+        told = {"v4": price.void_v4, "v6": price.void_v6, "void_limit": MAX_VOID_LOOKUPS}
+        return Finding.of("too-many-void", domain=domain, **told)
+    return None
 
 
 def _details(domain: Domain, found: Survey) -> Iterator[Finding]:
@@ -48,7 +67,8 @@ def _details(domain: Domain, found: Survey) -> Iterator[Finding]:
             void_limit=MAX_VOID_LOOKUPS,
         )
         if max(price.void_v4, price.void_v6) > MAX_VOID_LOOKUPS:
-            yield Finding.of("too-many-void", v4=price.void_v4, v6=price.void_v6, void_limit=MAX_VOID_LOOKUPS)
+            told = {"v4": price.void_v4, "v6": price.void_v6, "void_limit": MAX_VOID_LOOKUPS}
+            yield Finding.of("too-many-void", domain=domain, **told)
     for branch in list(branches_below(found))[:MAX_BRANCHES_SHOWN]:
         # the look-up of the term itself is counted in the record above
         yield Finding.of(
@@ -72,6 +92,10 @@ CHECK = Check(
         "published": {
             "en": "{domain} publishes one SPF record, {lookups} of at most {limit} look-ups: {record}",
             "zh-Hant-TW": "{domain} 公布了一筆 SPF 紀錄，需要 {lookups} 次查詢（上限 {limit} 次）：{record}",
+        },
+        "published-at-least": {
+            "en": "{domain} publishes one SPF record, at least {lookups} of at most {limit} look-ups; a part depends on who sends and was not followed: {record}",
+            "zh-Hant-TW": "{domain} 公布了一筆 SPF 紀錄，至少需要 {lookups} 次查詢（上限 {limit} 次）；有一部分取決於由誰寄信，無法事先查詢：{record}",
         },
         "none": {
             "en": "{domain} publishes no SPF record.",
@@ -98,8 +122,8 @@ CHECK = Check(
             "zh-Hant-TW": "都不符合時，{domain} 至少需要 {lookups} 次查詢（上限 {limit}）；查無結果的次數：IPv4 用戶端至少 {v4} 次，IPv6 用戶端至少 {v6} 次（上限 {void_limit}）。有一部分無法繼續查。",
         },
         "too-many-void": {
-            "en": "Look-ups without an answer: {v4} on IPv4, {v6} on IPv6. After {void_limit} of them a receiver may stop with an error: remove the names that no longer exist.",
-            "zh-Hant-TW": "查無結果的查詢：IPv4 {v4} 次，IPv6 {v6} 次。超過 {void_limit} 次時收件方可能會停止並視為錯誤：請刪除已不存在的名稱。",
+            "en": "The SPF records of {domain} ask for names that have no answer: {v4} on IPv4, {v6} on IPv6. After {void_limit} of them a receiver may stop with an error: remove the names that no longer exist.",
+            "zh-Hant-TW": "{domain} 的 SPF 紀錄所查詢的名稱查無結果：IPv4 {v4} 次，IPv6 {v6} 次。超過 {void_limit} 次時收件方可能會停止並視為錯誤：請刪除已不存在的名稱。",
         },
         "branch": {
             "en": "{term} costs {lookups} look-ups with all below it; without an answer: {v4} on IPv4, {v6} on IPv6.",
@@ -159,7 +183,7 @@ CHECK = Check(
         },
         "macro-by-sender": {
             "en": "{term} in the record of {at} depends on the sender's address, which a sender chooses freely.",
-            "zh-Hant-TW": "{at} 紀錄中的 {term} 取決於寄件地址，而寄件地址可由寄件者任意填寫。",
+            "zh-Hant-TW": "{at} 紀錄中的 {term} 取決於寄件地址，而寄件地址可由寄信的人任意填寫。",
         },
         "bad-macro": {
             "en": "{term} in the record of {at} holds a macro that does not exist; receivers stop with an error.",
@@ -178,8 +202,8 @@ CHECK = Check(
             "zh-Hant-TW": "{at} 紀錄中的 {term} 查詢的名稱沒有結果。",
         },
         "many-mx": {
-            "en": "{term} MX in the record of {at}: more than ten are an error (RFC 7208 §4.6.4).",
-            "zh-Hant-TW": "{at} 紀錄中的 {term} 個 MX：超過十個即視為錯誤（RFC 7208 §4.6.4）。",
+            "en": "{term} in the record of {at} (with the number of mail servers that it leads to): more than ten are an error for receivers that get there (RFC 7208 §4.6.4).",
+            "zh-Hant-TW": "{at} 紀錄中的 {term}（後面是所指向的郵件伺服器數量）：超過十部時，查到這裡的收件方會視為錯誤（RFC 7208 §4.6.4）。",
         },
         "broad-network": {
             "en": "{term} in the record of {at} authorises a very large network; anybody in it can send in its name.",

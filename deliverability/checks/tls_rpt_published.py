@@ -54,11 +54,11 @@ CHECK = Check(
         },
         "none": {
             "en": "{domain} publishes no TLS-RPT record: nobody tells it when encryption to it fails.",
-            "zh-Hant-TW": "{domain} 沒有發布 TLS-RPT 紀錄：加密失敗時沒有人會通知它。",
+            "zh-Hant-TW": "{domain} 沒有公布 TLS-RPT 紀錄：加密失敗時沒有人會通知它。",
         },
         "several": {
             "en": "{domain} publishes {count} TLS-RPT records; senders then act as if there were none. Keep one.",
-            "zh-Hant-TW": "{domain} 發布了 {count} 筆 TLS-RPT 紀錄，寄件方會視為沒有。請只保留一筆。",
+            "zh-Hant-TW": "{domain} 公布了 {count} 筆 TLS-RPT 紀錄，寄件方會視為沒有。請只保留一筆。",
         },
         "bad-record": {
             "en": "The TLS-RPT record of {domain} cannot be read: {why}.",

@@ -13,6 +13,8 @@ from typing import Final
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations
+from deliverability.protocols.hosts import is_inside
+from deliverability.protocols.mx import parse_ip
 
 MAX_GIVEN: Final = 1000
 """Characters of an address that are looked at."""
@@ -125,6 +127,10 @@ class Takes(StrEnum):
     NO_HOST = "no-host"
     """It exists, with neither MX nor address."""
     MX_WITHOUT_ADDRESS = "mx-without-address"
+    INSIDE = "inside-address"
+    """Its hosts have only addresses that no stranger can reach, such as 127.0.0.1."""
+    NOT_ALL_LOOKED_UP = "not-all-looked-up"
+    """None of the exchangers that were looked up has an address; there are more."""
     COULD_NOT_LOOK = "could-not-look"
 
 
@@ -161,11 +167,14 @@ def _at(domain: Domain, targets: tuple[str, ...], observations: Observations, se
     """Whether one of the exchangers, or the domain itself, has an address."""
     hosts = targets[:MAX_TARGETS] or (domain.name,)
     looked = observations.ask_all(*(DnsQuestion(host, family) for host in hosts for family in ("A", "AAAA")))
-    if any(isinstance(found, DnsAnswer) and found.records for found in looked):
+    ips = [parse_ip(record.value) for found in looked if isinstance(found, DnsAnswer) for record in found.records]
+    if any(ip is not None and not is_inside(ip) for ip in ips):
         return Reception(Takes.MX if targets else Takes.IMPLICIT_MX, targets, observed_at=seen)
     unanswered = next((found for found in looked if isinstance(found, CouldNotLook)), None)
     if unanswered:
         return Reception(Takes.COULD_NOT_LOOK, targets, unanswered, seen)
     if len(targets) > MAX_TARGETS:  # one of those not looked up may well have one
-        return Reception(Takes.MX, targets, observed_at=seen)
+        return Reception(Takes.NOT_ALL_LOOKED_UP, targets, observed_at=seen)
+    if ips:
+        return Reception(Takes.INSIDE, hosts, observed_at=seen)
     return Reception(Takes.MX_WITHOUT_ADDRESS if targets else Takes.NO_HOST, targets, observed_at=seen)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from deliverability.errors import ParseError
@@ -167,9 +168,8 @@ def passing_domains(message: bytes, observations: Observations, at: datetime) ->
 
 def body_hash_matches(mail: Mail, tags: Mapping[str, bytes]) -> bool:
     """Whether ``bh=`` is the hash of the body as ``a=``, ``c=`` and ``l=`` have it (RFC 6376 §3.7)."""
-    body = _canonical_body(mail.body, tags.get("c", b""))
-    length = int(tags["l"]) if "l" in tags else len(body)
-    return length <= len(body) and _body_hash(body[:length], tags) == b64decode(without_blanks(tags["bh"]) + b"==")
+    size, digest = _body_hash(mail.body, tags)
+    return int(tags.get("l", b"0")) <= size and digest == b64decode(without_blanks(tags["bh"]) + b"==")
 
 
 def _verify_one(mail: Mail, field: Field, observations: Observations, at: datetime) -> DkimSignature:
@@ -179,9 +179,9 @@ def _verify_one(mail: Mail, field: Field, observations: Observations, at: dateti
         return DkimSignature(
             result=DkimResult.NEUTRAL, reason=Reason.MALFORMED, domain=None, selector=None, problem=str(problem)
         )
-    body = _canonical_body(mail.body, claim.tags.get("c", b""))
-    length = int(claim.tags["l"]) if "l" in claim.tags else len(body)
-    body_hash_ok = length <= len(body) and _body_hash(body[:length], claim.tags) == b64decode(claim.tags["bh"])
+    size, digest = _body_hash(mail.body, claim.tags)
+    length = int(claim.tags["l"]) if "l" in claim.tags else None
+    body_hash_ok = (length or 0) <= size and digest == b64decode(claim.tags["bh"])
     early = _before_dns(claim, body_hash_ok=body_hash_ok, at=at)
     key = None if early else published_key(observations, claim.domain, claim.selector)
     result, reason = early or _with_key(mail, claim, key)
@@ -197,8 +197,8 @@ def _verify_one(mail: Mail, field: Field, observations: Observations, at: dateti
         signed_fields=claim.signed_fields,
         signed_at=claim.signed_at,
         expires_at=claim.expires_at,
-        unsigned_octets=max(0, len(body) - length),
-        length=int(claim.tags["l"]) if "l" in claim.tags else None,
+        unsigned_octets=0 if length is None else max(0, size - length),
+        length=length,
         objections=_objections(claim, key) if key and key.state is KeyState.FOUND else (),
         problem=key.problem if key else None,
     )
@@ -258,15 +258,22 @@ def _objections(claim: SignatureClaim, key: DkimKey) -> tuple[Objection, ...]:
     return tuple(objection for objection, holds in forbids.items() if holds)
 
 
-def _body_hash(body: bytes, tags: Mapping[str, bytes]) -> bytes:
-    return hashlib.new(ALGORITHMS[tags["a"]][1], body, usedforsecurity=False).digest()
+def _body_hash(body: bytes, tags: Mapping[str, bytes]) -> tuple[int, bytes]:
+    """Octets of the canonical body, and the hash of as many of them as ``l=`` names."""
+    relaxed = tags.get("c", b"").partition(b"/")[2] == b"relaxed"
+    return _hashed(body, ALGORITHMS[tags["a"]][1], int(tags["l"]) if "l" in tags else None, relaxed=relaxed)
 
 
-def _canonical_body(body: bytes, canonicalization: bytes) -> bytes:
+@lru_cache(maxsize=2)  # several checks verify the same signatures; few entries, because each keeps a body in memory
+def _hashed(body: bytes, name: str, length: int | None, *, relaxed: bool) -> tuple[int, bytes]:
+    body = _canonical_body(body, relaxed=relaxed)
+    return len(body), hashlib.new(name, body[:length], usedforsecurity=False).digest()
+
+
+def _canonical_body(body: bytes, *, relaxed: bool) -> bytes:
     """RFC 6376 §3.4.3 and §3.4.4, in time linear in the body."""
     if body and not body.endswith(b"\r\n"):
         body += b"\r\n"
-    relaxed = canonicalization.partition(b"/")[2] == b"relaxed"
     if relaxed:
         body = _BLANK_RUN.sub(b" ", body).replace(b" \r\n", b"\r\n")
     end = len(body)

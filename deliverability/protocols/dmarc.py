@@ -137,6 +137,7 @@ class DmarcPolicy:
     """Names with several records, all of which are discarded."""
     obstacle: CouldNotLook | None = None
     observed_at: datetime | None = None
+    """When the newest of the answers that decided was seen."""
 
     @property
     def enforced(self) -> bool:
@@ -155,6 +156,8 @@ class Alignment:
     identifier_organization: Domain | None = None
     author_organization: Domain | None = None
     obstacle: CouldNotLook | None = None
+    observed_at: datetime | None = None
+    """When the newest of the answers was seen; ``None`` where none was needed."""
 
 
 def parse_record(raw: bytes) -> DmarcRecord | None:
@@ -233,6 +236,8 @@ def discover_policy(author_domain: Domain, observations: Observations) -> DmarcP
         return _stated(replace(found, domain=author_domain, record=record), "p")
     if walked.obstacle:
         return replace(found, state=PolicyState.COULD_NOT_LOOK, obstacle=walked.obstacle)
+    asked = observations.ask_all(*_questions(author_domain))
+    found = replace(found, observed_at=max(answer.observed_at for answer in asked))
     organization = _organization(author_domain, walked).domain
     above = [node for node in walked.nodes[1:] if node.record]
     applies = [node for node in above if node.domain == organization]
@@ -252,13 +257,14 @@ def aligned(identifier: Domain, author_domain: Domain, observations: Observation
         return Alignment(AlignmentState.ALIGNED, strict, identifier, author_domain)
     if strict:
         return Alignment(AlignmentState.NOT_ALIGNED, strict, identifier, author_domain)
-    observations.ask_all(*dict.fromkeys((*_questions(identifier), *_questions(author_domain))))
+    asked = observations.ask_all(*dict.fromkeys((*_questions(identifier), *_questions(author_domain))))
+    seen = max(answer.observed_at for answer in asked)
     ours, theirs = (organizational_domain(domain, observations) for domain in (identifier, author_domain))
     obstacle = ours.obstacle or theirs.obstacle
     state = AlignmentState.ALIGNED if ours.domain == theirs.domain else AlignmentState.NOT_ALIGNED
     if ours.domain is None or theirs.domain is None:
         state = AlignmentState.COULD_NOT_LOOK
-    return Alignment(state, strict, identifier, author_domain, ours.domain, theirs.domain, obstacle)
+    return Alignment(state, strict, identifier, author_domain, ours.domain, theirs.domain, obstacle, seen)
 
 
 def _questions(domain: Domain) -> tuple[DnsQuestion, ...]:

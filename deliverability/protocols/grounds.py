@@ -40,7 +40,7 @@ OBSERVED_LATER: Final[Mapping[str, str]] = MappingProxyType(
 NEED_AUTHOR_DOMAIN: Final[Mapping[str, str]] = MappingProxyType(
     {
         "en": "The domain of the From address is not known. Give --author-domain or --message.",
-        "zh-Hant-TW": "不知道寄件人（From）地址的網域。請以 --author-domain 或 --message 提供。",
+        "zh-Hant-TW": "不知道寄件者（From）地址的網域。請以 --author-domain 或 --message 提供。",
     }
 )
 NEED_CLIENT_IP: Final[Mapping[str, str]] = MappingProxyType(
@@ -52,7 +52,7 @@ NEED_CLIENT_IP: Final[Mapping[str, str]] = MappingProxyType(
 NEED_REVERSE_PATH: Final[Mapping[str, str]] = MappingProxyType(
     {
         "en": "The envelope sender is not on record, or is no address.",
-        "zh-Hant-TW": "紀錄中沒有信封寄件人，或其內容不是有效的地址。",
+        "zh-Hant-TW": "紀錄中沒有信封寄件者，或其內容不是有效的地址。",
     }
 )
 NEED_HELO: Final[Mapping[str, str]] = MappingProxyType(
@@ -65,6 +65,12 @@ UNREADABLE_MESSAGE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "en": "The message cannot be read ({problem}), so nothing can be said of it.",
         "zh-Hant-TW": "無法讀取這封郵件（{problem}），因此無法判斷。",
+    }
+)
+EXPIRED_SINCE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "The DKIM signature of {domain} expired on {when}, after the date that the message bears (x=): it no longer counts, but may have when it was sent.",
+        "zh-Hant-TW": "{domain} 的 DKIM 簽章已於 {when} 到期（x=），晚於郵件標示的日期：現在不再有效，但寄出當時可能有效。",
     }
 )
 HOP: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -155,6 +161,20 @@ def seen_later(evidence: Evidence, observed_at: datetime | None) -> bool:
     if sent_at is None:
         return evidence.subject is Subject.DISPATCH
     return observed_at is None or observed_at - sent_at > LATER
+
+
+def latest(*times: datetime | None) -> datetime | None:
+    """The newest of several observations: what rests on all of them is no older."""
+    return max((time for time in times if time), default=None)
+
+
+def expired_since(evidence: Evidence, expires_at: datetime | None) -> bool:
+    """Whether an expired signature was in force on the date that the message bears: then it may be a copy that arrived.
+
+    A dispatch has a time of its own, against which it is judged.
+    """
+    dated = _dated(evidence) if evidence.subject is Subject.MESSAGE else None
+    return dated is not None and expires_at is not None and dated <= expires_at
 
 
 def against(evidence: Evidence, observed_at: datetime | None, finding: Finding, what: str, word: str | None) -> Ruling:

@@ -54,7 +54,7 @@ NOT_REACHED: Final[Mapping[str, str]] = MappingProxyType(
 )
 NOT_ALL_PROBED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "en": "Only the {probed} preferred mail servers of {all} were asked.",
+        "en": "Not all mail servers were asked: only the {probed} preferred of {all}.",
         "zh-Hant-TW": "只查問了 {all} 部郵件伺服器中優先的 {probed} 部。",
     }
 )

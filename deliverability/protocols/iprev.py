@@ -1,8 +1,10 @@
 """The name of an address, and whether it leads back (RFC 8601 §2.7.3 ``iprev``, RFC 1035 §3.5, RFC 3596 §2.5)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from deliverability.errors import ParseError, printable
@@ -11,6 +13,14 @@ from deliverability.protocols.mx import parse_ip
 
 MAX_NAMES: Final = 10
 """PTR names that are followed."""
+
+
+TOO_MANY_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "{ip} has so many reverse names that only the first were followed ({names}), and none of those leads back to it. Leave it one name.",
+        "zh-Hant-TW": "{ip} 的反解名稱過多，只查了最前面幾個（{names}），都沒有正解回同一位址。請只保留一個名稱。",
+    }
+)
 
 
 class IprevResult(StrEnum):
@@ -33,6 +43,8 @@ class Iprev:
     """Those whose addresses include it."""
     obstacle: CouldNotLook | None = None
     observed_at: datetime | None = None
+    more: bool = False
+    """There are more names than were followed, one of which may lead back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,8 @@ def iprev(client_ip: str, observations: Observations) -> Iprev:
     answer = observations.ask(ip.reverse_pointer, "PTR")
     if isinstance(answer, CouldNotLook):
         return Iprev(IprevResult.TEMPERROR, obstacle=answer, observed_at=answer.observed_at)
-    names = tuple(dict.fromkeys(record.value for record in answer.records if record.value))[:MAX_NAMES]
+    every = tuple(dict.fromkeys(record.value for record in answer.records if record.value))
+    names = every[:MAX_NAMES]
     if not names:
         return Iprev(IprevResult.PERMERROR, observed_at=answer.observed_at)
     family = "A" if ip.version == 4 else "AAAA"
@@ -66,7 +79,8 @@ def iprev(client_ip: str, observations: Observations) -> Iprev:
         return Iprev(IprevResult.PASS, names, confirmed, observed_at=answer.observed_at)
     obstacle = next((found for found in looked if isinstance(found, CouldNotLook)), None)
     result = IprevResult.TEMPERROR if obstacle else IprevResult.FAIL
-    return Iprev(result, names, obstacle=obstacle, observed_at=answer.observed_at)
+    more = len(every) > len(names)
+    return Iprev(result, names, obstacle=obstacle, observed_at=answer.observed_at, more=more)
 
 
 def resolves_to(name: str, client_ip: str, observations: Observations) -> Resolves:

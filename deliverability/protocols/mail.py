@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from deliverability.errors import ParseError, printable
@@ -88,6 +89,7 @@ class Mail:
             return None
 
 
+@lru_cache(maxsize=1)  # every check of a message reads it; one entry, so that at most one large message stays in memory
 def parse_mail(message: bytes) -> Mail:
     """Read a message whose lines end in CRLF or, as files on Unix do, in LF.
 

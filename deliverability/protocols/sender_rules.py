@@ -76,7 +76,7 @@ YAHOO: Final = (
         id="dmarc",
         text={
             "en": "Yahoo wants the From domain of bulk mail to publish DMARC, at least p=none, and the message to pass it.",
-            "zh-Hant-TW": "Yahoo 要求大量郵件的寄件人（From）網域公布 DMARC（至少 p=none），且郵件通過 DMARC。",
+            "zh-Hant-TW": "Yahoo 要求大量郵件的From 網域公布 DMARC（至少 p=none），且郵件通過 DMARC。",
         },
         all_of=("dmarc-published", "dmarc-pass"),
         bulk_only=True,

@@ -70,6 +70,11 @@ class SpfEvaluation:
     trace: tuple["Step", ...] = ()
     """Every query and what each record came to, in order."""
 
+    @property
+    def observed_at(self) -> datetime | None:
+        """When the newest of the answers was seen; ``None`` where none was needed."""
+        return max((step.observed_at for step in self.trace if step.observed_at), default=None)
+
 
 class PublicationState(StrEnum):
     """What a domain publishes for SPF, whoever the client."""

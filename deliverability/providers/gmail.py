@@ -188,8 +188,8 @@ PROVIDER = Provider(
         SenderRule(
             id="spf-and-dkim",
             text={
-                "en": "Gmail wants senders of 5,000 messages a day or more to pass both SPF and DKIM.",
-                "zh-Hant-TW": "Gmail 要求每天寄出 5,000 封以上的寄件者同時通過 SPF 與 DKIM。",
+                "en": "Gmail wants senders of 5,000 messages a day or more to Gmail to pass both SPF and DKIM.",
+                "zh-Hant-TW": "Gmail 要求每天寄到 Gmail 5,000 封以上的寄件者同時通過 SPF 與 DKIM。",
             },
             all_of=("spf-pass", "dkim-pass"),
             bulk_only=True,
@@ -206,7 +206,7 @@ PROVIDER = Provider(
             id="dmarc-record",
             text={
                 "en": "Gmail wants the From domain of such senders to publish DMARC, at least p=none.",
-                "zh-Hant-TW": "Gmail 要求這類寄件者的寄件人（From）網域公布 DMARC（至少 p=none）。",
+                "zh-Hant-TW": "Gmail 要求這類寄件者的 From 網域公布 DMARC（至少 p=none）。",
             },
             all_of=("dmarc-published",),
             bulk_only=True,
@@ -222,7 +222,7 @@ PROVIDER = Provider(
             id="alignment",
             text={
                 "en": "Gmail wants the From domain of such senders to match the domain that SPF or DKIM passed for.",
-                "zh-Hant-TW": "Gmail 要求這類寄件者的寄件人（From）網域與通過 SPF 或 DKIM 的網域一致。",
+                "zh-Hant-TW": "Gmail 要求這類寄件者的 From 網域與通過 SPF 或 DKIM 的網域一致。",
             },
             all_of=("dmarc-pass",),
             bulk_only=True,

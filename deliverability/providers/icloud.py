@@ -105,7 +105,7 @@ PROVIDER = Provider(
             id="dmarc-record",
             text={
                 "en": "Apple wants the From domain of bulk mail to publish a DMARC policy.",
-                "zh-Hant-TW": "Apple 要求大量郵件的寄件人（From）網域公布 DMARC 政策。",
+                "zh-Hant-TW": "Apple 要求大量郵件的From 網域公布 DMARC 政策。",
             },
             all_of=("dmarc-published",),
             bulk_only=True,
@@ -137,8 +137,8 @@ PROVIDER = Provider(
         SenderRule(
             id="consent",
             text={
-                "en": "Apple wants bulk mail only to those who asked for it, and SMTP errors acted on.",
-                "zh-Hant-TW": "Apple 要求只寄給同意收信的人，並處理 SMTP 錯誤。",
+                "en": "Apple wants bulk mail to carry an unsubscribe link and to go only to those who asked for it, and SMTP errors to be acted on.",
+                "zh-Hant-TW": "Apple 要求大量郵件附有退訂連結、只寄給同意收信的人，並處理 SMTP 錯誤。",
             },
             bulk_only=True,
             visible=False,

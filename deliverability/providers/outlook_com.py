@@ -156,7 +156,7 @@ PROVIDER = Provider(
             id="dmarc",
             text={
                 "en": "Outlook.com wants the From domain of such senders to publish DMARC, at least p=none, aligned with SPF or DKIM.",
-                "zh-Hant-TW": "Outlook.com 要求這類寄件者的寄件人（From）網域公布 DMARC（至少 p=none），且與 SPF 或 DKIM 的網域一致。",
+                "zh-Hant-TW": "Outlook.com 要求這類寄件者的 From 網域公布 DMARC（至少 p=none），且與 SPF 或 DKIM 的網域一致。",
             },
             all_of=("dmarc-published", "dmarc-pass"),
             bulk_only=True,
@@ -165,10 +165,10 @@ PROVIDER = Provider(
             source=_RULES,
         ),
         SenderRule(
-            id="complaints",
+            id="hygiene",
             text={
-                "en": "Outlook.com watches complaints, bounces and volume, and may filter or refuse senders for them.",
-                "zh-Hant-TW": "Outlook.com 會觀察檢舉、退信與寄送量，並可能因此過濾或拒收。",
+                "en": "Outlook.com wants a From or Reply-To address that can be answered and a working way to unsubscribe; it does not name one-click.",
+                "zh-Hant-TW": "Outlook.com 要求 From 或 Reply-To 是可以回信的地址，並提供有效的退訂方式；沒有指定一鍵取消訂閱。",
             },
             bulk_only=True,
             visible=False,

@@ -134,3 +134,11 @@ def test_no_author_domain_to_rely_on(header: bytes) -> None:
 
 def test_two_authors_of_one_domain() -> None:
     assert author_domain(parse_mail(b"From: a@b.example, c@B.example.\r\n\r\n")) == Domain("b.example")
+
+
+def test_the_same_octets_are_read_once_and_others_anew() -> None:
+    message = b"From: a@host.example\r\n\r\none\r\n"
+    found = parse_mail(message)
+    assert parse_mail(bytes(bytearray(message))) is found
+    assert parse_mail(message.replace(b"one", b"two")).body == b"two\r\n"
+    assert parse_mail.cache_info().currsize == 1
