@@ -26,7 +26,7 @@ from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import hosts, mx
 
-RULESET = "2026.11"
+RULESET = "2026.11.1"
 """Changes whenever equal evidence could give another verdict."""
 
 _CRASHED = {

@@ -212,8 +212,14 @@ def check(
     about: Annotated[
         str | None, typer.Option("--about", metavar="DOMAIN", help="The domain that the notice is about.")
     ] = None,
+    addresses: Annotated[
+        Path | None, typer.Option("--addresses", metavar="LIST", help="Many addresses, one a line.")
+    ] = None,
     provider: Annotated[
-        str | None, typer.Option("--for", metavar="PROVIDER", help="Hold it against a provider's rules: gmail, yahoo …")
+        list[str] | None,
+        typer.Option(
+            "--for", metavar="PROVIDER", help="Hold it against a provider's rules: gmail, yahoo …; repeatable."
+        ),
     ] = None,
     bulk: Annotated[
         bool | None, typer.Option("--bulk/--transactional", help="Subscribed or marketing mail, or not.")
@@ -245,6 +251,7 @@ def check(
     from deliverability import api
     from deliverability.api.preflight import with_rules
     from deliverability.api.rendering import verdicts
+    from deliverability.capture.resume import listed
 
     given = locals() | {"message": None}
     request = request_from(given)
@@ -253,15 +260,16 @@ def check(
         if domain or message or address:
             raise UsageError("--file stands alone: put its domains on the command line, or these into the list")
         line_by_line = CheckFormat.NDJSON if form is CheckFormat.TEXT else form
-        task = ListTask(request, reader, provider, bulk, line_by_line, fail_on, jobs)
+        task = ListTask(request, reader, tuple(provider or ()), bulk, line_by_line, fail_on, jobs)
         raise typer.Exit(check_list_file(file, task, output, resume=resume))
     assessments = [api.check_domain(name, request) for name in domain or ()]
     for mail in message or ():
         about_file = replace(request, mail_origin=str(mail))
         assessments.append(api.check_message(read_file(mail, MAX_MESSAGE_FILE), about_file, bulk=bulk))
-    assessments += [api.check_address(text, request, about) for text in address or ()]
+    listed_addresses = listed(addresses) if addresses else ()
+    assessments += [api.check_address(text, request, about) for text in (*(address or ()), *listed_addresses)]
     if not assessments:
-        raise UsageError("say what to check: DOMAIN, --message FILE.eml or --address ADDRESS")
+        raise UsageError("say what to check: DOMAIN, --message FILE.eml, --address ADDRESS, or a list that holds some")
     if provider:
         assessments = [with_rules(a, provider, bulk=bulk) for a in assessments]
     write(verdicts(assessments, reader, form.value, request), output)

@@ -5,6 +5,7 @@ from ipaddress import ip_address, ip_network
 
 from deliverability.api.requests import Request, domain
 from deliverability.config import Sender, find_sender
+from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Evidence, Origin, Sourced, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.story import Attempt
@@ -19,10 +20,14 @@ _NEVER_OUTSIDE = tuple(
 
 def client_ip(request: Request, sender: Sender | None, attempt: Attempt | None = None) -> Sourced[str] | None:
     """The address that connected to the next hop: never guessed."""
+    logged = attempt.local_ip if attempt and attempt.local_ip and _seen_outside(attempt.local_ip) else None
     if request.from_ip:
-        return Sourced(str(ip_address(request.from_ip)), Origin.OPTION)
-    if attempt and attempt.local_ip and _seen_outside(attempt.local_ip):
-        return Sourced(attempt.local_ip, Origin.LOG)
+        given = ip_address(request.from_ip)
+        if logged and ip_address(logged) != given:
+            raise UsageError(f"--from-ip {given} contradicts the log, which says that {logged} connected: leave it out")
+        return Sourced(str(given), Origin.OPTION)
+    if logged:
+        return Sourced(logged, Origin.LOG)
     if sender and len(sender.egress_ips) == 1:
         return Sourced(sender.egress_ips[0], Origin.CONFIGURATION)
     return None

@@ -223,8 +223,8 @@ def rules_of(
     return judge_rules(provider, verdicts, bulk=bulk, at=at)
 
 
-def with_rules(assessment: Assessment, name: str, *, bulk: bool | None = None) -> Assessment:
-    """The assessment with the rules of a provider among its verdicts; raises :class:`UsageError` for an unknown one."""
+def with_rules(assessment: Assessment, names: Sequence[str], *, bulk: bool | None = None) -> Assessment:
+    """The assessment with the rules of providers among its verdicts; raises :class:`UsageError` for an unknown one."""
     # A transactional message may still come from a sender whom the provider counts among bulk senders.
-    judged = rules_of(load_provider(name), [assessment], bulk=True if bulk else None)
+    judged = [rule for n in names for rule in rules_of(load_provider(n), [assessment], bulk=True if bulk else None)]
     return replace(assessment, verdicts=(*assessment.verdicts, *as_verdicts(judged)))

@@ -5,7 +5,7 @@ than pass in silence.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -33,6 +33,14 @@ MESSAGES: Final[Messages] = MappingProxyType(
         "not-a-bulk-sender": {
             "en": "It binds bulk senders only.",
             "zh-Hant-TW": "這項規定只適用於大量寄件者。",
+        },
+        "enforced": {
+            "en": "In force since {effective}. Source: {source}",
+            "zh-Hant-TW": "自 {effective} 起執行。來源：{source}",
+        },
+        "refused-with": {
+            "en": "Mail that breaks it is refused with: {codes}.",
+            "zh-Hant-TW": "不符合的郵件會以下列代碼拒收：{codes}。",
         },
         "does-not-apply": {
             "en": "It does not apply: {checks}.",
@@ -123,14 +131,19 @@ def _ruling(outcome: Outcome, code: str, checks: str) -> Ruling:
 
 def as_verdicts(judged: Iterable[RuleVerdict]) -> tuple[Verdict, ...]:
     """The rules in the shape of checks, for sheets: what nobody outside can see is advice and decides nothing."""
-    return tuple(
-        Verdict(
-            check=f"{one.provider}:{one.rule.id}",
-            citation=one.rule.source,
-            title=one.rule.text,
-            ruling=one.ruling,
-            templates=MESSAGES[one.ruling.finding.code],
-            advisory=one.ruling.finding.code == "cannot-be-seen",
-        )
-        for one in judged
+    return tuple(_as_verdict(one) for one in judged)
+
+
+def _as_verdict(one: RuleVerdict) -> Verdict:
+    details = [Finding.of("enforced", effective=one.rule.effective.isoformat(), source=one.rule.source)]
+    if one.rule.smtp_codes:
+        details.append(Finding.of("refused-with", codes=", ".join(one.rule.smtp_codes)))
+    return Verdict(
+        check=f"{one.provider}:{one.rule.id}",
+        citation=one.rule.source,
+        title=one.rule.text,
+        ruling=replace(one.ruling, details=tuple(details)),
+        templates=MESSAGES[one.ruling.finding.code],
+        detail_templates={code: MESSAGES[code] for code in ("enforced", "refused-with")},
+        advisory=one.ruling.finding.code == "cannot-be-seen",
     )

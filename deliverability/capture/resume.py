@@ -1,6 +1,7 @@
 """Which lines of an NDJSON output are complete, so that a run that was broken off goes on where it stopped."""
 
 import json
+import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ def listed(path: Path) -> Iterator[str]:
     Raises :class:`~deliverability.errors.CannotLookError` when the list cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
             while line := file.readline(MAX_ENTRY):
                 entry = line.decode("utf-8", "replace").partition("#")[0].strip()
                 if entry:

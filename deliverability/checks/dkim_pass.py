@@ -25,9 +25,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return unreadable
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     if not found:
-        # What a mailer keeps may be older than the signature that its server adds.
-        unsigned = Outcome.FAIL if evidence.subject is Subject.MESSAGE else Outcome.INDETERMINATE
-        return Ruling(unsigned, Finding.of("unsigned"), "none")
+        # A draft, and what a mailer keeps, is often older than the signature that the server adds.
+        return Ruling(Outcome.INDETERMINATE, Finding.of("unsigned"), "none")
     details = (*remarks(parse_mail(evidence.mail.content), found), *_alignment(evidence, found))
     passed = [signature for signature in found if signature.result is DkimResult.PASS]
     if passed:
@@ -93,8 +92,8 @@ CHECK = Check(
             "zh-Hant-TW": "{domain} 的 DKIM 簽章（選擇器 {selector}）通過驗證，但最後 {octets} 個位元組不在簽章範圍內（l=）。",
         },
         "unsigned": {
-            "en": "This copy of the message carries no DKIM signature. Give the copy that left the server with --message.",
-            "zh-Hant-TW": "這份郵件沒有 DKIM 簽章。請以 --message 提供實際寄出的郵件。",
+            "en": "This copy of the message carries no DKIM signature; the server may add one as it leaves. Give the copy that left the server with --message.",
+            "zh-Hant-TW": "這份郵件沒有 DKIM 簽章；簽章可能在伺服器寄出時才加上。請以 --message 提供實際寄出的郵件。",
         },
         "need-message": {
             "en": "Without the message itself no signature can be verified. Give it with --message.",

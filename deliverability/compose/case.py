@@ -8,6 +8,7 @@ from enum import StrEnum
 from deliverability import plugins
 from deliverability.compose.brand import Brand
 from deliverability.compose.catalog import Catalog
+from deliverability.compose.gate import signed
 from deliverability.compose.recognise import provider_id
 from deliverability.compose.redact import masked
 from deliverability.compose.sender import Known, sender_of
@@ -245,4 +246,4 @@ def _load(plugin: str) -> Provider:
 
 def sender_known(assessment: Assessment, brand: Brand) -> Known:
     """The address that the reader sees as the sender, as far as it is known."""
-    return sender_of(assessment.evidence, brand)
+    return sender_of(assessment.evidence, brand, signed=signed(assessment.verdicts))

@@ -36,5 +36,12 @@ def gate(verdicts: Iterable[Verdict]) -> Gate:
 
 
 def authenticated(verdicts: Iterable[Verdict]) -> bool:
-    """Whether it was shown that the message came from the domain in its From line (RFC 9989)."""
-    return any(verdict.check == "dmarc-pass" and verdict.outcome is Outcome.PASS for verdict in verdicts)
+    """Whether it was shown that the message came from the domain in its From line, and nothing at hand denies it."""
+    outcomes = {verdict.check: verdict.outcome for verdict in verdicts}
+    return outcomes.get("dmarc-pass") is Outcome.PASS and outcomes.get("dkim-pass") is not Outcome.FAIL
+
+
+def signed(verdicts: Iterable[Verdict]) -> bool:
+    """Whether a signature of the From line's own domain verifies: the From line is then as it was sent."""
+    outcomes = {verdict.check: verdict.outcome for verdict in verdicts}
+    return all(outcomes.get(check) is Outcome.PASS for check in ("dkim-pass", "dkim-aligned"))

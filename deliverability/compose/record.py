@@ -102,7 +102,7 @@ def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
     shown = " ".join(filter(None, (tls.version, tls.cipher))) if tls else ""
     return [
         ("fact.relay", str(attempt.relay) if attempt.relay else None),
-        ("fact.client-ip", client_ip.value if client_ip else attempt.local_ip),
+        ("fact.client-ip", f"{client_ip.value} ({t(f'origin.{client_ip.origin}')})" if client_ip else attempt.local_ip),
         ("fact.tls", f"{shown}{t('list.semicolon')}{t(_TLS_VERIFIED[tls.verified])}" if tls else _no_tls(case)),
         ("fact.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
         ("fact.note", case.hide(attempt.text) if attempt.text and not attempt.reply else None),

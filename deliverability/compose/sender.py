@@ -25,14 +25,18 @@ class Known:
     """Only the envelope was at hand; the From line may show another address."""
 
 
-def sender_of(evidence: Evidence, brand: Brand) -> Known:
+def sender_of(evidence: Evidence, brand: Brand, *, signed: bool) -> Known:
     """The configured address, else the From line of the mail at hand, else the envelope sender.
 
-    An envelope sender in another domain than the From line's is for bounces, and is not offered.
+    The From line counts only if it is ``signed``: a verified, aligned signature ties it to our domain.  Without one,
+    anybody's file with our Message-ID could put another address into the steps.  An envelope sender in another
+    domain than the From line's is for bounces, and is not offered.
     """
     author = evidence.author_domain
+    if author and author.origin is Origin.MESSAGE and not signed:
+        author = None
     domain = author.value.unicode if author else ""
-    for address in (brand.sender, _from_line(evidence)):
+    for address in (brand.sender, _from_line(evidence) if signed else ""):
         mailbox = _mailbox(address)
         if mailbox:
             return Known(str(mailbox), mailbox.domain.unicode)

@@ -43,7 +43,7 @@ def _is_host_of(client: Host, entry: Entry, event: DeliveryEvent) -> bool:
     local = parse_ip(event.local_ip)
     if local and (local == parse_ip(client.ip) or not is_inside(local)):  # a private one may be translated on the way
         return local == parse_ip(client.ip)
-    name, host = (client.name or "").lower().removesuffix("."), (entry.host or "").lower().removesuffix(".")
-    if not name or not host:
-        return False
-    return name == host if "." in host else name.partition(".")[0] == host
+    name = (client.name or "").lower().removesuffix(".")
+    # The host as syslog names it, or, where lines name none (Exim's mainlog), as the user named the log.
+    hosts = [h.lower().removesuffix(".") for h in (entry.host, entry.log) if h]
+    return bool(name) and any(name == h if "." in h else name.partition(".")[0] == h for h in hosts)

@@ -27,8 +27,8 @@ The grace is for a snapshot that is taken beside the sending."""
 
 COULD_NOT_LOOK: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "en": "The DNS did not answer ({what}), so nothing can be said. Try again, or ask another resolver with --nameserver.",
-        "zh-Hant-TW": "DNS 沒有回應（{what}），因此無法判斷。請稍後再試，或以 --nameserver 指定其他 DNS 伺服器。",
+        "en": "The DNS gave no answer to go by ({what}), so nothing can be said. Try again, or ask another resolver with --nameserver.",
+        "zh-Hant-TW": "DNS 沒有給出可用的答案（{what}），因此無法判斷。請稍後再試，或以 --nameserver 指定其他 DNS 伺服器。",
     }
 )
 OBSERVED_LATER: Final[Mapping[str, str]] = MappingProxyType(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deliverability.errors import UsageError
+from deliverability.errors import UsageError, printable
 from deliverability.terminal.options import CheckFormat, FailOn
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, check_status, worst
 from deliverability.terminal.streams import PROGRESS_SECONDS, stdout_stream, tell
@@ -23,7 +23,7 @@ class ListTask:
 
     request: "Request"
     reader: "Reader"
-    provider: str | None
+    providers: tuple[str, ...]
     bulk: bool | None
     form: CheckFormat
     fail_on: FailOn
@@ -56,6 +56,8 @@ def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: 
                 tell(f"\r\x1b[Kdeliverability: {checked.index + 1} checked")
 
         check_list(names, task.request, jobs=task.jobs, emit=emit)
+    if not statuses and not done:
+        raise UsageError(f"{printable(str(path))} names no domain")
     return worst(statuses) if statuses else ACCEPTED
 
 
@@ -69,7 +71,7 @@ def list_line(checked: "Checked", task: ListTask) -> tuple[bytes, int]:
         line = json.dumps(problem, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         return line, INTERNAL if checked.defect else COULD_NOT_LOOK
     assessment = checked.assessment
-    if task.provider:
-        assessment = with_rules(assessment, task.provider, bulk=task.bulk)
+    if task.providers:
+        assessment = with_rules(assessment, task.providers, bulk=task.bulk)
     line = verdicts([assessment], task.reader, "ndjson", task.request, names=[checked.name])
     return line, check_status(assessment, task.fail_on)

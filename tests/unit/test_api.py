@@ -124,11 +124,31 @@ def test_another_message_is_refused(server: str) -> None:
 
 def test_later_dns_does_not_accuse(server: str) -> None:
     """From an address that SPF of today does not list, the dispatch of yesterday is not shown to have failed."""
-    assessment = the_one(deliverability.report(request(server, from_ip="192.0.2.1")))
+    silent = {"logs": (str(EXAMPLES / "postfix" / "mail.log"),), "to": ("ada.wu@gmail.com",)}  # says no sending address
+    assessment = the_one(deliverability.report(request(server, from_ip="192.0.2.1", **silent)))
     assert outcomes(assessment)["spf-pass"] is Outcome.INDETERMINATE
     assert codes(assessment)["spf-pass"] == "observed-later"
     before_sending = deliverability.check_domain("hosting.example", request(server, from_ip="192.0.2.1"))
     assert outcomes(before_sending)["spf-pass"] is Outcome.FAIL
+
+
+def test_an_option_cannot_contradict_the_log(server: str) -> None:
+    with pytest.raises(UsageError, match="contradicts the log"):
+        deliverability.report(request(server, from_ip="192.0.2.1"))
+    same = the_one(deliverability.report(request(server, from_ip="203.0.113.25")))
+    assert outcomes(same)["spf-pass"] is Outcome.PASS
+
+
+def test_an_unsigned_file_does_not_put_its_address_into_the_steps(server: str) -> None:
+    """Anybody can write a file with our Message-ID: its From line counts only under a verified signature."""
+    mail = (EXAMPLES / "notice.eml").read_bytes()
+    forged = b"From: phish@evil.example\r\n" + b"".join(
+        line for line in mail.splitlines(keepends=True) if not line.lower().startswith((b"from:", b"dkim-signature"))
+    )
+    asked = request(server, mail=forged)
+    page = deliverability.render(the_one(deliverability.report(asked)), Reader(lang="en"), "text", asked).decode()
+    assert "phish@evil.example" not in page
+    assert "evil.example" not in page.partition("The record in detail")[0]
 
 
 def test_a_dead_nameserver_decides_nothing() -> None:

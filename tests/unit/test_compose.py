@@ -558,9 +558,9 @@ def mail(head):
 
 def test_the_senders_address_by_the_surest_source():
     with_mail = evidence(mail=mail("From: Host <notices@host.example>"))
-    assert sender_of(with_mail, Brand(sender="care@host.example")).address == "care@host.example"
-    assert sender_of(with_mail, Brand()).address == "notices@host.example"
-    envelope = sender_of(evidence(), Brand())
+    assert sender_of(with_mail, Brand(sender="care@host.example"), signed=True).address == "care@host.example"
+    assert sender_of(with_mail, Brand(), signed=True).address == "notices@host.example"
+    envelope = sender_of(evidence(), Brand(), signed=True)
     assert (envelope.address, envelope.from_envelope) == ("billing@host.example", True)
 
 
@@ -575,12 +575,12 @@ def test_the_senders_address_by_the_surest_source():
     ],
 )
 def test_a_from_line_that_is_not_one_address_is_not_used(head):
-    assert sender_of(evidence(mail=mail(head)), Brand()).from_envelope
+    assert sender_of(evidence(mail=mail(head)), Brand(), signed=True).from_envelope
 
 
 def test_an_envelope_sender_of_another_domain_is_not_offered():
     other = evidence(author_domain=Sourced(Domain.parse("brand.example"), Origin.CONFIGURATION))
-    known = sender_of(other, Brand())
+    known = sender_of(other, Brand(), signed=True)
     assert (known.address, known.domain) == ("", "brand.example")
 
 

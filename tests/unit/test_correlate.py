@@ -707,3 +707,30 @@ def test_the_zone_of_the_asker_is_no_part_of_the_story() -> None:
     found = parsed(arrival(A, "05:01:38") + attempt(A, LATER, OK), "", "x.log")
     told = [resolve_times(found, TimeHints({}, timezone(timedelta(hours=h)), NOW)) for h in (-8, 8)]
     assert told[0] == told[1]
+
+
+def test_a_message_handed_to_our_other_host_is_one_story_when_the_logs_are_named() -> None:
+    """Exim's mainlog names no host: the NAME of ``--log NAME=PATH`` does."""
+    first = """
+2026-11-22 15:28:26 1xV1zw-00000r-30 <= renewals@hosting.example U=whmcs P=local S=900 id=n1@hosting.example
+2026-11-22 15:28:27 1xV1zw-00000r-30 => chen@hinet.net R=smarthost T=remote_smtp H=out1.hosting.example [203.0.113.25] C="250 OK id=1xV1zw-00001a-22"
+2026-11-22 15:28:27 1xV1zw-00000r-30 Completed
+"""
+    second = """
+2026-11-22 15:28:27 1xV1zw-00001a-22 <= renewals@hosting.example H=web1.hosting.example [203.0.113.10] P=esmtp S=1000 id=n1@hosting.example
+2026-11-22 15:28:28 1xV1zw-00001a-22 => chen@hinet.net R=lookuphost T=remote_smtp H=msr1.hinet.net [198.51.100.31] C="250 2.0.0 Message accepted for delivery"
+2026-11-22 15:28:28 1xV1zw-00001a-22 Completed
+"""
+    named = {"web1.hosting.example": first, "out1.hosting.example": second}
+    found = tell(resolve_times(events(named), TimeHints({}, None, NOW)), Query((Mailbox.parse("chen@hinet.net"),)))
+    (message,) = found
+    assert message.queue_ids == ("1xV1zw-00000r-30", "1xV1zw-00001a-22")
+    (delivery,) = message.deliveries
+    assert delivery.decisive
+    assert str(delivery.decisive.relay) == "msr1.hinet.net [198.51.100.31]"
+    # Under other names nothing shows that the client was the first host: two messages, and no guess.
+    other = {"a": first, "b": second}
+    assert (
+        len(tell(resolve_times(events(other), TimeHints({}, None, NOW)), Query((Mailbox.parse("chen@hinet.net"),))))
+        == 2
+    )
