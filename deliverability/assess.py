@@ -24,7 +24,7 @@ from deliverability.evidence.plugin import LANGUAGES, Check
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
-from deliverability.protocols import hosts, mx
+from deliverability.protocols import grounds, hosts, mx
 
 RULESET = "2026.11.1"
 """Changes whenever equal evidence could give another verdict."""
@@ -151,7 +151,7 @@ def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:
     if hosts.is_this_machine(relay):
         # Whatever the recipient's domain publishes, a host that is this machine is a program of ours.
         return Role.OWN_RELAY, "loopback", False
-    own = is_own(relay, evidence.own)
+    own = grounds.is_own(relay, evidence.own)
     try:
         domain = Mailbox.parse(attempt.recipient).domain
     except ParseError:
@@ -168,28 +168,15 @@ def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:
 
 def _by_configuration(relay: Host, own: Own) -> tuple[Role, str]:
     """The role of a host that the DNS does not name as an MX; an empty basis when nothing names it."""
-    if is_own(relay, own):
+    if grounds.is_own(relay, own):
         return Role.OWN_RELAY, "own-configuration"
-    if _is_intermediary(relay, own):
+    if grounds.is_intermediary(relay, own):
         return Role.INTERMEDIARY, "own-configuration"
     if hosts.is_loopback(relay):
         return Role.UNCONFIRMED, "loopback"
     if own.routed_by_mx:
         return Role.RECIPIENT_MX, "routed-by-mx"
     return Role.UNCONFIRMED, ""
-
-
-def is_own(relay: Host, own: Own) -> bool:
-    """Whether the configuration names this host, or its network, as ours."""
-    if relay.name and relay.name.lower().rstrip(".") in own.hosts:
-        return True
-    ip = mx.parse_ip(relay.ip)
-    return ip is not None and any(ip in network for network in own.networks if network.version == ip.version)
-
-
-def _is_intermediary(relay: Host, own: Own) -> bool:
-    name = (relay.name or "").lower().rstrip(".")
-    return any(name == known or name.endswith("." + known) for known in own.intermediaries)
 
 
 def report_id(evidence: Evidence) -> str:

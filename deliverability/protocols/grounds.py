@@ -6,7 +6,6 @@ it), RFC 5598 §2 (administrative domains).
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Final
 
@@ -100,11 +99,8 @@ def is_own(host: Host, own: Own) -> bool:
     name = (host.name or "").lower().removesuffix(".")
     if name in own.hosts or hosts.is_this_machine(host):
         return True
-    try:
-        ip = ip_address(host.ip or "")
-    except ValueError:
-        return False
-    return any(ip in network for network in own.networks if network.version == ip.version)
+    ip = mx.parse_ip(host.ip)
+    return ip is not None and any(ip in network for network in own.networks if network.version == ip.version)
 
 
 def is_intermediary(host: Host, own: Own) -> bool:
