@@ -17,7 +17,7 @@ from deliverability.evidence.story import Attempt, Message, Tie
 from deliverability.reports.text import visible, width
 
 MAX_CELL = 44  # columns; only the last cell of a row may be wider
-MIN_LAST = 28  # columns that the last cell needs beside the others; with fewer it goes below them
+MIN_LAST = 40  # columns that the last cell needs beside the others; with fewer it goes below them
 GAP = "  "
 _PIECES = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+\s*|\s+")
 
