@@ -228,6 +228,12 @@ def check(
         list[str] | None,
         typer.Option("--with", metavar="NAME", help="Checks that contact others: smtp, https, dnsbl:LIST."),
     ] = None,
+    spamd: Annotated[
+        str | None, typer.Option("--spamd", metavar="HOST:PORT", help="Ask this SpamAssassin about --message.")
+    ] = None,
+    rspamd: Annotated[
+        str | None, typer.Option("--rspamd", metavar="URL", help="Ask this rspamd about --message.")
+    ] = None,
     selector: SelectorOption = None,
     from_ip: FromIpOption = None,
     helo: HeloOption = None,
@@ -249,7 +255,7 @@ def check(
 ) -> None:
     """See :data:`CHECK_HELP`."""
     from deliverability import api
-    from deliverability.api.preflight import with_rules
+    from deliverability.api.preflight import spam_scores, with_rules
     from deliverability.api.rendering import verdicts
     from deliverability.capture.resume import listed
 
@@ -264,8 +270,10 @@ def check(
         raise typer.Exit(check_list_file(file, task, output, resume=resume))
     assessments = [api.check_domain(name, request) for name in domain or ()]
     for mail in message or ():
-        about_file = replace(request, mail_origin=str(mail))
-        assessments.append(api.check_message(read_file(mail, MAX_MESSAGE_FILE), about_file, bulk=bulk))
+        about_file, content = replace(request, mail_origin=str(mail)), read_file(mail, MAX_MESSAGE_FILE)
+        assessments.append(api.check_message(content, about_file, bulk=bulk))
+        for line in spam_scores(content, spamd=spamd, rspamd=rspamd):
+            say(f"{printable(str(mail))}: {line}")
     listed_addresses = listed(addresses) if addresses else ()
     assessments += [api.check_address(text, request, about) for text in (*(address or ()), *listed_addresses)]
     if not assessments:

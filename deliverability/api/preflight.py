@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from deliverability import assess as assessing
 from deliverability.api import facts
@@ -22,6 +23,9 @@ from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import address as addresses
 from deliverability.protocols import mail as mails
 from deliverability.protocols.structure import UNREADABLE
+
+if TYPE_CHECKING:
+    from deliverability.capture.spam_score import NoScore, SpamScore
 
 __all__ = [
     "RuleVerdict",
@@ -228,3 +232,30 @@ def with_rules(assessment: Assessment, names: Sequence[str], *, bulk: bool | Non
     # A transactional message may still come from a sender whom the provider counts among bulk senders.
     judged = [rule for n in names for rule in rules_of(load_provider(n), [assessment], bulk=True if bulk else None)]
     return replace(assessment, verdicts=(*assessment.verdicts, *as_verdicts(judged)))
+
+
+def spam_scores(message: bytes, *, spamd: str | None = None, rspamd: str | None = None) -> list[str]:
+    """What spam filters of the caller's own say about a message, each as a sentence: facts, and no verdict of ours.
+
+    ``spamd`` is ``HOST:PORT``, ``rspamd`` a URL; the whole message goes there, and nowhere else.
+    """
+    from deliverability.capture.spam_score import NoScore, SpamScore, ask_rspamd, ask_spamd
+
+    async def ask() -> list[SpamScore | NoScore]:
+        asked = [ask_spamd(spamd, message)] if spamd else []
+        asked += [ask_rspamd(rspamd, message)] if rspamd else []
+        return [await one for one in asked]
+
+    return [_said(one) for one in blocking(ask, "spam_scores")]
+
+
+def _said(found: "SpamScore | NoScore") -> str:
+    from deliverability.capture.spam_score import NoScore
+
+    where = f"{found.engine} at {printable(found.endpoint)}"
+    if isinstance(found, NoScore):
+        return f"{where} gave no score ({found.obstacle}: {printable(found.detail)}); nothing follows from that"
+    limit = f" of {found.threshold:g}" if found.threshold is not None else ""
+    action = f", action {printable(found.action)}" if found.action else ""
+    verdict = "calls it spam" if found.spam else "does not call it spam"
+    return f"{where} {verdict}: score {found.score:g}{limit}{action}; tests: {printable(', '.join(found.symbols)) or 'none'}"

@@ -587,3 +587,10 @@ def test_a_list_of_domains_is_answered_line_by_line_and_resumed(tmp_path: Path) 
     assert check("--file", names, "hosting.example").returncode == 2
     assert check("--file", names, "--format", "junit").returncode == 2
     assert check("--file", tmp_path / "none.txt").returncode == 6
+
+
+def test_a_spam_filter_that_does_not_answer_decides_nothing() -> None:
+    mail = ROOT / "examples" / "notice.eml"
+    done = check("--message", mail, "--transactional", "--spamd", "127.0.0.1:1")
+    assert done.returncode == check("--message", mail, "--transactional").returncode
+    assert b"spamd at 127.0.0.1:1 gave no score" in done.stderr
