@@ -12,6 +12,8 @@ from deliverability.protocols import grounds
 from deliverability.protocols.dmarc import DmarcPolicy, PolicyState, discover_policy
 from deliverability.protocols.dmarc_remarks import remarks
 
+MAX_RECORD_SHOWN = 2000  # characters; real records have a hundred
+
 
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.author_domain is None:
@@ -25,9 +27,14 @@ def _evaluate(evidence: Evidence) -> Ruling:
 def _ruling(found: DmarcPolicy) -> Ruling:
     told = {"domain": found.author_domain}
     if found.state is PolicyState.FOUND and found.record and found.domain:
-        return Ruling(Outcome.PASS, Finding.of("published", **told, where=found.domain, record=found.record.text))
+        return Ruling(
+            Outcome.PASS,
+            Finding.of("published", **told, where=found.domain, record=found.record.text[:MAX_RECORD_SHOWN]),
+        )
     if found.state is PolicyState.UNUSABLE and found.record:
-        return Ruling(Outcome.FAIL, Finding.of("unusable", **told, record=found.record.text), "permerror")
+        return Ruling(
+            Outcome.FAIL, Finding.of("unusable", **told, record=found.record.text[:MAX_RECORD_SHOWN]), "permerror"
+        )
     if found.discarded:
         where = ", ".join(domain.name for domain in found.discarded)
         return Ruling(Outcome.FAIL, Finding.of("several", **told, where=where), "none")

@@ -13,8 +13,8 @@ from typing import Final
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsObservation, DnsQuestion, Observations
 
-MAX_RECORD: Final = 8192
-"""Octets of a record that are read."""
+MAX_RECORD: Final = 65535
+"""Octets of a record that are read: all that a DNS message can hold, so that none is too long to be seen."""
 MAX_TAGS: Final = 50
 WALK_LABELS: Final = 8
 """From so many labels on, the walk jumps to seven: eight queries at most (RFC 9989 §4.10)."""
