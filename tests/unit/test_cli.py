@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -236,11 +235,8 @@ def test_time_windows() -> None:
     assert trace("--log", POSTFIX, "--to", "jo32@corp.example", "--until", "2026-11-22T13:01:00+08:00").returncode == 4
 
 
-def test_help_is_quick_and_has_examples() -> None:
-    started = time.perf_counter()
-    done = run("--help")
-    assert done.returncode == 0
-    assert time.perf_counter() - started < 5  # the measured figure is in docs/benchmarks.md; this only catches a hang
+def test_help_has_examples() -> None:
+    assert run("--help").returncode == 0
     assert b"deliverability report --log" in run("report", "--help").stdout
 
 
