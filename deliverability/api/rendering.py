@@ -18,7 +18,7 @@ from deliverability.evidence.document import Document
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.plugin import LANGUAGES, Renderer
 from deliverability.evidence.story import State
-from deliverability.protocols import serial
+from deliverability.protocols import observed, serial
 
 SCHEMA_VERSION = 1
 DEFAULT_ZONE: Mapping[str, str] = {"zh-Hant-TW": "Asia/Taipei"}
@@ -114,15 +114,15 @@ def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
             "queue_id": request.queue_id,
             "subject": request.subject,
             "from": request.sender,
-            "since": serial.instant_to_json(request.since),
-            "until": serial.instant_to_json(request.until),
+            "since": observed.instant_to_json(request.since),
+            "until": observed.instant_to_json(request.until),
         },
-        "made_at": serial.instant_to_json(result.made_at),
+        "made_at": observed.instant_to_json(result.made_at),
         "state": _overall(result),
         "coverage": serial.coverage_to_json(result.trace.coverage),
         "messages": messages,
         "notes": list(result.trace.notes),
-        "observations": [serial.observation_to_json(o) for o in result.observations],
+        "observations": [observed.observation_to_json(o) for o in result.observations],
     }
 
 
@@ -178,7 +178,7 @@ def observations_of(content: bytes, origin: str) -> Observations:
         found = value.get("observations") if isinstance(value, dict) else None
         if not isinstance(found, list):
             raise ParseError("it carries no observations")
-        return Observations.of(serial.observation_from_json(o) for o in found)
+        return Observations.of(observed.observation_from_json(o) for o in found)
     except (ValueError, RecursionError) as problem:
         raise UsageError(f"--observations {printable(origin)}: {printable(str(problem))}") from None
 

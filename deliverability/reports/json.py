@@ -11,7 +11,7 @@ from deliverability.compose import Brand, catalog, redaction
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Sourced
 from deliverability.evidence.document import Document, Sheet
 from deliverability.evidence.plugin import Renderer
-from deliverability.protocols import serial
+from deliverability.protocols import observed, serial
 
 SCHEMA_VERSION = 1
 
@@ -25,14 +25,14 @@ def render(document: Document) -> bytes:
         "kind": "report",
         "report_id": assessment.report_id,
         "ruleset": assessment.ruleset,
-        "made_at": serial.instant_to_json(document.made_at),
+        "made_at": observed.instant_to_json(document.made_at),
         "edition": document.edition,
         "lang": document.lang,
         "provider": assessment.provider,
         "claim": _claim(assessment.claim),
         "evidence": _evidence(assessment.evidence, redact),
         "verdicts": [serial.verdict_to_json(verdict, redact) for verdict in assessment.verdicts],
-        "observations": [serial.observation_to_json(seen) for seen in assessment.evidence.observations],
+        "observations": [observed.observation_to_json(seen) for seen in assessment.evidence.observations],
         "coverage": _coverage(assessment),
     }
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
@@ -40,7 +40,7 @@ def render(document: Document) -> bytes:
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 
-def _claim(claim: Claim | None) -> serial.Json | None:
+def _claim(claim: Claim | None) -> observed.Json | None:
     if claim is None:
         return None
     return {
@@ -53,11 +53,11 @@ def _claim(claim: Claim | None) -> serial.Json | None:
     }
 
 
-def _evidence(evidence: Evidence, redact: Callable[[str], str]) -> serial.Json:
+def _evidence(evidence: Evidence, redact: Callable[[str], str]) -> observed.Json:
     mail = evidence.mail
     return {
         "subject": evidence.subject,
-        "assessed_at": serial.instant_to_json(evidence.assessed_at),
+        "assessed_at": observed.instant_to_json(evidence.assessed_at),
         "recipient": evidence.delivery.recipient if evidence.delivery else None,
         "recipient_domain": evidence.recipient_domain.name if evidence.recipient_domain else None,
         "author_domain": _sourced(evidence.author_domain),
@@ -71,7 +71,7 @@ def _evidence(evidence: Evidence, redact: Callable[[str], str]) -> serial.Json:
     }
 
 
-def _message(evidence: Evidence, redact: Callable[[str], str]) -> serial.Json | None:
+def _message(evidence: Evidence, redact: Callable[[str], str]) -> observed.Json | None:
     """The message with this one delivery: what others got is no part of this report."""
     if evidence.message is None:
         return None
@@ -80,11 +80,11 @@ def _message(evidence: Evidence, redact: Callable[[str], str]) -> serial.Json | 
     return value
 
 
-def _sourced(fact: Sourced[Any] | None) -> serial.Json | None:
+def _sourced(fact: Sourced[Any] | None) -> observed.Json | None:
     return None if fact is None else {"value": str(fact.value), "origin": fact.origin}
 
 
-def _coverage(assessment: Assessment) -> serial.Json | None:
+def _coverage(assessment: Assessment) -> observed.Json | None:
     return serial.coverage_to_json(assessment.coverage) if assessment.coverage else None
 
 
@@ -94,7 +94,7 @@ def render_sheet(sheet: Sheet) -> bytes:
         "schema_version": SCHEMA_VERSION,
         "kind": "check",
         "lang": sheet.lang,
-        "made_at": serial.instant_to_json(sheet.made_at),
+        "made_at": observed.instant_to_json(sheet.made_at),
         "subjects": [serial.subject_to_json(part) for part in sheet.parts],
     }
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)

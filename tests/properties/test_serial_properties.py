@@ -15,7 +15,7 @@ from deliverability.evidence.observation import (
     Rcode,
     Record,
 )
-from deliverability.protocols.serial import observation_from_json, observation_to_json
+from deliverability.protocols.observed import observation_from_json, observation_to_json
 
 LABEL = st.from_regex(r"[a-z0-9_]([a-z0-9_-]{0,10}[a-z0-9_])?", fullmatch=True)
 NAMES = st.lists(LABEL, min_size=1, max_size=4).map(".".join)

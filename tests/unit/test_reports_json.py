@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deliverability.compose import Edition, compose
-from deliverability.protocols.serial import observation_from_json
+from deliverability.protocols.observed import observation_from_json
 from deliverability.reports.json import render
 
 spec = importlib.util.spec_from_file_location("f", Path(__file__).parents[1] / "golden" / "_factory.py")
