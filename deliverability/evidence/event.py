@@ -72,6 +72,12 @@ class Action(StrEnum):
     """An operator deleted it or marked a recipient as done: proves no delivery."""
     REJECTED = "rejected"
     """Our own server refused the message, or one recipient, when it was submitted."""
+    SIGNED = "signed"
+    """A signer of ours says that it added a DKIM signature: :attr:`DeliveryEvent.signing_domain`, ``selector``."""
+    FILTERED = "filtered"
+    """A filter of ours judged the message (spam score, DMARC); its words are in :attr:`DeliveryEvent.text`."""
+    RECORDED = "recorded"
+    """A mailer's own list says that a notice was made for a recipient; no mail server speaks here (L0)."""
     GAP = "gap"
     """The log itself says that lines are missing (rate limit, restart)."""
 
@@ -173,9 +179,19 @@ class DeliveryEvent:
     dsn_code: str | None = None
     """RFC 3463 status that *our* MTA gives the attempt (Postfix ``dsn=``); not the other side's word."""
     remote_queue_id: str | None = None
+    folder: str | None = None
+    """The mailbox folder that final delivery filed it to, as the mail store logs it (``INBOX``, ``Junk``)."""
     stage: str | None = None
     """What the reply answered: ``connect``, ``ehlo``, ``mail``, ``rcpt``, ``data``, ``end-of-data``."""
     probe: bool = False
     """An address probe: no message was sent (Postfix ``deliverable``, Exim callout)."""
+    signing_domain: str | None = None
+    """DKIM ``d=`` (SIGNED)."""
+    selector: str | None = None
+    """DKIM ``s=`` (SIGNED)."""
+    account: str | None = None
+    """The sender's own name for the customer (RECORDED): an id of the billing system."""
+    witness: str | None = None
+    """Whose record it is when not our own server's: ``Microsoft 365``, ``Google Workspace``."""
     text: str = ""
     """The line's own words, where no field above holds them."""

@@ -60,6 +60,8 @@ class LogFormat:
     """An address as this format may spell it: byte strings, lower-case, one of which stands in each of its lines."""
     head: bytes = b""
     """Regular expression (bytes, multi-line) that matches the head of every line of the format."""
+    unproven: bool = False
+    """Built from the documented fields alone: no such server ran in the tests.  Shown wherever its lines count."""
 
 
 class ProviderKind(StrEnum):

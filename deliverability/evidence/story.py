@@ -40,6 +40,8 @@ class State(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     """An operator removed it from the queue."""
+    RECORDED = "recorded"
+    """The mailer's own list names it, and no mail server's log does (L0)."""
     UNKNOWN = "unknown"
     """The record breaks off, or the line was lost after the end of DATA."""
     NOT_FOUND = "not-found"
@@ -103,6 +105,10 @@ class Attempt:
     route: str | None
     text: str
     lines: tuple[LogLine, ...]
+    folder: str | None = None
+    """The mailbox folder that it was filed to, where the mail store's own log says so."""
+    witness: str | None = None
+    """Whose record this is, when it is not our own server's."""
     followed_to: str | None = None
     """The queue entry of ours that this hand-over led to (content filter, second host)."""
 
@@ -134,6 +140,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """That a signer of ours says it signed the message; the signature itself was not seen."""
+
+    signing_domain: str
+    selector: str | None
+    line: LogLine
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message as our queues saw it."""
 
@@ -147,6 +162,8 @@ class Message:
     """Every log line that the story rests on, in order."""
     other_recipients: int = 0
     """How many more recipients the message had, whom nobody asked about."""
+    signings: tuple[Signing, ...] = ()
+    """DKIM signatures that our signers logged."""
 
     @property
     def arrived(self) -> LogTime | None:
@@ -184,6 +201,10 @@ class FileCoverage:
     """Lines that are not of the format."""
     first: LogTime | None
     last: LogTime | None
+    unproven: bool = False
+    """The format was read by its documentation alone."""
+    container: str | None = None
+    """What the lines were unwrapped from (``journal export``, ``NDJSON``, ``CSV``); the lines shown are the inner ones."""
     records_subjects: bool | None = None
     """Whether the lines carry subjects; ``None`` when no message was seen at all."""
     gaps: tuple[Gap, ...] = ()
