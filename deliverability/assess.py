@@ -112,7 +112,12 @@ def _crash(name: str, problem: Exception, check: Check | None = None) -> Verdict
 
 # --- the claim --------------------------------------------------------------------------------------------------------
 
-_LEVEL = {State.DELIVERED: Level.DELIVERED, State.ACCEPTED: Level.ACCEPTED, State.HANDED_OVER: Level.HANDED_OVER}
+_LEVEL = {
+    State.DELIVERED: Level.DELIVERED,
+    State.ACCEPTED: Level.ACCEPTED,
+    State.HANDED_OVER: Level.HANDED_OVER,
+    State.RECORDED: Level.RECORDED,
+}
 
 
 def claim_of(evidence: Evidence) -> Claim | None:
@@ -132,15 +137,20 @@ def claim_of(evidence: Evidence) -> Claim | None:
 
 
 def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
+    if state is State.RECORDED:
+        return Claim(state, Level.RECORDED, Role.NONE, "mailers-list")
+    strength = Strength.THIRD_PARTY_RECORD if attempt and attempt.witness else Strength.OWN_RECORD
     if state is State.DELIVERED:
-        return Claim(state, Level.DELIVERED, Role.OWN_MX, "mail-store")
+        # A service that keeps the recipient's mailbox says so itself; else the mailbox is on a server of ours.
+        role = Role.RECIPIENT_MX if attempt and attempt.witness else Role.OWN_MX
+        return Claim(state, Level.DELIVERED, role, "mail-store", strength)
     if attempt is None or attempt.relay is None:
         role = Role.OWN_RELAY if state is State.HANDED_OVER else Role.NONE
         return Claim(state, _LEVEL.get(state, Level.NONE), role, "no-host" if role is Role.NONE else "own-program")
     role, basis, later = role_of(attempt, evidence)
     if state is State.HANDED_OVER and role in (Role.RECIPIENT_MX, Role.OWN_MX):
         state = State.ACCEPTED
-    return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, Strength.OWN_RECORD, observed_later=later)
+    return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, strength, observed_later=later)
 
 
 def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:

@@ -2,21 +2,24 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from deliverability import plugins
 from deliverability.api.requests import Reader, Request
+from deliverability.api.spam import sentence
 from deliverability.api.tables import candidates_table, timeline_table, verdict_table
 from deliverability.api.tracing import TraceResult
 from deliverability.compose import Edition, compose
 from deliverability.compose.brand import Brand
 from deliverability.compose.sheet import sheet
 from deliverability.errors import ParseError, UsageError, printable
-from deliverability.evidence.bundle import Assessment, Claim
-from deliverability.evidence.document import Document
+from deliverability.evidence.bundle import Assessment, Claim, Subject
+from deliverability.evidence.document import Document, SheetPart
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.plugin import LANGUAGES, Renderer
+from deliverability.evidence.spam import Scored
 from deliverability.evidence.story import State
 from deliverability.protocols import observed, serial
 
@@ -33,7 +36,7 @@ def render(assessment: Assessment, reader: Reader, form: str, request: Request) 
     """One assessment as a page; raises :class:`UsageError` where no honest page of that kind exists."""
     lang, edition = _lang(reader, request), reader.edition
     claim = assessment.claim
-    if claim and claim.state is State.NOT_FOUND:
+    if claim and claim.state in (State.NOT_FOUND, State.RECORDED):
         edition = Edition.SUPPORT.value  # nothing was found: there is nothing to tell a customer (DESIGN §6)
     document = compose(
         assessment,
@@ -152,14 +155,18 @@ def verdicts(
     form: str,
     request: Request,
     names: Sequence[str] | None = None,
+    scores: Mapping[str, tuple[Scored, ...]] | None = None,
 ) -> bytes:
     """The verdicts before sending in a form that has a sheet; a terminal gets a table.
 
-    ``names`` are the subjects as the caller spelled them, where that is to be kept.
+    ``names`` are the subjects as the caller spelled them, where that is to be kept; ``scores`` what spam filters said of
+    a message, by its subject.
     """
     lang = _lang(reader, request)
     made_at = max((a.evidence.assessed_at for a in assessments), default=request.now or datetime.now(UTC))
     page = sheet(assessments, lang=lang, made_at=made_at, names=names)
+    if scores:
+        page = replace(page, parts=tuple(_scored(part, scores.get(part.subject, ()), lang) for part in page.parts))
     if form == "text":
         return verdict_table(page, details=reader.details, screen=reader.screen)
     render_sheet = _renderer(form).render_sheet
@@ -168,19 +175,51 @@ def verdicts(
     return render_sheet(page)
 
 
+def _scored(part: SheetPart, found: tuple[Scored, ...], lang: str) -> SheetPart:
+    """The part of a message with what spam filters said of it."""
+    if part.kind != Subject.MESSAGE or not found:
+        return part
+    return replace(part, spam_scores=found, facts=(*part.facts, *(sentence(one, lang) for one in found)))
+
+
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
 def observations_of(content: bytes, origin: str) -> Observations:
-    """The observations that a trace, check or report in JSON carries, for a replay without a network."""
+    """The observations that a trace, check or report in JSON, or a check in NDJSON, carries: a replay needs no network.
+
+    All that the file holds are joined; of two for one question the later in the file stands.
+    """
     try:
-        value = json.loads(content)
-        found = value.get("observations") if isinstance(value, dict) else None
-        if not isinstance(found, list):
-            raise ParseError("it carries no observations")
+        found = [one for record in _records(content) for one in _carried(record)]
         return Observations.of(observed.observation_from_json(o) for o in found)
     except (ValueError, RecursionError) as problem:
         raise UsageError(f"--observations {printable(origin)}: {printable(str(problem))}") from None
+
+
+def _records(content: bytes) -> list[Any]:
+    """The records of a file: one JSON document, which may be a list of them, or one for each line."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        lines = [line for line in content.splitlines() if line.strip()]
+        if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
+            raise
+        return [json.loads(line) for line in lines]
+    return value if isinstance(value, list) else [value]
+
+
+def _carried(record: Any) -> list[Any]:
+    """The observations of one record: its own (a report, a trace, a line), or those of its subjects (a check)."""
+    if not isinstance(record, dict):
+        raise ParseError("it carries no observations")
+    found = record.get("observations")
+    if isinstance(found, list):
+        return found
+    subjects = record.get("subjects")
+    if record.get("kind") != "check" or not isinstance(subjects, list):
+        raise ParseError("it carries no observations")
+    return [one for subject in subjects for one in _carried(subject)]
 
 
 def _json(value: dict[str, Any]) -> bytes:

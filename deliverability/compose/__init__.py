@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from deliverability.compose.brand import Brand
-from deliverability.compose.case import Case, Kind, kind_of, provider_for, sender_known
+from deliverability.compose.case import NO_PAGE, Case, Kind, kind_of, provider_for, sender_known
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.first import address, answer, do_now
 from deliverability.compose.mailbox import find, keep
@@ -44,7 +44,7 @@ def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
     dispatch, and for a customer's page about a message that was not found.
     """
     t, where, kind = catalog(lang), zone(timezone), kind_of(assessment)
-    if kind is Kind.NOT_FOUND and edition is Edition.CUSTOMER:
+    if kind in NO_PAGE and edition is Edition.CUSTOMER:
         msg = "a message that was not found makes no customer's page; the support edition shows what was looked through"
         raise UsageError(msg)
     case = Case(
@@ -79,7 +79,7 @@ def redaction(assessment: Assessment, brand: Brand, edition: Edition, t: Catalog
 
 
 def _document(case: Case) -> Document:
-    found = case.kind is not Kind.NOT_FOUND
+    found = case.kind not in NO_PAGE
     sections = (
         answer(case),
         do_now(case),

@@ -41,6 +41,8 @@ class Kind(StrEnum):
     BOUNCED = "bounced"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
+    RECORDED = "recorded"
+    """On the mailer's own list alone: no mail server's log speaks of it."""
     NOT_FOUND = "not-found"
 
 
@@ -57,8 +59,11 @@ _PLAIN = {
     State.BOUNCED: Kind.BOUNCED,
     State.CANCELLED: Kind.CANCELLED,
     State.DEFERRED: Kind.DEFERRED,
+    State.RECORDED: Kind.RECORDED,
     State.NOT_FOUND: Kind.NOT_FOUND,
 }
+NO_PAGE = frozenset({Kind.NOT_FOUND, Kind.RECORDED})
+"""What we cannot show to have left makes no customer's page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

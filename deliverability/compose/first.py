@@ -1,6 +1,6 @@
 """The first page: the answer, the ladder, what to do now, and the address."""
 
-from deliverability.compose.case import OUR_FAULT, REFUSED, Case, Kind
+from deliverability.compose.case import NO_PAGE, OUR_FAULT, REFUSED, Case, Kind
 from deliverability.compose.reason import why_failed, why_refused
 from deliverability.evidence.document import (
     Answer,
@@ -25,6 +25,7 @@ _TONES = {
     Kind.DEFERRED: Tone.WAITING,
     Kind.QUEUED: Tone.WAITING,
     Kind.UNKNOWN: Tone.UNKNOWN,
+    Kind.RECORDED: Tone.UNKNOWN,
     Kind.NOT_FOUND: Tone.UNKNOWN,
 }
 _YES, _NO, _OPEN = True, False, None
@@ -47,6 +48,7 @@ _REACHED: dict[Kind, tuple[bool | None, ...]] = {
     Kind.BOUNCED: (_YES, _YES, _YES, _NO),
     Kind.CANCELLED: (_YES, _NO, _NO, _NO),
     Kind.UNKNOWN: (_YES, _OPEN, _OPEN, _OPEN),
+    Kind.RECORDED: (_OPEN, _OPEN, _OPEN, _OPEN),
     Kind.NOT_FOUND: (_OPEN, _OPEN, _OPEN, _OPEN),
 }
 _RUNGS = ("taken-in", "handed-on", "accepted", "mailbox")
@@ -60,7 +62,7 @@ def answer(case: Case) -> Section:
     details = case.together(detail, _apart(case), _doubt(case))
     blocks: list[Block] = []
     if case.support:
-        key = "internal.not-found" if case.kind is Kind.NOT_FOUND else "internal.note"
+        key = "internal.not-found" if case.kind in NO_PAGE else "internal.note"
         blocks.append(Note(case.t(key)))
     blocks.append(Answer(text, _TONES.get(case.kind, Tone.BAD), details))
     if case.kind is not Kind.NOT_FOUND:
@@ -187,7 +189,7 @@ def do_now(case: Case) -> Section:
         blocks.append(Paragraph(t("act.deferred-full")))
     elif case.kind is Kind.EXPIRED and _full_at_last(case):
         blocks.append(Paragraph(t("act.expired-full")))
-    elif case.kind is Kind.NOT_FOUND:
+    elif case.kind in NO_PAGE:
         return Section("do-now", t("heading.do-now"), (Paragraph(t("act.not-found")),))
     elif t.has(f"act.{case.kind}"):
         blocks.append(Paragraph(t(f"act.{case.kind}")))

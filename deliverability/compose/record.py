@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from deliverability.compose.case import Case, Kind
+from deliverability.compose.case import NO_PAGE, Case, Kind
 from deliverability.compose.mailbox import made
 from deliverability.compose.reason import words
 from deliverability.compose.when import both, exact, worked_out
 from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.story import Attempt, FileCoverage, Role
+from deliverability.evidence.story import Attempt, FileCoverage, Role, Signing
 from deliverability.evidence.verdict import Outcome, Verdict
 
 CUSTOMER_ATTEMPTS = 5  # the newest; the support edition has all
@@ -23,7 +23,7 @@ def evidence(case: Case) -> Section:
     blocks: list[Block] = [Facts(facts)] if facts else []
     blocks += _attempts(case)
     blocks += _parts(case)
-    if case.kind is not Kind.NOT_FOUND:
+    if case.kind not in NO_PAGE:
         blocks += _verdicts(case)
     blocks += _log_lines(case)
     blocks += _coverage(case)
@@ -59,6 +59,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
             ("fact.subject", message.subject),
             ("fact.message-id", f"<{message.message_id}>" if message.message_id else None),
             ("fact.size", t("fact.octets", size=message.size) if message.size is not None else None),
+            ("fact.signings", ", ".join(_signed(s) for s in message.signings)),
         ]
     if attempt:
         rows += _attempt_rows(case, attempt)
@@ -66,6 +67,8 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
         rows.append(("fact.queue-ids", ", ".join(message.queue_ids)))
         if case.support:
             rows.append(("fact.other-recipients", str(message.other_recipients)))
+            rows.append(("fact.account", message.account))
+            rows.append(("fact.recorded", str(len(message.recorded)) if message.recorded else None))
     if claim and case.kind is not Kind.NOT_FOUND:
         basis = f"basis.{claim.basis}"
         rows += [
@@ -78,6 +81,10 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
             ("fact.strength", t(f"strength.{claim.strength}")),
         ]
     return tuple((t(key), value) for key, value in rows if value)
+
+
+def _signed(signing: Signing) -> str:
+    return f"{signing.signing_domain} (s={signing.selector})" if signing.selector else signing.signing_domain
 
 
 def _time_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
@@ -107,6 +114,8 @@ def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
         ("fact.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
         ("fact.note", case.hide(attempt.text) if attempt.text and not attempt.reply else None),
         ("fact.remote-queue-id", attempt.remote_queue_id),
+        ("fact.folder", attempt.folder),
+        ("fact.witness", attempt.witness),
     ]
 
 
@@ -218,6 +227,9 @@ def _coverage(case: Case) -> list[Block]:
         kinds = sorted({gap.kind for gap in gaps})
         words = t("list.separator").join(t(f"gap.{k}") if t.has(f"gap.{k}") else k for k in kinds)
         blocks.append(Paragraph(t("coverage.gaps", count=len(gaps), kinds=words)))
+    unproven = [_file(case, file)[0] for file in coverage.files if file.unproven]
+    if unproven:
+        blocks.append(Paragraph(t("coverage.unproven", files=t("list.separator").join(unproven))))
     return blocks
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from deliverability.correlate.chains import Chain
 from deliverability.correlate.entries import AddressKey as Key
@@ -11,6 +12,9 @@ from deliverability.evidence.event import Action, DeliveryEvent, Result, Transpo
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.smtp import Tls
 from deliverability.evidence.story import Attempt
+
+MAX_APART = 16  # attempts between two records of one
+TWINS = timedelta(seconds=2)
 
 
 class Sessions:
@@ -67,8 +71,35 @@ def plain_attempt(
         stage=event.stage,
         route=event.route,
         text=event.text,
+        folder=event.folder,
+        witness=event.witness,
         lines=(*before, event.line),
         followed_to=followed_to,
+    )
+
+
+def without_second_records(tried: list[tuple[Entry, DeliveryEvent]]) -> list[tuple[Entry, DeliveryEvent]]:
+    """Each attempt once, though two records of one server tell of it (Exim's main log and cPanel's database of it)."""
+    kept: list[tuple[Entry, DeliveryEvent]] = []
+    for entry, event in tried:
+        twins = (i for i in range(max(0, len(kept) - MAX_APART), len(kept)) if _is_twin(kept[i], (entry, event)))
+        twin = next(twins, None)
+        if twin is None:
+            kept.append((entry, event))
+        elif event.reply and not kept[twin][1].reply:
+            kept[twin] = entry, event  # the record that has the other side's words
+    return kept
+
+
+def _is_twin(one: tuple[Entry, DeliveryEvent], other: tuple[Entry, DeliveryEvent]) -> bool:
+    (entry, first), (same, second) = one, other
+    return bool(
+        entry is same
+        and first.writer.partition("/")[0] != second.writer.partition("/")[0]
+        and (first.result, _key(first.recipient)) == (second.result, _key(second.recipient))
+        and first.at.instant
+        and second.at.instant
+        and abs(first.at.instant - second.at.instant) <= TWINS
     )
 
 

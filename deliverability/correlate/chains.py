@@ -1,8 +1,8 @@
 """Queue entries → chains: the entries that lines prove to be one message.
 
 A requeue names the old id; a reply names the next queue's id, the Message-IDs agree, and the queue that took the
-message in names the host that handed it over.  One Message-ID in two entries is not enough: two messages with one
-Message-ID stay two.  A reply alone is not enough either: it is another server's text, and whoever runs that server
+message in names the host that handed it over.  Where a reply names no id, size, recipient and time must agree as
+well, and fit one entry alone.  One Message-ID in two entries is not enough: two messages with one Message-ID stay two.  A reply alone is not enough either: it is another server's text, and whoever runs that server
 may have read the id in a message of his own.
 """
 
@@ -17,6 +17,8 @@ from deliverability.evidence.story import Tie
 
 HANDOVER_WINDOW = timedelta(minutes=10)  # between a queue's own first line and the reply that names it
 CLOCK_SLACK = timedelta(seconds=10)  # between two hosts
+MAX_NAMESAKES = 64  # entries with one Message-ID; where there are more, none is told from another by it
+MAX_GROWTH = 8192  # octets that a hop may add: Received, and what filters and signers put on top
 _LAST = "9999"  # sorts after every time
 
 Claims = dict[int, tuple[DeliveryEvent, Entry, Entry]]
@@ -83,7 +85,27 @@ def chains(entries: list[Entry], near: Near) -> list[Chain]:
                 claims.setdefault(id(event), (event, entry, following))
     for event, entry, following in _undisputed(claims):
         union.join(entry, following, Tie.QUEUED_AS).followed[id(event)] = following
+    for event, entry, following in _undisputed(_fitting_claims(entries, claims, near)):
+        union.join(entry, following, Tie.SAME_MAIL).followed[id(event)] = following
     return union.chains()
+
+
+def _fitting_claims(entries: list[Entry], named: Claims, near: Near) -> Claims:
+    """Hand-overs whose reply names no id, by the one entry that each can have become."""
+    by_mail: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.message_id:
+            by_mail.setdefault(entry.message_id, []).append(entry)
+    taken = {following.key for _, _, following in named.values()}
+    return {
+        id(event): (event, entry, following)
+        for entry in entries
+        if len(by_mail.get(entry.message_id or "", ())) in range(2, MAX_NAMESAKES)
+        for event in entry.events
+        if id(event) not in named
+        and (following := _fitting(entry, event, by_mail[entry.message_id or ""], near))
+        and following.key not in taken
+    }
 
 
 def _undisputed(claims: Claims) -> Iterable[tuple[DeliveryEvent, Entry, Entry]]:
@@ -118,6 +140,29 @@ def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]]
         # Our own MTA names its own new entry.
         return next((c for c in candidates if c.log == entry.log and c.host == entry.host), None)
     return next((c for c in candidates if _is_same_mail(entry, event, c) and near.handed_over(entry, event, c)), None)
+
+
+def _fitting(entry: Entry, event: DeliveryEvent, namesakes: list[Entry], near: Near) -> Entry | None:
+    """The one entry of another queue that a hand-over can have become, where the reply names no id."""
+    handed_over = event.action is Action.ATTEMPTED and event.result is Result.SENT and not event.probe
+    if not handed_over or event.remote_queue_id or event.transport is not Transport.SMTP:
+        return None
+    candidates = [
+        c
+        for c in namesakes
+        if (c.log, c.host) != (entry.log, entry.host)
+        and c.requeued_from is None
+        and _in_time(c, event.at.instant)
+        and _grew(entry.size, c.size)
+        and _is_same_mail(entry, event, c)
+        and near.handed_over(entry, event, c)
+    ]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _grew(before: int | None, after: int | None) -> bool:
+    """Whether a message of one size can be the other one hop later: every hop adds at least its Received line."""
+    return before is not None and after is not None and 0 < after - before <= MAX_GROWTH
 
 
 def _led_to(event: DeliveryEvent, later: Entry) -> bool:

@@ -110,6 +110,7 @@ SEVERITY = (
     State.EXPIRED,
     State.CANCELLED,
     State.DEFERRED,
+    State.RECORDED,
     State.QUEUED,
     State.HANDED_OVER,
     State.ACCEPTED,

@@ -4,18 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from deliverability.correlate.attempts import Sessions, attempt_of, plain_attempt, uncertain, with_expiries
+from deliverability.correlate.attempts import (
+    Sessions,
+    attempt_of,
+    plain_attempt,
+    uncertain,
+    with_expiries,
+    without_second_records,
+)
 from deliverability.correlate.chains import Chain, chains
 from deliverability.correlate.entries import AddressKey as Key
 from deliverability.correlate.entries import Entry, gather, in_order, once, with_holds
 from deliverability.correlate.entries import address_key as _key
 from deliverability.correlate.hosts import Near
+from deliverability.correlate.recorded import with_recorded
 from deliverability.correlate.states import Circumstances, Standing, judge, worst
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.story import Attempt, Delivery, Message, State, Stay, Tie
+from deliverability.evidence.story import Attempt, Delivery, Message, Signing, State, Stay, Tie
 from deliverability.protocols.encoded_words import subject_matches
 
 
@@ -56,7 +64,9 @@ def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) 
     told = [(chain.began, _message(chain, asked, sessions)) for chain in chains(entries, Near(own))]
     refusals = once(e for e in events if e.action is Action.REJECTED and not e.queue_id)
     told += [(event.at.instant, _rejected(event, asked)) for event in refusals]
-    wanted = [(began, m) for began, m in told if m and m.deliveries and query.wants(m)]
+    found = [(began, m) for began, m in told if m and m.deliveries]
+    found = with_recorded(found, [e for e in events if e.action is Action.RECORDED], asked)
+    wanted = [(began, m) for began, m in found if query.wants(m)]
     return tuple(message for _, message in sorted(wanted, key=_sort_key))
 
 
@@ -84,7 +94,19 @@ def _message(chain: Chain, asked: frozenset[Key], sessions: Sessions) -> Message
         deliveries=deliveries,
         lines=_lines(chain, tried, deliveries),
         other_recipients=_others(chain, tried, frozenset(chosen)),
+        signings=tuple(_signings(chain)),
     )
+
+
+def _signings(chain: Chain) -> Iterable[Signing]:
+    """What our signers say that they signed, each signature once."""
+    said: set[tuple[str, str, str | None]] = set()
+    for entry in chain.entries:
+        for event in entry.events:
+            signed = (entry.queue_id, event.signing_domain or "", event.selector)
+            if event.action is Action.SIGNED and event.signing_domain and signed not in said:
+                said.add(signed)
+                yield Signing(event.signing_domain, event.selector, event.line)
 
 
 def _others(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], chosen: frozenset[Key]) -> int:
@@ -198,7 +220,7 @@ def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sess
     """One address: its attempts through all queue entries, and where they leave it."""
     # In the order of the entries, and of the lines in each: a clock may be set back between two lines.
     tried = [(entry, e) for entry, e in found if e.action is Action.ATTEMPTED]
-    tried = with_expiries(name, chain, tried)
+    tried = with_expiries(name, chain, without_second_records(tried))
     attempts = [attempt_of(entry, event, chain, sessions) for entry, event in tried]
     last = _last_entry(found, chain)
     rejections = [e for _, e in found if e.action is Action.REJECTED]

@@ -70,6 +70,8 @@ class Tie(StrEnum):
     """The new entry names the old one (Postfix ``orig_id``)."""
     QUEUED_AS = "queued-as"
     """The reply of the hop before named this entry, and the Message-IDs agree."""
+    SAME_MAIL = "same-mail"
+    """The reply named no id; host, Message-ID, size, recipient and time all fit, and fit this entry alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,10 @@ class Message:
     """How many more recipients the message had, whom nobody asked about."""
     signings: tuple[Signing, ...] = ()
     """DKIM signatures that our signers logged."""
+    recorded: tuple[LogLine, ...] = ()
+    """Rows of a mailer's own list that name this notice: same recipient and subject, and made at that time."""
+    account: str | None = None
+    """The sender's own name for the customer, where such a row gives it."""
 
     @property
     def arrived(self) -> LogTime | None:

@@ -1,6 +1,6 @@
 r"""The model as JSON values: one shape for ``trace``, for the report and for bundles.
 
-Only plain ``dict``, ``list``, ``str``, ``int``, ``bool`` and ``None`` come out; times are RFC 3339 in UTC with
+Only plain ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None`` come out; times are RFC 3339 in UTC with
 ``Z``; bytes of log lines are shown as UTF-8 with what is not UTF-8 written ``\xNN``, bytes of the DNS as base64.
 """
 
@@ -10,7 +10,8 @@ from deliverability.evidence.document import SheetPart
 from deliverability.evidence.event import LogTime, Session
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.smtp import Host, Reply, Tls
-from deliverability.evidence.story import Attempt, Coverage, Delivery, FileCoverage, Gap, Message, Stay
+from deliverability.evidence.spam import NoScore, Scored
+from deliverability.evidence.story import Attempt, Coverage, Delivery, FileCoverage, Gap, Message, Signing, Stay
 from deliverability.evidence.verdict import Finding, Verdict
 from deliverability.protocols.observed import Json, instant_to_json, observation_to_json
 
@@ -53,8 +54,15 @@ def message_to_json(message: Message, redact: Redact = str) -> Json:
         "queue_ids": list(message.queue_ids),
         "stays": [_stay(stay) for stay in message.stays],
         "other_recipients": message.other_recipients,
+        "signings": [_signing(signing) for signing in message.signings],
+        "recorded": [line_to_json(line, redact) for line in message.recorded],
+        "account": message.account,
         "deliveries": [delivery_to_json(delivery, redact) for delivery in message.deliveries],
     }
+
+
+def _signing(signing: Signing) -> Json:
+    return {"signing_domain": signing.signing_domain, "selector": signing.selector, "line": line_to_json(signing.line)}
 
 
 def delivery_to_json(delivery: Delivery, redact: Redact = str) -> Json:
@@ -89,6 +97,8 @@ def attempt_to_json(attempt: Attempt, redact: Redact = str) -> Json:
         "stage": attempt.stage,
         "route": attempt.route,
         "text": redact(attempt.text),
+        "folder": attempt.folder,
+        "witness": attempt.witness,
         "followed_to": attempt.followed_to,
         "lines": [line_to_json(line, redact) for line in attempt.lines],
     }
@@ -128,7 +138,34 @@ def subject_to_json(part: SheetPart) -> Json:
         "assessed_at": instant_to_json(assessment.evidence.assessed_at),
         "verdicts": [{**verdict_to_json(row.verdict), "sentence": row.sentence} for row in part.rows],
         "observations": [observation_to_json(seen) for seen in assessment.evidence.observations],
+        "spam_scores": [_score(found) for found in part.spam_scores],
+        "problem": None,
     }
+
+
+def unchecked_to_json(kind: str, subject: str, problem: str) -> Json:
+    """What could not be checked at all, in the shape of :func:`subject_to_json`: ``problem`` says why."""
+    nothing: Json = {"ruleset": None, "assessed_at": None, "verdicts": [], "observations": [], "spam_scores": []}
+    return {"kind": kind, "subject": subject, "problem": problem, **nothing}
+
+
+def _score(found: Scored) -> Json:
+    told: Json = {
+        "engine": found.engine,
+        "endpoint": found.endpoint,
+        "observed_at": instant_to_json(found.observed_at),
+        "score": None,
+        "threshold": None,
+        "spam": None,
+        "action": None,
+        "tests": [],
+        "obstacle": None,
+        "detail": None,
+    }
+    if isinstance(found, NoScore):
+        return told | {"obstacle": found.obstacle, "detail": found.detail}
+    said = {"score": found.score, "threshold": found.threshold, "spam": found.spam, "action": found.action or None}
+    return told | said | {"tests": list(found.symbols)}
 
 
 def _finding(finding: Finding, redact: Redact) -> Json:

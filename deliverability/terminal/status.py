@@ -24,6 +24,7 @@ def dispatch_status(state: "State", traced: "TraceResult") -> int:
         "handed-over": PENDING,
         "deferred": PENDING,
         "queued": PENDING,
+        "recorded": UNKNOWN,
         "unknown": UNKNOWN,
         "not-found": UNKNOWN,
     }.get(state.value, NEGATIVE)
