@@ -1,0 +1,163 @@
+"""One SQLite file of ours: durable, private to its owner, of a version that this program knows.
+
+``synchronous=FULL``: what was committed survives a power cut.  One connection writes, so the WAL-reset bug of SQLite
+3.7.0 to 3.51.2 (sqlite.org/wal.html) cannot meet it.  An older schema is migrated in one transaction, after a copy;
+a newer one is refused and left as it is.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from deliverability.errors import CannotLookError, printable
+
+BUSY_SECONDS = 30.0
+Migration = Callable[[sqlite3.Connection], None]
+
+
+def open_database(  # noqa: PLR0913 - each is named
+    path: Path,
+    *,
+    application_id: int,
+    version: int,
+    schema: str,
+    migrations: Mapping[int, Migration] | None = None,
+    journal: Literal["WAL", "DELETE"] = "WAL",
+) -> sqlite3.Connection:
+    """Open the file for writing, and make it where there is none.
+
+    With ``journal="DELETE"`` others may read without the right to write beside the file.  ``application_id`` (SQLite header, offset 68) tells our files from others; ``migrations[n]`` brings version ``n``
+    to ``n + 1``.  Raises :class:`CannotLookError` for a file of something else, of a newer version, or that cannot be
+    opened.
+    """
+    _make_private(path)
+    connection = _connect(f"{path.absolute().as_uri()}?mode=rw", path)
+    try:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA secure_delete = ON")  # what was erased does not stay in free pages
+        if _is_empty(connection):
+            with transaction(connection):
+                if _is_empty(connection):  # another process may have been first
+                    _run(connection, schema)
+                    connection.execute(f"PRAGMA application_id = {application_id}")
+                    connection.execute(f"PRAGMA user_version = {version}")
+        else:
+            _bring_up(connection, path, application_id, version, migrations or {})
+    except sqlite3.Error as problem:
+        connection.close()
+        raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+    except CannotLookError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_read_only(path: Path, *, application_id: int, version: int) -> sqlite3.Connection:
+    """Open the file to look into it; raises :class:`CannotLookError` as :func:`open_database` does."""
+    if not path.is_file():
+        raise CannotLookError(f"{printable(str(path))}: no such file")
+    connection = _connect(f"{path.absolute().as_uri()}?mode=ro", path)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        _check(connection, path, application_id, version)
+        _refuse_older(connection, path, version)
+    except sqlite3.Error as problem:
+        connection.close()
+        raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+    except CannotLookError:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; the lock for writing is taken at once, so that nobody fails halfway for want of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
+
+
+def _connect(uri: str, path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    except sqlite3.Error as problem:
+        raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+
+
+def _run(connection: sqlite3.Connection, schema: str) -> None:
+    """Statement by statement: ``executescript`` would commit the transaction around it."""
+    statement = ""
+    for line in schema.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _check(connection: sqlite3.Connection, path: Path, application_id: int, version: int) -> None:
+    if _number(connection, "application_id") != application_id:
+        raise CannotLookError(f"{printable(str(path))}: a database of some other program, or of another kind of ours")
+    found = _number(connection, "user_version")
+    if found > version:
+        raise CannotLookError(
+            f"{printable(str(path))}: written by a newer version of deliverability (schema {found}, this one knows"
+            f" {version}); nothing was changed. Use that version"
+        )
+
+
+def _refuse_older(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    found = _number(connection, "user_version")
+    if found < version:
+        raise CannotLookError(
+            f"{printable(str(path))}: written by an older version (schema {found}); a command that writes brings it"
+            " up to date"
+        )
+
+
+def _bring_up(
+    connection: sqlite3.Connection,
+    path: Path,
+    application_id: int,
+    version: int,
+    migrations: Mapping[int, Migration],
+) -> None:
+    _check(connection, path, application_id, version)
+    found = _number(connection, "user_version")
+    if found == version:
+        return
+    backup = path.with_name(f"{path.name}.before-{version}")
+    if not backup.exists():
+        _make_private(backup)
+        with sqlite3.connect(backup) as copy:
+            connection.backup(copy)
+        copy.close()
+    with transaction(connection):
+        for step in range(_number(connection, "user_version"), version):
+            migrations[step](connection)
+        connection.execute(f"PRAGMA user_version = {version}")
