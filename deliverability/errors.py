@@ -46,3 +46,11 @@ class AmbiguousError(DeliverabilityError):
 
 class CannotLookError(DeliverabilityError):
     """A log, a file or a configuration could not be read (exit status 6): never 'not found'."""
+
+
+class RecordingError(DeliverabilityError):
+    """Evidence could not be made durable; the mailer's policy decides whether it sends all the same."""
+
+
+class TamperedError(DeliverabilityError):
+    """Evidence is not what it was when it was sealed, or never was (exit status 5)."""

@@ -1,0 +1,205 @@
+"""Where a process makes its records durable before it goes on: a file of its own, one record a line, fsynced.
+
+No process waits for another, and nothing has to be configured: whoever records opens a file in the spool folder, keeps
+it locked for as long as it lives, and opens another after a fork.  The sequencer drains the files into the ledger; a
+file that nobody locks any more is one whose process has ended.  A last line without its end was never acknowledged.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deliverability.errors import CannotLookError, ParseError, RecordingError, printable
+from deliverability.evidence.recorder import Record
+from deliverability.protocols.records import MAX_RECORD, record_to_bytes
+
+MAX_FILE = 64 << 20  # octets; then another file is begun, so that the sequencer can clear away the first
+SUFFIX = ".spool"
+
+
+class _Batch:
+    """What the threads that wait at the same time have to write."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.done = False
+        self.failure: RecordingError | None = RecordingError("recording was interrupted")
+
+
+class Spool:
+    """A :class:`~deliverability.evidence.recorder.Recorder` for any number of threads and forks of a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Condition()
+        self._next = _Batch()
+        self._busy = False
+        self._file: _File | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def record(self, records: Sequence[Record]) -> None:
+        """Make the records durable before returning; raises :class:`RecordingError`.
+
+        Threads that wait at the same time share one ``fsync``.  Records of one call stand together.
+        """
+        try:
+            lines = b"".join(record_to_bytes(record) + b"\n" for record in records)
+        except ParseError as problem:
+            raise RecordingError(f"a record cannot be written: {problem}") from problem
+        with self._lock:
+            mine = self._next
+            mine.lines.append(lines)
+            while self._busy and not mine.done:
+                self._lock.wait()
+            if not mine.done:
+                # Nobody writes: this thread does, for all that have come by now.
+                self._next, self._busy = _Batch(), True
+        if not mine.done:
+            self._settle(mine)
+        if mine.failure:
+            raise RecordingError(str(mine.failure)) from mine.failure
+
+    def _settle(self, batch: _Batch) -> None:
+        try:
+            self._write(b"".join(batch.lines))
+            batch.failure = None
+        except RecordingError as problem:
+            batch.failure = problem
+        finally:
+            with self._lock:
+                self._busy, batch.done = False, True
+                self._lock.notify_all()
+
+    def close(self) -> None:
+        """Let go of the file: the sequencer may clear it away."""
+        with self._lock:
+            while self._busy:
+                self._lock.wait()
+            if self._file:
+                self._file.close()
+                self._file = None
+
+    def _write(self, content: bytes) -> None:
+        try:
+            if self._file is None or self._file.size > MAX_FILE:
+                if self._file:
+                    self._file.close()
+                self._file = _File.make(self.folder)
+            self._file.append(content)
+        except OSError as problem:
+            # What a failed write left in the file is unknown: nothing more may be written behind it.
+            if self._file:
+                self._file.close()
+                self._file = None
+            raise RecordingError(
+                f"{printable(str(self.folder))}: evidence cannot be recorded: {problem.strerror}"
+            ) from problem
+
+    def _forget(self) -> None:
+        """In a child: the file, its lock and the threads that waited are the parent's."""
+        if self._file:
+            self._file.close()  # ``flock`` belongs to the open file, which the parent still holds
+        self._lock, self._next, self._busy, self._file = threading.Condition(), _Batch(), False, None
+
+
+class _File:
+    """One open spool file, locked."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor, self.path, self.size = descriptor, path, 0
+
+    @classmethod
+    def make(cls, folder: Path) -> "_File":
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}".replace("/", "_")
+        path = folder / name
+        # Made under a name that no sequencer looks for, until it is locked.
+        hidden = folder / f".{name}"
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hidden.rename(path)
+            _sync_folder(folder)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return cls(descriptor, path)
+
+    def append(self, content: bytes) -> None:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        os.fdatasync(self._descriptor)
+        self.size += len(content)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- the sequencer's side ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A spool file as the sequencer finds it."""
+
+    path: Path
+    abandoned: bool
+    """Whether its process has ended: what it left open stays open."""
+
+    def lines(self, position: int = 0) -> Iterator[tuple[bytes, int]]:
+        """Complete lines from ``position`` on, each with the position after it; raises :class:`CannotLookError`.
+
+        A line without its end was never acknowledged, and is no line yet.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(position)
+                while line := file.readline(MAX_RECORD + 2):
+                    if not line.endswith(b"\n"):
+                        if len(line) > MAX_RECORD:
+                            raise CannotLookError(f"{printable(str(self.path))}: a line is longer than any record")
+                        return
+                    position += len(line)
+                    yield line[:-1], position
+        except OSError as problem:
+            raise CannotLookError(f"{printable(str(self.path))}: {problem.strerror}") from problem
+
+    def remove(self) -> None:
+        """Clear a drained file of an ended process away."""
+        self.path.unlink(missing_ok=True)
+
+
+def spooled(folder: Path) -> tuple[Spooled, ...]:
+    """The files in a spool folder, by name; raises :class:`CannotLookError` for one that cannot be read."""
+    try:
+        paths = sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+        return tuple(Spooled(path, _is_abandoned(path)) for path in paths)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(folder))}: {problem.strerror}") from problem
+
+
+def _is_abandoned(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,115 @@
+"""Canonical JSON of our own records: one value, one spelling, so that octets can be hashed and compared.
+
+UTF-8, members sorted by code point, no blanks, no numbers but integers below 2^53 (RFC 8259 §6), no member twice,
+bounded depth.  ``to_bytes(parse(x)) == x``, or ``x`` is refused (DESIGN §4.9).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeAlias
+
+from deliverability.errors import ParseError
+
+MAX_OCTETS = 16 << 20
+MAX_DEPTH = 32
+MAX_INTEGER = (1 << 53) - 1
+
+Json: TypeAlias = Any
+"""``dict`` with ``str`` keys, ``list``, ``str``, ``int``, ``bool``, ``None``."""
+
+
+def to_bytes(value: Json) -> bytes:
+    """The one spelling of a value; raises :class:`ParseError` for a value that has none."""
+    _check(value, 0)
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    except (UnicodeEncodeError, TypeError, ValueError) as problem:
+        raise ParseError(f"no canonical JSON: {type(problem).__name__}") from None
+
+
+def parse(content: bytes, *, limit: int = MAX_OCTETS) -> Json:
+    """Read canonical JSON; raises :class:`ParseError` for anything else, well-formed JSON in another spelling included."""
+    if len(content) > limit:
+        raise ParseError(f"longer than {limit} octets")
+    _bound_depth(content)
+    try:
+        value = json.loads(
+            content.decode("utf-8"), object_pairs_hook=_members, parse_float=_refuse, parse_constant=_refuse
+        )
+    except ParseError:
+        raise
+    except (ValueError, RecursionError) as problem:
+        raise ParseError(f"not JSON: {type(problem).__name__}") from None
+    if to_bytes(value) != content:
+        raise ParseError("not in canonical form: members sorted, no blanks, no needless escapes")
+    return value
+
+
+def members(value: Json, required: Mapping[str, type | tuple[type, ...]], what: str) -> dict[str, Any]:
+    """An object with exactly these members of these types, or :class:`ParseError`."""
+    if not isinstance(value, dict):
+        raise ParseError(f"{what} is not an object")
+    unknown = sorted(set(value) - set(required))
+    missing = sorted(set(required) - set(value))
+    if unknown or missing:
+        odd = [f"unknown member {n[:60]!r}" for n in unknown[:3]] + [f"no member {n!r}" for n in missing[:3]]
+        raise ParseError(f"{what}: {', '.join(odd)}")
+    for name, kind in required.items():
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        # bool is an int to Python, and none to JSON.
+        if not isinstance(value[name], kinds) or (isinstance(value[name], bool) and bool not in kinds):
+            raise ParseError(f"{what}: member {name!r} is of the wrong type")
+    return value
+
+
+def _bound_depth(content: bytes) -> None:
+    """Refuse deep nesting before the parser recurses."""
+    if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for octet in content:
+        if escaped:
+            escaped = False
+        elif in_string:
+            escaped, in_string = octet == 0x5C, octet != 0x22
+        elif octet == 0x22:
+            in_string = True
+        elif octet in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ParseError(f"nested deeper than {MAX_DEPTH}")
+        elif octet in b"]}":
+            depth -= 1
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ParseError("a member stands twice in one object")
+    return found
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ParseError(f"{text[:20]} is no integer")
+
+
+def _check(value: Json, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ParseError(f"nested deeper than {MAX_DEPTH}")
+    match value:
+        case None | bool() | str():
+            return
+        case int():
+            if abs(value) > MAX_INTEGER:
+                raise ParseError("an integer beyond 2^53")
+        case list():
+            for item in value:
+                _check(item, depth + 1)
+        case dict():
+            for name, item in value.items():
+                if not isinstance(name, str):
+                    raise ParseError("a member's name is no text")
+                _check(item, depth + 1)
+        case _:
+            raise ParseError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,237 @@
+"""The spool: durable before it returns, one file a process, whatever threads, forks and kills do."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverability.errors import CannotLookError, ParseError, RecordingError
+from deliverability.evidence.recorder import Finish, Hop, Intent, Later, Outcome, Record, Snapshot
+from deliverability.evidence.smtp import Host, Reply, Tls
+from deliverability.ledger.spool import Spool, spooled
+from deliverability.protocols.records import record_from_bytes, record_to_bytes
+
+AT = datetime(2026, 11, 22, 5, 31, 12, 345678, tzinfo=UTC)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+
+
+def intent(number: int = 1, **other: object) -> Intent:
+    facts: dict[str, object] = {
+        "dispatch": f"{number:032x}",
+        "sending": f"{number:032x}",
+        "at": AT,
+        "account": "4711",
+        "reverse_path": "renewals@hosting.example",
+        "forward_path": "chen@hinet.example",
+        "message_id": "a@hosting.example",
+        "subject": "續約通知",
+        "author_domain": "hosting.example",
+        "size": 4711,
+        "sha256": "ab" * 32,
+        "signatures": (("hosting.example", "s2026"),),
+        "next_hop": "msr1.hinet.example",
+        "hop": Hop.RECIPIENT_MX,
+    }
+    return Intent(**facts | other)  # type: ignore[arg-type]
+
+
+OUTCOME = Outcome(
+    dispatch="1" * 32,
+    at=AT,
+    finish=Finish.ACCEPTED,
+    stage="end-of-data",
+    reply=Reply(250, "2.0.0", "250 2.0.0 OK"),
+    rcpt_reply=Reply(250, None, "250 Ok"),
+    relay=Host("msr1.hinet.example", "198.51.100.31", 25),
+    tls=Tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", True),
+    remote_queue_id="5AM7",
+    certificate_sha256="cd" * 32,
+)
+LATER = Later(dispatch="1" * 32, at=AT, kind="dsn", finish=Finish.REFUSED, level=None, witness="hinet.example")
+
+
+def read(folder: Path) -> list[Record]:
+    return [record_from_bytes(line) for file in spooled(folder) for line, _ in file.lines()]
+
+
+# --- the records ---
+
+
+@pytest.mark.parametrize(
+    "record", [intent(), OUTCOME, LATER, Snapshot(dispatch="1" * 32, at=AT, verified=(("a", "b", "pass"),))]
+)
+def test_a_record_is_read_as_it_was_written(record: Record) -> None:
+    octets = record_to_bytes(record)
+    assert record_from_bytes(octets) == record
+    assert record_to_bytes(record_from_bytes(octets)) == octets
+
+
+@given(TEXT, TEXT, st.datetimes(timezones=st.just(UTC)))
+def test_strangers_texts_stay_texts(subject: str, reply: str, at: datetime) -> None:
+    for record in (
+        intent(subject=subject, at=at, account=subject),
+        Outcome(dispatch="0" * 32, at=at, finish=Finish.REFUSED, stage="rcpt", reply=Reply(550, None, reply)),
+    ):
+        octets = record_to_bytes(record)
+        assert b"\n" not in octets
+        assert record_from_bytes(octets) == record
+
+
+@given(st.binary(max_size=300))
+def test_octets_are_a_record_or_refused(octets: bytes) -> None:
+    with pytest.raises(ParseError):
+        record_from_bytes(octets)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"kind":"outcome"', b'"kind":"other"'),
+        (b'"finish":"accepted"', b'"finish":"delivered"'),
+        (b'"at":"2026-11-22T05:31:12.345678Z"', b'"at":"2026-11-22T05:31:12Z"'),
+        (b'"dispatch":"1111', b'"dispatch":"G111'),
+        (b'"schema_version":1', b'"schema_version":2'),
+        (b'"detail":""', b'"detail":"","extra":1'),
+        (b'"stage":"end-of-data"', b'"stage":7'),
+        (b'"code":250', b'"code":true'),
+    ],
+)
+def test_another_shape_is_refused(old: bytes, new: bytes) -> None:
+    octets = record_to_bytes(OUTCOME)
+    assert old in octets
+    with pytest.raises(ParseError):
+        record_from_bytes(octets.replace(old, new, 1))
+
+
+# --- the files ---
+
+
+def test_records_are_there_when_it_returns(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.record([intent(1), intent(2)])
+    spool.record([OUTCOME])
+    assert read(tmp_path / "spool") == [intent(1), intent(2), OUTCOME]
+    (file,) = spooled(tmp_path / "spool")
+    assert not file.abandoned
+    assert file.path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
+    spool.close()
+    assert spooled(tmp_path / "spool")[0].abandoned
+
+
+def test_many_threads_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+
+    def work(first: int) -> None:
+        for number in range(25):
+            spool.record([intent(first * 1000 + number), intent(first * 1000 + number + 500)])
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = [r.dispatch for r in read(tmp_path)]
+    assert len(found) == len(set(found)) == 16 * 25 * 2
+    # What one call records stands together.
+    pairs = list(zip(found[::2], found[1::2], strict=True))
+    assert all(int(b, 16) - int(a, 16) == 500 for a, b in pairs)
+
+
+def test_a_fork_gets_a_file_of_its_own(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.record([intent(1)])
+    child = os.fork()
+    if child == 0:
+        try:
+            spool.record([intent(2)])
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    spool.record([intent(3)])
+    files = spooled(tmp_path)
+    assert sorted([r.dispatch for r in read(tmp_path)]) == [f"{n:032x}" for n in (1, 2, 3)]
+    assert sorted(f.abandoned for f in files) == [False, True]
+
+
+KILLED = """
+import sys, datetime
+sys.path.insert(0, {here!r})
+from test_spool import intent
+from deliverability.ledger.spool import Spool
+from pathlib import Path
+spool, number = Spool(Path(sys.argv[1])), 0
+while True:
+    number += 1
+    spool.record([intent(number)])
+    print(number, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    code = KILLED.format(here=str(Path(__file__).parent))
+    for round_ in range(5):
+        folder = tmp_path / str(round_)
+        process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        acknowledged = [process.stdout.readline() for _ in range(3 + 7 * round_)]
+        process.send_signal(signal.SIGKILL)
+        acknowledged += process.stdout.readlines()
+        process.wait()
+        process.stdout.close()
+        said = {int(line) for line in acknowledged if line.endswith("\n")}
+        assert said <= {int(r.dispatch, 16) for r in read(folder)}
+        assert spooled(folder)[0].abandoned
+
+
+def test_a_torn_last_line_is_no_record_yet(tmp_path: Path) -> None:
+    Spool(tmp_path).record([intent(1)])
+    (file,) = spooled(tmp_path)
+    with file.path.open("ab") as more:
+        more.write(record_to_bytes(intent(2))[:-40])
+    assert read(tmp_path) == [intent(1)]
+    (_, position), *rest = file.lines()
+    assert not rest
+    assert list(file.lines(position)) == []
+
+
+def test_a_full_disk_is_an_error_and_the_next_file_is_whole(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.record([intent(1)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spooled(tmp_path)[0].path.stat().st_size + 100, hard))
+    try:
+        with pytest.raises(RecordingError, match="cannot be recorded"):
+            spool.record([intent(2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    spool.record([intent(3)])
+    assert [r.dispatch[-1] for r in read(tmp_path)] in (["1", "3"], ["3", "1"])
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordingError):
+        Spool(tmp_path / "file" / "spool").record([intent()])
+
+
+def test_a_record_without_a_form_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError):
+        Spool(tmp_path).record([intent(1), intent(2, subject="\ud800")])
+    assert not spooled(tmp_path)
+
+
+def test_an_endless_line_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.spool").write_bytes(b"x" * (2 << 20))
+    with pytest.raises(CannotLookError, match="longer than any record"):
+        read(tmp_path)
