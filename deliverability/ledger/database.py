@@ -96,8 +96,9 @@ def _make_private(path: Path) -> None:
 
 
 def _connect(uri: str, path: Path) -> sqlite3.Connection:
+    """Threads may take turns with the connection; whoever shares it keeps them from meeting."""
     try:
-        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as problem:
         raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
 

@@ -10,26 +10,17 @@ import fcntl
 import os
 import secrets
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deliverability.errors import CannotLookError, ParseError, RecordingError, printable
 from deliverability.evidence.recorder import Record
+from deliverability.ledger.batches import Batches
 from deliverability.protocols.records import MAX_RECORD, record_to_bytes
 
 MAX_FILE = 64 << 20  # octets; then another file is begun, so that the sequencer can clear away the first
 SUFFIX = ".spool"
-
-
-class _Batch:
-    """What the threads that wait at the same time have to write."""
-
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-        self.done = False
-        self.failure: RecordingError | None = RecordingError("recording was interrupted")
 
 
 class Spool:
@@ -37,9 +28,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = threading.Condition()
-        self._next = _Batch()
-        self._busy = False
+        self._batches: Batches[bytes, None] = Batches(self._settle)
         self._file: _File | None = None
         os.register_at_fork(after_in_child=self._forget)
 
@@ -52,38 +41,18 @@ class Spool:
             lines = b"".join(record_to_bytes(record) + b"\n" for record in records)
         except ParseError as problem:
             raise RecordingError(f"a record cannot be written: {problem}") from problem
-        with self._lock:
-            mine = self._next
-            mine.lines.append(lines)
-            while self._busy and not mine.done:
-                self._lock.wait()
-            if not mine.done:
-                # Nobody writes: this thread does, for all that have come by now.
-                self._next, self._busy = _Batch(), True
-        if not mine.done:
-            self._settle(mine)
-        if mine.failure:
-            raise RecordingError(str(mine.failure)) from mine.failure
-
-    def _settle(self, batch: _Batch) -> None:
-        try:
-            self._write(b"".join(batch.lines))
-            batch.failure = None
-        except RecordingError as problem:
-            batch.failure = problem
-        finally:
-            with self._lock:
-                self._busy, batch.done = False, True
-                self._lock.notify_all()
+        self._batches.add(lines)
 
     def close(self) -> None:
         """Let go of the file: the sequencer may clear it away."""
-        with self._lock:
-            while self._busy:
-                self._lock.wait()
+        with self._batches.alone():
             if self._file:
                 self._file.close()
                 self._file = None
+
+    def _settle(self, batch: list[bytes]) -> list[None]:
+        self._write(b"".join(batch))
+        return [None] * len(batch)
 
     def _write(self, content: bytes) -> None:
         try:
@@ -105,7 +74,7 @@ class Spool:
         """In a child: the file, its lock and the threads that waited are the parent's."""
         if self._file:
             self._file.close()  # ``flock`` belongs to the open file, which the parent still holds
-        self._lock, self._next, self._busy, self._file = threading.Condition(), _Batch(), False, None
+        self._batches, self._file = Batches(self._settle), None
 
 
 class _File:

@@ -12,49 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ledger_records import AT, OUTCOME, intent
 
 from deliverability.errors import CannotLookError, ParseError, RecordingError
-from deliverability.evidence.recorder import Finish, Hop, Intent, Later, Outcome, Record, Snapshot
-from deliverability.evidence.smtp import Host, Reply, Tls
+from deliverability.evidence.recorder import Finish, Later, Outcome, Record, Snapshot
+from deliverability.evidence.smtp import Reply
 from deliverability.ledger.spool import Spool, spooled
 from deliverability.protocols.records import record_from_bytes, record_to_bytes
 
-AT = datetime(2026, 11, 22, 5, 31, 12, 345678, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
-
-
-def intent(number: int = 1, **other: object) -> Intent:
-    facts: dict[str, object] = {
-        "dispatch": f"{number:032x}",
-        "sending": f"{number:032x}",
-        "at": AT,
-        "account": "4711",
-        "reverse_path": "renewals@hosting.example",
-        "forward_path": "chen@hinet.example",
-        "message_id": "a@hosting.example",
-        "subject": "續約通知",
-        "author_domain": "hosting.example",
-        "size": 4711,
-        "sha256": "ab" * 32,
-        "signatures": (("hosting.example", "s2026"),),
-        "next_hop": "msr1.hinet.example",
-        "hop": Hop.RECIPIENT_MX,
-    }
-    return Intent(**facts | other)  # type: ignore[arg-type]
-
-
-OUTCOME = Outcome(
-    dispatch="1" * 32,
-    at=AT,
-    finish=Finish.ACCEPTED,
-    stage="end-of-data",
-    reply=Reply(250, "2.0.0", "250 2.0.0 OK"),
-    rcpt_reply=Reply(250, None, "250 Ok"),
-    relay=Host("msr1.hinet.example", "198.51.100.31", 25),
-    tls=Tls("TLSv1.3", "TLS_AES_256_GCM_SHA384", True),
-    remote_queue_id="5AM7",
-    certificate_sha256="cd" * 32,
-)
 LATER = Later(dispatch="1" * 32, at=AT, kind="dsn", finish=Finish.REFUSED, level=None, witness="hinet.example")
 
 
@@ -165,7 +131,7 @@ def test_a_fork_gets_a_file_of_its_own(tmp_path: Path) -> None:
 KILLED = """
 import sys, datetime
 sys.path.insert(0, {here!r})
-from test_spool import intent
+from ledger_records import intent
 from deliverability.ledger.spool import Spool
 from pathlib import Path
 spool, number = Spool(Path(sys.argv[1])), 0
@@ -177,7 +143,7 @@ while True:
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    code = KILLED.format(here=str(Path(__file__).parent))
+    code = KILLED.format(here=str(Path(__file__).parents[1] / "helpers"))
     for round_ in range(5):
         folder = tmp_path / str(round_)
         process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)

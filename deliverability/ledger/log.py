@@ -1,0 +1,295 @@
+"""The ledger of one host: a folder with the log, its spool, its keys, and the lock of whoever sequences.
+
+::
+
+    ledger.sqlite   entries, records, tree, checkpoints
+    spool/          what processes recorded and nobody has sequenced yet
+    keys/           private keys, mode 0600
+    head            the last signed head; better kept on another disk (``[ledger] head``)
+    lock            held by the one process that appends
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deliverability.errors import CannotLookError, ParseError, UsageError, printable
+from deliverability.evidence.names import Mailbox
+from deliverability.evidence.recorder import Finish, Intent, Outcome, Record
+from deliverability.ledger.appending import NewEntry
+from deliverability.ledger.batches import Batches
+from deliverability.ledger.checkpoint import Checkpoint
+from deliverability.ledger.heads import HeadFile, check_continues, last_head, sign_head
+from deliverability.ledger.keys import FileSigner, Signer, make_key
+from deliverability.ledger.leaves import LeafKind
+from deliverability.ledger.notes import VerifierKey
+from deliverability.ledger.spool import Spool, Spooled, spooled
+from deliverability.ledger.store import Store
+from deliverability.protocols import canonical
+from deliverability.protocols.records import record_from_bytes, record_to_bytes, time_to_text
+
+DRAIN = 1000  # records in one transaction
+KEYS_SETTING = "keys"
+
+
+class Ledger:
+    """An open ledger.  Appending is for any number of threads of the process that holds the lock."""
+
+    def __init__(self, folder: Path, store: Store, lock: int | None, head: HeadFile) -> None:
+        self.folder, self.store, self.head = folder, store, head
+        self._lock = lock
+        self._batches: Batches[Sequence[NewEntry], tuple[int, ...]] = Batches(self._settle)
+
+    # --- opening ---
+
+    @classmethod
+    def create(cls, folder: Path, origin: str, *, head: Path | None = None, now: datetime | None = None) -> Self:
+        """A new ledger with a key of its own and its first signed head."""
+        Checkpoint(origin, 1, b"\0" * 32)  # an origin that no checkpoint could bear is refused before anything is made
+        lock = _take_lock(folder)
+        try:
+            store = Store.create(folder / "ledger.sqlite", origin)
+        except BaseException:
+            os.close(lock)
+            raise
+        ledger = cls(folder, store, lock, HeadFile(head or folder / "head"))
+        moment = now or datetime.now(UTC)
+        ledger.append_own(LeafKind.ORIGIN, {"origin": origin, "at": time_to_text(moment), "continues": None})
+        ledger.add_key(moment)
+        ledger.sign(moment)
+        return ledger
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool, head: Path | None = None) -> Self:
+        """An existing ledger, to append to or to look into.
+
+        Raises :class:`CannotLookError` when another process appends, and
+        :class:`~deliverability.errors.TamperedError` when the log does not continue its last signed head.
+        """
+        lock = _take_lock(folder) if write else None
+        try:
+            store = Store.open(folder / "ledger.sqlite", write=write)
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+        ledger = cls(folder, store, lock, HeadFile(head or folder / "head"))
+        try:
+            ledger.check_head()
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        self.store.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def check_head(self) -> None:
+        """Raise :class:`~deliverability.errors.TamperedError` unless the log continues its last signed head."""
+        head = self.head.read()
+        if head is not None:
+            last = last_head(head, self.store.origin, self.keys(), self.head.path)
+            check_continues(last, self.store.size, self.store.root_at, self.head.path)
+
+    # --- appending ---
+
+    def append(self, new: Sequence[NewEntry]) -> tuple[int, ...]:
+        """Append entries, durable when this returns; their numbers.  Threads that wait together share one commit."""
+        self._require_lock()
+        return self._batches.add(new)
+
+    def _settle(self, batch: list[Sequence[NewEntry]]) -> list[tuple[int, ...]]:
+        numbers = iter(self.store.append([entry for new in batch for entry in new]))
+        return [tuple(next(numbers) for _ in new) for new in batch]
+
+    def append_records(self, records: Sequence[Record]) -> tuple[int, ...]:
+        """Append a mailer's records."""
+        return self.append([new_entry(record) for record in records])
+
+    def append_own(self, kind: LeafKind, event: dict[str, object]) -> int:
+        """Append an entry about the log itself."""
+        return self.append([NewEntry(kind, canonical.to_bytes(event))])[0]
+
+    def drain(self, now: datetime) -> int:
+        """Take in what processes have spooled; how many records that were.
+
+        A process that ended left its dispatches open: each gets the outcome *unknown*, and its file is cleared away.
+        """
+        self._require_lock()
+        return sum(self._drain(file, now) for file in spooled(self.folder / "spool"))
+
+    def _drain(self, file: Spooled, now: datetime) -> int:
+        # Asked before the lines are read: what its process wrote until then is in the file.
+        name, taken = file.path.name, 0
+        position = self.store.position(name)
+        batch: list[NewEntry] = []
+        for line, after in file.lines(position):
+            batch.append(_from_spool(line, name, now))
+            position = after
+            if len(batch) >= DRAIN:
+                taken += self._take_in(batch, name, position)
+                batch = []
+        if batch:
+            taken += self._take_in(batch, name, position)
+        if file.abandoned:
+            self._close_open(name, now)
+            file.remove()
+            self.store.forget_spool(name)
+        return taken
+
+    def _take_in(self, batch: list[NewEntry], spool: str, position: int) -> int:
+        with self._batches.alone():
+            return len(self.store.append(batch, (spool, position)))
+
+    def _close_open(self, spool: str, now: datetime) -> None:
+        unknown = [
+            Outcome(
+                dispatch=dispatch.hex(),
+                at=now,
+                finish=Finish.UNKNOWN,
+                stage=None,
+                detail="the sending process ended before it recorded an outcome",
+            )
+            for dispatch in self.store.open_dispatches(spool)
+        ]
+        self.append([new_entry(outcome) for outcome in unknown])
+
+    def _require_lock(self) -> None:
+        if self._lock is None:
+            raise UsageError("the ledger was opened to look into, not to append")
+
+    # --- keys and heads ---
+
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """All keys that this log ever signed with."""
+        return tuple(VerifierKey.parse(key["key"] or "") for key in self.key_history())
+
+    def key_history(self) -> list[dict[str, str | None]]:
+        """Each key with ``key``, ``from`` and ``until`` (``None``: in use)."""
+        kept = self.store.setting(KEYS_SETTING)
+        history: list[dict[str, str | None]] = json.loads(kept) if kept else []
+        return history
+
+    def signers(self) -> tuple[Signer, ...]:
+        """The keys in use that lie in the folder; two while one takes over from the other."""
+        current = [VerifierKey.parse(k["key"] or "") for k in self.key_history() if k["until"] is None]
+        found: list[Signer] = []
+        for key in current:
+            signer = FileSigner(self._key_path(key), key.name)
+            if signer.key != key:
+                raise CannotLookError(f"{printable(str(self._key_path(key)))}: not the key of that name")
+            found.append(signer)
+        return tuple(found)
+
+    def add_key(self, now: datetime) -> VerifierKey:
+        """Make a new key and say so in the log; until :meth:`retire_key`, heads bear the old signature as well."""
+        self._require_lock()
+        fresh = self.folder / "keys" / f"new-{os.getpid()}.pem"
+        make_key(fresh)
+        key = FileSigner(fresh, self.store.origin).key
+        fresh.replace(self._key_path(key))
+        self.append_own(LeafKind.KEY, {"key": key.to_text(), "at": time_to_text(now), "use": "begins"})
+        self._keep_keys([*self.key_history(), {"key": key.to_text(), "from": time_to_text(now), "until": None}])
+        return key
+
+    def retire_key(self, key: VerifierKey, now: datetime) -> None:
+        """Sign no more heads with a key; it stays listed, for the heads that bear it, and its file is destroyed."""
+        self._require_lock()
+        history = self.key_history()
+        if sum(k["until"] is None for k in history) < 2:
+            raise UsageError("the only key in use cannot be retired; make another first")
+        for entry in history:
+            if entry["key"] == key.to_text() and entry["until"] is None:
+                entry["until"] = time_to_text(now)
+                break
+        else:
+            raise UsageError("no key of that name is in use")
+        self.append_own(LeafKind.KEY, {"key": key.to_text(), "at": time_to_text(now), "use": "ends"})
+        self._keep_keys(history)
+        self._key_path(key).unlink(missing_ok=True)
+
+    def _keep_keys(self, history: list[dict[str, str | None]]) -> None:
+        self.store.keep_setting(KEYS_SETTING, json.dumps(history).encode())
+
+    def _key_path(self, key: VerifierKey) -> Path:
+        return self.folder / "keys" / f"{key.key_id.hex()}.pem"
+
+    def sign(self, now: datetime, signers: Sequence[Signer] | None = None) -> bytes:
+        """Sign a head over all that is durable by now; the note."""
+        self._require_lock()
+        used = self.signers() if signers is None else signers
+        with self._batches.alone():
+            checkpoint = Checkpoint(self.store.origin, self.store.size, self.store.root())
+            note = sign_head(checkpoint, self.store.root_at, used, self.keys(), self.head)
+            self.store.keep_checkpoint(checkpoint.size, note, now)
+        return note
+
+
+def recorder(folder: Path) -> Spool:
+    """Where processes of this host record; the ledger's own spool."""
+    return Spool(folder / "spool")
+
+
+def new_entry(record: Record, spool: str | None = None) -> NewEntry:
+    """A mailer's record as an entry."""
+    octets = record_to_bytes(record)
+    dispatch = bytes.fromhex(record.dispatch)
+    if isinstance(record, Intent):
+        address = canonical_address(record.forward_path)
+        return NewEntry(
+            LeafKind.INTENT, octets, account=record.account, address=address, dispatch=dispatch, spool=spool
+        )
+    kind = {"Outcome": LeafKind.OUTCOME, "Snapshot": LeafKind.SNAPSHOT, "Later": LeafKind.LATER}[type(record).__name__]
+    return NewEntry(kind, octets, dispatch=dispatch, settles=kind is LeafKind.OUTCOME)
+
+
+def canonical_address(address: str) -> str:
+    """An address as the index compares it: what cannot be read as one stands for itself."""
+    try:
+        return "@".join(Mailbox.parse(address).key)
+    except ParseError:
+        return address.casefold()
+
+
+def _from_spool(line: bytes, spool: str, now: datetime) -> NewEntry:
+    try:
+        return new_entry(record_from_bytes(line), spool)
+    except ParseError as problem:
+        # Somebody wrote into the spool, or the disk is failing: it is not silently left out.
+        from hashlib import sha256
+
+        event = {"what": "spool", "file": spool, "sha256": sha256(line).hexdigest(), "detail": str(problem)[:500]}
+        return NewEntry(LeafKind.INCIDENT, canonical.to_bytes(event | {"at": time_to_text(now)}))
+
+
+def _take_lock(folder: Path) -> int:
+    """Become the one that appends."""
+    path = folder / "lock"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise CannotLookError(f"{printable(str(folder))}: another process is writing this ledger; try again") from None
+    return lock

@@ -1,0 +1,372 @@
+"""The log on disk: entries, records, tree, checkpoints, in one SQLite file that one process writes.
+
+Appending never rewrites: triggers refuse to change or delete an entry or a node, and let a record only be emptied.
+That stops mistakes, not a determined owner of the file; what stops him are the heads that others hold.
+"""
+
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from deliverability.errors import CannotLookError, TamperedError, UsageError, printable
+from deliverability.ledger import merkle
+from deliverability.ledger.appending import LEVEL_SHIFT, Appending, NewEntry
+from deliverability.ledger.database import open_database, open_read_only, transaction
+from deliverability.ledger.leaves import commitment, parse_leaf
+from deliverability.protocols.records import time_to_text
+
+APPLICATION_ID = 0x64_6C_4C_67  # "dlLg"
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE entry (number INTEGER PRIMARY KEY, leaf BLOB NOT NULL);
+CREATE TABLE record (number INTEGER PRIMARY KEY REFERENCES entry (number), salt BLOB, body BLOB);
+CREATE TABLE node (place INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note BLOB NOT NULL, at TEXT NOT NULL);
+CREATE TABLE token (
+    id INTEGER PRIMARY KEY, size INTEGER NOT NULL, authority TEXT NOT NULL, response BLOB NOT NULL, at TEXT NOT NULL
+);
+CREATE INDEX token_of_size ON token (size);
+CREATE TABLE said (digest BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dispatch (
+    id BLOB PRIMARY KEY, intent INTEGER NOT NULL, account BLOB NOT NULL, settled INTEGER NOT NULL, spool TEXT
+) WITHOUT ROWID;
+CREATE INDEX dispatch_open ON dispatch (spool) WHERE settled = 0;
+CREATE TABLE account (id BLOB PRIMARY KEY, sequence INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE of_account (
+    account BLOB NOT NULL, sequence INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (account, sequence)
+) WITHOUT ROWID;
+CREATE TABLE of_address (
+    address BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (address, number)
+) WITHOUT ROWID;
+CREATE TABLE drained (spool TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE (ABORT, 'entries do not change'); END;
+CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE (ABORT, 'entries are not deleted'); END;
+CREATE TRIGGER node_stays BEFORE UPDATE ON node BEGIN SELECT RAISE (ABORT, 'nodes do not change'); END;
+CREATE TRIGGER node_is_kept BEFORE DELETE ON node BEGIN SELECT RAISE (ABORT, 'nodes are not deleted'); END;
+CREATE TRIGGER record_stays BEFORE UPDATE ON record
+    WHEN NEW.number <> OLD.number OR NEW.salt IS NOT NULL OR NEW.body IS NOT NULL
+    BEGIN SELECT RAISE (ABORT, 'records are only ever emptied'); END;
+CREATE TRIGGER record_is_kept BEFORE DELETE ON record BEGIN SELECT RAISE (ABORT, 'records are only ever emptied'); END;
+CREATE TRIGGER checkpoint_stays BEFORE UPDATE ON checkpoint
+    BEGIN SELECT RAISE (ABORT, 'checkpoints do not change'); END;
+CREATE TRIGGER checkpoint_is_kept BEFORE DELETE ON checkpoint
+    BEGIN SELECT RAISE (ABORT, 'checkpoints are not deleted'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as it is kept."""
+
+    number: int
+    leaf: bytes
+    salt: bytes | None
+    """``None`` after erasure."""
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A time-stamp over a checkpoint."""
+
+    size: int
+    authority: str
+    response: bytes
+    at: datetime
+
+
+class Store:
+    """One log's file.  Not for use from several threads; :mod:`deliverability.ledger.sequencer` guards it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._database, self.path = connection, path
+        self.origin = self._meta("origin").decode()
+        self._key = self._meta("index_key")
+        self._frontier = self._edge()
+
+    @classmethod
+    def create(cls, path: Path, origin: str) -> "Store":
+        """A new, empty log; raises :class:`UsageError` where there is one already."""
+        if path.exists():
+            raise UsageError(f"{printable(str(path))}: there is a ledger already; nothing was changed")
+        connection = open_database(path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA)
+        with transaction(connection):
+            values = [("origin", origin.encode()), ("index_key", os.urandom(32))]
+            connection.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", values)
+        return cls(connection, path)
+
+    @classmethod
+    def open(cls, path: Path, *, write: bool) -> "Store":
+        """An existing log; raises :class:`CannotLookError`."""
+        if not path.is_file():
+            raise CannotLookError(f"{printable(str(path))}: no ledger there; make one with: deliverability ledger init")
+        if write:
+            connection = open_database(path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA)
+        else:
+            connection = open_read_only(path, application_id=APPLICATION_ID, version=VERSION)
+        try:
+            return cls(connection, path)
+        except sqlite3.Error as problem:
+            connection.close()
+            raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    # --- reading ---
+
+    @property
+    def size(self) -> int:
+        """Entries."""
+        return self._frontier.size
+
+    def root(self) -> bytes:
+        """The root hash over all entries."""
+        return self._frontier.root()
+
+    def root_at(self, size: int) -> bytes:
+        """The root hash when the log had ``size`` entries."""
+        if not 0 <= size <= self.size:
+            msg = f"the log has {self.size} entries"
+            raise ValueError(msg)
+        return merkle.Frontier(size, self._full_subtrees(size)).root()
+
+    def inclusion(self, number: int, size: int) -> tuple[bytes, ...]:
+        """The proof that entry ``number`` is in the log of ``size`` entries."""
+        return merkle.inclusion_proof(number, size, self._subtree)
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the log of ``new`` entries begins with that of ``old``."""
+        return merkle.consistency_proof(old, new, self._subtree)
+
+    def entry(self, number: int) -> Entry:
+        """One entry; raises :class:`CannotLookError`."""
+        statement = "SELECT e.leaf, r.salt, r.body FROM entry e LEFT JOIN record r USING (number) WHERE e.number = ?"
+        row = self._one(statement, number)
+        if row is None:
+            raise CannotLookError(f"{printable(str(self.path))}: there is no entry {number}")
+        return Entry(number, row[0], row[1], row[2])
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """All entries from ``start`` on."""
+        statement = (
+            "SELECT e.number, e.leaf, r.salt, r.body FROM entry e LEFT JOIN record r USING (number)"
+            " WHERE e.number >= ? ORDER BY e.number"
+        )
+        for row in self._rows(statement, start):
+            yield Entry(*row)
+
+    def numbers_of(self, *, account: str | None = None, address: str | None = None) -> tuple[int, ...]:
+        """The entries of an account, in its sequence; or those that name an address."""
+        if account is not None:
+            rows = self._rows(
+                "SELECT number FROM of_account WHERE account = ? ORDER BY sequence", self.pseudonym(account)
+            )
+        else:
+            rows = self._rows(
+                "SELECT number FROM of_address WHERE address = ? ORDER BY number", self.pseudonym(address or "")
+            )
+        return tuple(row[0] for row in rows)
+
+    def intent_of(self, dispatch: bytes) -> int | None:
+        """The entry that announced a dispatch."""
+        row = self._one("SELECT intent FROM dispatch WHERE id = ?", dispatch)
+        return row[0] if row else None
+
+    def open_dispatches(self, spool: str | None = None) -> tuple[bytes, ...]:
+        """Dispatches without an outcome: of one spool file, or all."""
+        statement = "SELECT id FROM dispatch WHERE settled = 0 AND (?1 IS NULL OR spool = ?1) ORDER BY intent"
+        return tuple(row[0] for row in self._rows(statement, spool))
+
+    def position(self, spool: str) -> int:
+        """How far a spool file has been drained."""
+        row = self._one("SELECT position FROM drained WHERE spool = ?", spool)
+        return row[0] if row else 0
+
+    def checkpoint(self, size: int | None = None) -> bytes | None:
+        """The newest signed head, or the first one that covers ``size`` entries."""
+        if size is None:
+            row = self._one("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        else:
+            row = self._one("SELECT note FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1", size)
+        return row[0] if row else None
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """All signed heads, oldest first."""
+        for row in self._rows("SELECT note FROM checkpoint ORDER BY size"):
+            yield row[0]
+
+    def tokens(self, size: int | None = None) -> tuple[Token, ...]:
+        """Time-stamps over the checkpoint of that size, or all."""
+        rows = self._rows(
+            "SELECT size, authority, response, at FROM token WHERE ?1 IS NULL OR size = ?1 ORDER BY id", size
+        )
+        return tuple(Token(r[0], r[1], r[2], datetime.fromisoformat(r[3])) for r in rows)
+
+    def setting(self, name: str) -> bytes | None:
+        """A value kept beside the log, such as the list of its keys."""
+        row = self._one("SELECT value FROM meta WHERE name = ?", f"setting.{name}")
+        return row[0] if row else None
+
+    # --- writing ---
+
+    def append(self, new: Sequence[NewEntry], drained: tuple[str, int] | None = None) -> tuple[int, ...]:
+        """Add entries, durably and all or none; their numbers.
+
+        What the log holds already is not written twice: its number is returned.  ``drained`` notes in the same
+        transaction how far a spool file was read.
+        """
+        before = merkle.Frontier(self._frontier.size, self._frontier.hashes)
+        try:
+            with transaction(self._database):
+                numbers = tuple(Appending(self._database, self._frontier, self.origin, self.pseudonym).add(new))
+                if drained:
+                    self._database.execute("INSERT OR REPLACE INTO drained (spool, position) VALUES (?, ?)", drained)
+        except BaseException as problem:
+            self._frontier = before
+            if isinstance(problem, sqlite3.Error):
+                raise CannotLookError(f"{printable(str(self.path))}: {problem}; nothing was appended") from problem
+            raise
+        return numbers
+
+    def keep_checkpoint(self, size: int, note: bytes, at: datetime) -> None:
+        """Keep a signed head."""
+        self._write("INSERT OR IGNORE INTO checkpoint (size, note, at) VALUES (?, ?, ?)", size, note, time_to_text(at))
+
+    def keep_token(self, token: Token) -> None:
+        """Keep a time-stamp that was verified."""
+        statement = "INSERT INTO token (size, authority, response, at) VALUES (?, ?, ?, ?)"
+        self._write(statement, token.size, token.authority, token.response, token.at.isoformat())
+
+    def keep_setting(self, name: str, value: bytes) -> None:
+        """Keep a value beside the log."""
+        self._write("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", f"setting.{name}", value)
+
+    def forget_spool(self, spool: str) -> None:
+        """Drop the note on a spool file that is gone."""
+        self._write("DELETE FROM drained WHERE spool = ?", spool)
+
+    def empty(self, numbers: Iterable[int], *, account: str | None, address: str | None) -> int:
+        """Erase salt and record of entries, and what the index says of the person; how many records went.
+
+        The tree and everybody else's proofs stay as they are.
+        """
+        with self._guard(), transaction(self._database):
+            emptied = 0
+            for number in numbers:
+                digest = self._one("SELECT body FROM record WHERE number = ? AND body IS NOT NULL", number)
+                if digest is None:
+                    continue
+                self._database.execute("UPDATE record SET salt = NULL, body = NULL WHERE number = ?", (number,))
+                self._database.execute("DELETE FROM said WHERE number = ?", (number,))
+                self._database.execute("DELETE FROM of_address WHERE number = ?", (number,))
+                self._database.execute("DELETE FROM dispatch WHERE intent = ?", (number,))
+                emptied += 1
+            if account is not None:
+                self._database.execute("DELETE FROM of_account WHERE account = ?", (self.pseudonym(account),))
+            if address is not None:
+                self._database.execute("DELETE FROM of_address WHERE address = ?", (self.pseudonym(address),))
+        with self._guard():
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._database.execute("VACUUM")  # freed pages may still hold what was erased
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return emptied
+
+    # --- the tree ---
+
+    def check_tree(self) -> None:
+        """Build the tree again from the leaves and hold it against the nodes; raises :class:`TamperedError`."""
+        frontier = merkle.Frontier()
+        for entry in self.entries():
+            if entry.number != frontier.size:
+                raise TamperedError(f"{printable(str(self.path))}: entry {frontier.size} is missing")
+            for level, index, made in frontier.append(merkle.leaf_hash(entry.leaf))[1:]:
+                if self._subtree(level, index) != made:
+                    raise TamperedError(f"{printable(str(self.path))}: entry {entry.number} or one before was changed")
+            _check_record(entry, self.path)
+        if frontier.size != self.size or frontier.root() != self.root():
+            raise TamperedError(f"{printable(str(self.path))}: the tree is not that of its entries")
+
+    def _edge(self) -> merkle.Frontier:
+        row = self._one("SELECT max(number) FROM entry")
+        size = row[0] + 1 if row and row[0] is not None else 0
+        return merkle.Frontier(size, self._full_subtrees(size))
+
+    def _full_subtrees(self, size: int) -> list[bytes]:
+        """The hashes of the full subtrees that a log of that size is made of, largest first."""
+        hashes, start = [], 0
+        for level in range(size.bit_length() - 1, -1, -1):
+            if size >> level & 1:
+                hashes.append(self._subtree(level, start >> level))
+                start += 1 << level
+        return hashes
+
+    def _subtree(self, level: int, index: int) -> bytes:
+        if level == 0:
+            row = self._one("SELECT leaf FROM entry WHERE number = ?", index)
+            if row:
+                return merkle.leaf_hash(row[0])
+        else:
+            row = self._one("SELECT hash FROM node WHERE place = ?", level << LEVEL_SHIFT | index)
+            if row:
+                return bytes(row[0])
+        raise TamperedError(f"{printable(str(self.path))}: the tree has a hole at level {level}, place {index}")
+
+    def pseudonym(self, name: str) -> bytes:
+        """The name under which the index knows an account or address."""
+        return hmac.digest(self._key, name.encode("utf-8", "surrogatepass"), "sha256")[:16]
+
+    # --- the database ---
+
+    def _meta(self, name: str) -> bytes:
+        row = self._one("SELECT value FROM meta WHERE name = ?", name)
+        if row is None:
+            raise CannotLookError(f"{printable(str(self.path))}: damaged: it does not say its {name}")
+        return bytes(row[0])
+
+    def _guard(self) -> "_Guard":
+        return _Guard(self.path)
+
+    def _one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        with self._guard():
+            row: tuple[Any, ...] | None = self._database.execute(statement, values).fetchone()
+        return row
+
+    def _rows(self, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        with self._guard():
+            yield from self._database.execute(statement, values)
+
+    def _write(self, statement: str, *values: object) -> None:
+        with self._guard():
+            self._database.execute(statement, values)
+
+
+def _check_record(entry: Entry, path: Path) -> None:
+    if entry.body is None or entry.salt is None:
+        return
+    if commitment(entry.salt, entry.body) != parse_leaf(entry.leaf).commitment:
+        raise TamperedError(
+            f"{printable(str(path))}: the record of entry {entry.number} is not the one that was sealed"
+        )
+
+
+class _Guard:
+    """Failures of the database as ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, sqlite3.Error):
+            raise CannotLookError(f"{printable(str(self._path))}: {problem}") from problem

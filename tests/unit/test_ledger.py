@@ -1,0 +1,395 @@
+"""The ledger: what was acknowledged stays, in its order, and every later change shows."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from ledger_records import AT, intent
+
+from deliverability.errors import CannotLookError, TamperedError, UsageError
+from deliverability.evidence.recorder import Finish, Intent, Outcome
+from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
+from deliverability.ledger.heads import HeadFile
+from deliverability.ledger.keys import CommandSigner, FileSigner, make_key
+from deliverability.ledger.leaves import LeafKind, commitment, parse_body, parse_leaf
+from deliverability.ledger.log import Ledger, recorder
+from deliverability.ledger.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
+from deliverability.protocols.records import record_from_bytes
+
+ORIGIN = "hosting.example/dispatch"
+NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.create(tmp_path / "ledger", ORIGIN, now=NOW) as made:
+        yield made
+
+
+def outcome(number: int, finish: Finish = Finish.ACCEPTED) -> Outcome:
+    return Outcome(dispatch=f"{number:032x}", at=AT, finish=finish, stage="end-of-data")
+
+
+def test_a_new_ledger_has_a_signed_head_and_private_files(ledger: Ledger) -> None:
+    head = ledger.head.read()
+    assert head
+    checkpoint, note = parse_checkpoint(head)
+    assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, 2, ledger.store.root())
+    assert ledger.keys()[0].verify(note)
+    for path in ledger.folder.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_records_are_sealed_linked_and_proved(ledger: Ledger) -> None:
+    numbers = ledger.append_records([intent(1), outcome(1), intent(2), outcome(2)])
+    note = ledger.sign(NOW)
+    checkpoint = parse_checkpoint(note)[0]
+    previous = None
+    for sequence, number in enumerate(numbers, 1):
+        entry = ledger.store.entry(number)
+        assert entry.salt and entry.body
+        leaf, body = parse_leaf(entry.leaf), parse_body(entry.body)
+        assert leaf.commitment == commitment(entry.salt, entry.body)
+        assert (body.account, body.sequence, body.previous) == ("4711", sequence, previous)
+        previous = leaf_hash(entry.leaf)
+        proof = ledger.store.inclusion(number, checkpoint.size)
+        assert verify_inclusion(previous, number, checkpoint.size, proof, checkpoint.root)
+    assert parse_leaf(ledger.store.entry(numbers[1]).leaf).reference == numbers[0]
+    assert ledger.store.numbers_of(account="4711") == numbers
+    assert ledger.store.numbers_of(address="chen@hinet.example") == (numbers[0], numbers[2])
+    assert root_of(e.leaf for e in ledger.store.entries()) == checkpoint.root
+    ledger.store.check_tree()
+
+
+def test_no_leaf_names_anyone(ledger: Ledger) -> None:
+    (number,) = ledger.append_records([intent(1)])
+    entry = ledger.store.entry(number)
+    assert len(entry.leaf) == 42
+    other = ledger.append_records([intent(1, dispatch="f" * 32)])[0]
+    assert ledger.store.entry(other).leaf[10:] != entry.leaf[10:]
+
+
+def test_the_same_record_is_not_written_twice(ledger: Ledger) -> None:
+    first = ledger.append_records([intent(1)])
+    assert ledger.append_records([intent(1)]) == first
+    assert ledger.append_records([intent(2), intent(2)])[0] == first[0] + 1
+    assert ledger.store.size == first[0] + 2
+
+
+def test_spools_of_all_processes_are_drained_once(ledger: Ledger, tmp_path: Path) -> None:
+    spool = recorder(ledger.folder)
+    spool.record([intent(1)])
+    assert ledger.drain(NOW) == 1
+    assert ledger.drain(NOW) == 0
+    spool.record([outcome(1)])
+    assert ledger.drain(NOW) == 1
+    spool.close()
+    assert ledger.drain(NOW) == 0
+    assert not list((ledger.folder / "spool").glob("*.spool"))
+    assert not ledger.store.open_dispatches()
+
+
+def test_what_an_ended_process_left_open_is_unknown(ledger: Ledger) -> None:
+    spool = recorder(ledger.folder)
+    spool.record([intent(1), intent(2)])
+    spool.record([outcome(1)])
+    ledger.drain(NOW)
+    assert ledger.store.open_dispatches() == (bytes.fromhex(f"{2:032x}"),)
+    spool.close()
+    ledger.drain(NOW)
+    last = ledger.store.entry(ledger.store.size - 1)
+    assert last.body
+    told = record_from_bytes(parse_body(last.body).event)
+    assert isinstance(told, Outcome)
+    assert (told.dispatch, told.finish) == (f"{2:032x}", Finish.UNKNOWN)
+    assert ledger.drain(NOW) == 0
+
+
+def test_a_damaged_spool_line_is_an_incident(ledger: Ledger) -> None:
+    spool = recorder(ledger.folder)
+    spool.record([intent(1)])
+    (path,) = (ledger.folder / "spool").glob("*.spool")
+    with path.open("ab") as file:
+        file.write(b'{"kind":"intent"}\n')
+    assert ledger.drain(NOW) == 2
+    kinds = [parse_leaf(e.leaf).kind for e in ledger.store.entries(2)]
+    assert kinds == [LeafKind.INTENT, LeafKind.INCIDENT]
+
+
+def test_erasure_leaves_every_proof_as_it_was(ledger: Ledger) -> None:
+    numbers = ledger.append_records([intent(1), outcome(1), intent(2, account="9", forward_path="x@y.example")])
+    before = parse_checkpoint(ledger.sign(NOW))[0]
+    assert ledger.store.empty(numbers[:2], account="4711", address="chen@hinet.example") == 2
+    entry = ledger.store.entry(numbers[0])
+    assert (entry.salt, entry.body) == (None, None)
+    assert ledger.store.root() == before.root
+    assert ledger.store.numbers_of(account="4711") == ledger.store.numbers_of(address="chen@hinet.example") == ()
+    proof = ledger.store.inclusion(numbers[2], before.size)
+    assert verify_inclusion(leaf_hash(ledger.store.entry(numbers[2]).leaf), numbers[2], before.size, proof, before.root)
+    ledger.store.check_tree()
+    for path in ledger.folder.glob("ledger.sqlite*"):
+        assert b"chen@hinet" not in path.read_bytes()
+    # The account's sequence goes on: what was erased leaves a gap that shows.
+    (later,) = ledger.append_records([intent(3)])
+    body = ledger.store.entry(later).body
+    assert body and parse_body(body).sequence == 3
+
+
+# --- heads ---
+
+
+def test_every_head_continues_the_last(ledger: Ledger) -> None:
+    notes = [parse_checkpoint(ledger.sign(NOW))[0]]
+    for number in range(1, 12):
+        ledger.append_records([intent(number)])
+        notes.append(parse_checkpoint(ledger.sign(NOW))[0])
+    assert ledger.sign(NOW) == ledger.head.read()
+    for old, new in pairwise(notes):
+        proof = ledger.store.consistency(old.size, new.size)
+        assert verify_consistency(old.size, new.size, old.root, new.root, proof)
+
+
+def test_a_log_restored_from_a_backup_is_not_signed_again(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.append_records([intent(1)])
+    ledger.close()
+    shutil.copy(ledger.folder / "ledger.sqlite", tmp_path / "backup")
+    with Ledger.open(ledger.folder, write=True) as later:
+        later.append_records([intent(2)])
+        later.sign(NOW)
+    shutil.copy(tmp_path / "backup", ledger.folder / "ledger.sqlite")
+    for path in ledger.folder.glob("ledger.sqlite-*"):
+        path.unlink()
+    with pytest.raises(TamperedError, match="restored from an old backup"):
+        Ledger.open(ledger.folder, write=True)
+
+
+def test_a_fork_is_not_signed(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    shutil.copytree(ledger.folder, tmp_path / "fork")
+    with Ledger.open(ledger.folder, write=True) as one:
+        one.append_records([intent(1)])
+        one.sign(NOW)
+    with Ledger.open(tmp_path / "fork", write=True, head=tmp_path / "other-head") as two:
+        two.append_records([intent(2)])
+        two.head = HeadFile(ledger.folder / "head")
+        with pytest.raises(TamperedError, match="not those that were signed"):
+            two.sign(NOW)
+
+
+def test_a_changed_leaf_is_noticed(ledger: Ledger) -> None:
+    ledger.append_records([intent(n) for n in range(1, 6)])
+    ledger.sign(NOW)
+    ledger.close()
+    database = sqlite3.connect(ledger.folder / "ledger.sqlite")
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("UPDATE entry SET leaf = x'00' WHERE number = 3")
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("DELETE FROM entry")
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("UPDATE record SET body = 'x' WHERE number = 3")
+    database.execute("DROP TRIGGER record_stays")
+    database.execute("UPDATE record SET body = CAST('{}' AS BLOB) WHERE number = 3")
+    database.commit()
+    database.close()
+    with Ledger.open(ledger.folder, write=False) as opened, pytest.raises(TamperedError, match="entry 3"):
+        opened.store.check_tree()
+
+
+def test_another_head_in_its_place_stops_signing(ledger: Ledger) -> None:
+    ledger.append_records([intent(1)])
+    seen = ledger.head.read()
+    with pytest.raises(TamperedError, match="another head"):
+        ledger.head.replace(b"something else", b"new")
+    assert ledger.head.read() == seen
+    ledger.head.path.write_bytes(b"rubbish")
+    with pytest.raises(TamperedError):
+        ledger.sign(NOW)
+
+
+# --- keys ---
+
+
+def test_keys_take_over_with_both_signatures(ledger: Ledger) -> None:
+    (old,) = ledger.keys()
+    new = ledger.add_key(NOW)
+    both = parse_checkpoint(ledger.sign(NOW))[1]
+    assert old.verify(both) and new.verify(both)
+    ledger.retire_key(old, NOW + timedelta(days=1))
+    alone = parse_checkpoint(ledger.sign(NOW))[1]
+    assert new.verify(alone) and not old.verify(alone)
+    assert set(ledger.keys()) == {old, new}
+    with pytest.raises(UsageError, match="only key"):
+        ledger.retire_key(new, NOW)
+    assert [p.stat().st_mode & 0o777 for p in (ledger.folder / "keys").iterdir()] == [0o600]
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    make_key(tmp_path / "key.pem")
+    (tmp_path / "key.pem").chmod(0o640)
+    with pytest.raises(CannotLookError, match="others may read"):
+        FileSigner(tmp_path / "key.pem", ORIGIN)
+    with pytest.raises(UsageError):
+        make_key(tmp_path / "key.pem")
+
+
+SIGNER = """
+import sys
+from pathlib import Path
+from deliverability.ledger.keys import FileSigner, signed
+text = sys.stdin.read()
+sys.stdout.write(signed(text{change}, [FileSigner(Path(sys.argv[1]), {origin!r})]).to_bytes().decode())
+"""
+
+
+@pytest.mark.parametrize(("change", "held"), [("", True), (".replace('1', '2')", False)])
+def test_the_signer_can_be_another_program(tmp_path: Path, change: str, held: bool) -> None:
+    make_key(tmp_path / "key.pem")
+    key = FileSigner(tmp_path / "key.pem", ORIGIN).key
+    code = SIGNER.format(change=change, origin=ORIGIN)
+    signer = CommandSigner([sys.executable, "-c", code, str(tmp_path / "key.pem")], key)
+    text = Checkpoint(ORIGIN, 11, b"x" * 32).to_text()
+    if held:
+        assert signer.sign(text).name == ORIGIN
+        return
+    with pytest.raises(CannotLookError, match="another text"):
+        signer.sign(text)
+
+
+# --- processes ---
+
+
+def test_one_process_appends(ledger: Ledger) -> None:
+    code = (
+        "import sys; from pathlib import Path; from deliverability.ledger.log import Ledger\n"
+        "Ledger.open(Path(sys.argv[1]), write=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(ledger.folder)], capture_output=True, text=True, check=False)
+    assert "another process is writing this ledger" in done.stderr
+    with Ledger.open(ledger.folder, write=False) as reader:
+        assert reader.store.size == 2
+        with pytest.raises(UsageError):
+            reader.append_records([intent(1)])
+
+
+def test_threads_append_together(ledger: Ledger) -> None:
+    numbers: list[int] = []
+
+    def work(first: int) -> None:
+        for n in range(20):
+            numbers.extend(ledger.append_records([intent(first * 100 + n, account=str(first))]))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 17)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(numbers) == list(range(2, 2 + 16 * 20))
+    ledger.store.check_tree()
+    assert all(len(ledger.store.numbers_of(account=str(n))) == 20 for n in range(1, 17))
+
+
+KILLED = """
+import sys
+sys.path.insert(0, {here!r})
+from datetime import datetime, UTC
+from pathlib import Path
+from ledger_records import intent
+from deliverability.ledger.log import Ledger
+ledger, number = Ledger.open(Path(sys.argv[1]), write=True), int(sys.argv[2])
+while True:
+    number += 1
+    (entry,) = ledger.append_records([intent(number)])
+    print(number, entry, flush=True)
+    if number % 7 == 0:
+        ledger.sign(datetime.now(UTC))
+"""
+
+
+def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    Ledger.create(folder, ORIGIN, now=NOW).close()
+    code = KILLED.format(here=str(Path(__file__).parents[1] / "helpers"))
+    said: dict[int, int] = {}
+    for round_ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(folder), str(round_ * 100_000)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(4 + 9 * round_)]
+        process.send_signal(signal.SIGKILL)
+        lines += process.stdout.readlines()
+        process.wait()
+        process.stdout.close()
+        said.update((int(a), int(b)) for a, b in (line.split() for line in lines if line.endswith("\n")))
+    with Ledger.open(folder, write=False) as ledger:
+        ledger.store.check_tree()
+        for number, entry in said.items():
+            body = ledger.store.entry(entry).body
+            assert body
+            told = record_from_bytes(parse_body(body).event)
+            assert isinstance(told, Intent) and told.dispatch == f"{number:032x}"
+
+
+def test_a_failed_append_changes_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, size = ledger.store.root(), ledger.store.size
+    ledger.close()
+    os.chmod(ledger.folder / "ledger.sqlite", 0o400)  # noqa: PTH101
+    if os.getuid() == 0:
+        # Root may write all the same: a full disk is imitated by a limit on the number of pages.
+        os.chmod(ledger.folder / "ledger.sqlite", 0o600)  # noqa: PTH101
+        with Ledger.open(ledger.folder, write=True) as opened:
+            opened.store._database.execute("PRAGMA max_page_count = 1")
+            with pytest.raises(CannotLookError, match="nothing was appended"):
+                opened.append_records([intent(n) for n in range(1, 400)])
+            assert (opened.store.root(), opened.store.size) == (root, size)
+            opened.store._database.execute("PRAGMA max_page_count = 100000")
+            opened.append_records([intent(1)])
+            opened.store.check_tree()
+    else:
+        with pytest.raises(CannotLookError):
+            Ledger.open(ledger.folder, write=True).append_records([intent(1)])
+
+
+def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotLookError, match="ledger init"):
+        Ledger.open(tmp_path / "none", write=False)
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "ledger.sqlite").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(CannotLookError):
+        Ledger.open(tmp_path / "ledger", write=False)
+    database = sqlite3.connect(tmp_path / "other.sqlite")
+    database.execute("CREATE TABLE x (y)")
+    database.close()
+    shutil.copy(tmp_path / "other.sqlite", tmp_path / "ledger" / "ledger.sqlite")
+    with pytest.raises(CannotLookError, match="some other program"):
+        Ledger.open(tmp_path / "ledger", write=True)
+
+
+def test_a_newer_schema_is_refused_and_left_alone(ledger: Ledger) -> None:
+    ledger.close()
+    path = ledger.folder / "ledger.sqlite"
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    before = path.read_bytes()
+    for write in (True, False):
+        with pytest.raises(CannotLookError, match="newer version"):
+            Ledger.open(ledger.folder, write=write)
+    assert path.read_bytes() == before
+
+
+def test_an_origin_that_no_head_could_bear_makes_nothing(tmp_path: Path) -> None:
+    from deliverability.errors import ParseError
+
+    with pytest.raises(ParseError):
+        Ledger.create(tmp_path / "ledger", "two words")
+    assert not (tmp_path / "ledger").exists()
