@@ -26,7 +26,7 @@ from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import grounds, hosts, mx
 
-RULESET = "2026.11.1"
+RULESET = "2026.11.2"
 """Changes whenever equal evidence could give another verdict."""
 
 _CRASHED = {
@@ -148,7 +148,9 @@ def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
         role = Role.OWN_RELAY if state is State.HANDED_OVER else Role.NONE
         return Claim(state, _LEVEL.get(state, Level.NONE), role, "no-host" if role is Role.NONE else "own-program")
     role, basis, later = role_of(attempt, evidence)
-    if state is State.HANDED_OVER and role in (Role.RECIPIENT_MX, Role.OWN_MX):
+    # Of what others did for us only a reply that their record quotes shows that the MX took it.
+    quoted = attempt.witness is None or (attempt.reply is not None and attempt.reply.positive)
+    if state is State.HANDED_OVER and role in (Role.RECIPIENT_MX, Role.OWN_MX) and quoted:
         state = State.ACCEPTED
     return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, strength, observed_later=later)
 

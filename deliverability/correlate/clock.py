@@ -69,7 +69,7 @@ def resolve_times(events: Sequence[DeliveryEvent], hints: TimeHints) -> list[Del
 
 def resolve_one(at: LogTime, path: str, hints: TimeHints, like: Iterable[DeliveryEvent] = ()) -> LogTime:
     """The instant of a time with no message of its own, such as a file's first line; ``like`` are resolved events of it."""
-    if at.instant:
+    if at.instant or at.unclear:
         return at
     known = next((e.at for e in like if e.at.instant and e.at.zone_from is not TimeBasis.ASSUMED), None)
     if known and known.instant:
@@ -149,7 +149,7 @@ def _shift(local: datetime, instant: datetime) -> timedelta | None:
 
 def _resolve(event: DeliveryEvent, samples: list[_Sample], hints: TimeHints) -> LogTime:
     at = event.at
-    if at.instant:
+    if at.instant or at.unclear:
         return at
     clock = _id_clock(event)
     if at.offset is not None or not samples:

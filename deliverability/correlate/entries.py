@@ -3,6 +3,7 @@
 Ids are scoped by log source (and by host, for ids that are reused): the same text in two logs is two ids.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from deliverability.evidence.names import Mailbox
 from deliverability.protocols import idclock
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 
 EntryKey = tuple[str, str, str, int]
 """Log source, host (for reusable ids), queue id, epoch."""
@@ -185,8 +188,8 @@ def with_holds(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
 
 
 def _is_lasting(queue_id: str) -> bool:
-    """Ids that carry a full clock do not repeat; short Postfix ids are inode numbers of one host."""
-    return bool(idclock.postfix_long(queue_id) or idclock.exim(queue_id))
+    """Ids that carry a full clock, or 122 random bits (RFC 9562), do not repeat; short Postfix ids are inode numbers."""
+    return bool(idclock.postfix_long(queue_id) or idclock.exim(queue_id) or _GUID.match(queue_id))
 
 
 def _is_reuse(entry: Entry, event: DeliveryEvent) -> bool:

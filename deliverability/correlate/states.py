@@ -29,6 +29,9 @@ class Circumstances:
     """On hold: nothing is tried until somebody releases it."""
     uncertain: Attempt | None = None
     """A connection that broke after the end of DATA and is not itself the end of an attempt."""
+    withheld: bool = False
+    """A filter of ours, or of the service that sends for us, judged this recipient's copy, and nothing tells what then
+    became of it."""
 
 
 # What ended in one of these needs no later line.
@@ -43,8 +46,10 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     """
     last = attempts[-1] if attempts else None
     successes = [a for a in attempts if a.result is Result.SENT and not a.followed_to]
-    success = next((a for a in successes if not a.at.contradicted), None)
-    if success:
+    believed = [a for a in successes if not a.at.contradicted]
+    if believed:
+        # A record may tell of steps on our own side as well: what went furthest is how it ended.
+        success = max(believed, key=lambda a: _FURTHEST.get(_of_success(a), 0))
         return Standing(_of_success(success), success)
     if successes:
         return Standing(State.UNKNOWN, successes[0])  # its line contradicts its own id: the record is not whole
@@ -59,7 +64,7 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
 def _unsettled(last: Attempt | None, around: Circumstances) -> State:
     if around.cancelled:
         return State.CANCELLED
-    if around.ended:
+    if around.ended or (around.withheld and last is None):
         return State.UNKNOWN  # the MTA closed it, and the line that says why is missing
     waiting = last is not None and last.result is Result.DEFERRED and not around.held
     return State.DEFERRED if waiting else State.QUEUED
@@ -79,6 +84,9 @@ _BY_TRANSPORT = {
     Transport.FORWARD: State.UNKNOWN,  # back in our own queue, under an id whose lines are missing
     Transport.NONE: State.UNKNOWN,
 }
+
+
+_FURTHEST = {State.DELIVERED: 2, State.HANDED_OVER: 1}
 
 
 def _of_success(attempt: Attempt) -> State:

@@ -1,5 +1,6 @@
 """Chains of queue entries → messages → what became of each, for the addresses that were asked about."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,8 @@ from deliverability.evidence.names import Mailbox
 from deliverability.evidence.story import Attempt, Delivery, Message, Signing, State, Stay, Tie
 from deliverability.protocols.encoded_words import subject_matches
 
+_WORD = re.compile(r"[^\s<>()\[\],;:=\"']+")
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -34,6 +37,8 @@ class Query:
     recipients: tuple[Mailbox, ...] = ()
     message_id: str | None = None
     queue_id: str | None = None
+    remote_id: str | None = None
+    """The id under which the receiving server says it keeps the message."""
     subject: str | None = None
     sender: Mailbox | None = None
     since: datetime | None = None
@@ -45,11 +50,18 @@ class Query:
         return (
             (self.message_id is None or message.message_id == self.message_id.strip("<> "))
             and (self.queue_id is None or self.queue_id in message.queue_ids)
+            and (self.remote_id is None or any(self.was_answered(a) for d in message.deliveries for a in d.attempts))
             and (self.subject is None or subject_matches(self.subject, message.subject or ""))
             and (self.sender is None or _key(message.reverse_path) == self.sender.key)
             and (self.since is None or when is None or when >= self.since)
             and (self.until is None or when is None or when <= self.until)
         )
+
+    def was_answered(self, attempt: Attempt | DeliveryEvent) -> bool:
+        """Whether the other side answered the attempt with :attr:`remote_id`, as a word of its own."""
+        if self.remote_id is None or attempt.reply is None:
+            return False
+        return self.remote_id in (attempt.remote_queue_id, *_WORD.findall(attempt.reply.text))
 
 
 def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) -> tuple[Message, ...]:
@@ -236,6 +248,11 @@ def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sess
         held=last.held,
         cancelled=last.cancelled or marked,
         uncertain=uncertain(chain, attempts, name, sessions),
+        withheld=any(
+            e.action is Action.FILTERED and e.recipient and _key(e.recipient) == _key(name)
+            for entry in chain.entries
+            for e in entry.events
+        ),
     )
     standing: Standing = judge(attempts, around)
     return Delivery(

@@ -46,6 +46,9 @@ class LogTime:
     zone_from: TimeBasis | None = None
     contradicted: str | None = None
     """An id in the line that carries a clock which contradicts the line's time."""
+    unclear: bool = False
+    """:attr:`local` is no wall-clock time of the event, and nothing may turn it into an instant: the text has several
+    readings (day or month first, a zone abbreviation), or the row has only the time of something earlier."""
 
 
 class Action(StrEnum):

@@ -1,0 +1,52 @@
+"""Microsoft Exchange's message tracking log (2007 and later): ``MSGTRK*.LOG`` files, CSV behind ``#Fields``.
+
+Built from Microsoft's documentation alone
+(https://learn.microsoft.com/exchange/mail-flow/transport-logs/message-tracking); no Exchange server ran in the tests.
+``DELIVER`` by the store driver is final delivery into a mailbox of one's own organisation; ``SEND`` says that the next
+hop took the message over, which may be another service of the same organisation
+(``IsSmtpResponseFromExternalServer``).  ``protocols/exchange_rows.py`` names what could not be confirmed.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols.exchange_rows import events_of, queue_id_of
+from deliverability.protocols.export_rows import Row, head_of, needles, parse_row, recogniser, sniffer
+
+
+def _fits(row: Row) -> bool:
+    """The log's own spelling, with hyphens: Microsoft 365's extended trace has the same fields with underscores."""
+    columns = row.columns
+    return all(name in columns for name in ("date-time", "source", "event-id", "internal-message-id"))
+
+
+def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
+    """Each row's events; never raises, keeps nothing between rows."""
+    for line in lines:
+        row = parse_row(line.raw.strip())
+        if row is not None and _fits(row):
+            yield from events_of(row, line, "exchange")
+
+
+def queue_ids(raw: bytes) -> list[str]:
+    """The message's network id, or the server's own in logs that have none; then the id that a fork came from."""
+    row = parse_row(raw.strip())
+    if row is None or not _fits(row):
+        return []
+    queue_id = queue_id_of(row)
+    return [queue_id] if queue_id else []
+
+
+FORMAT = LogFormat(
+    id="exchange-tracking",
+    title="Microsoft Exchange message tracking",
+    sniff=sniffer(_fits),
+    parse=parse,
+    is_line=recogniser(_fits),
+    queue_ids=queue_ids,
+    needles=needles,
+    head=head_of(("date-time", "client-ip")),
+    unproven=True,
+)

@@ -1,0 +1,93 @@
+"""cPanel's eximstats database (SQLite): tables ``sends``, ``smtp``, ``failures`` and ``defers``.
+
+Built from cPanel's documentation alone (https://docs.cpanel.net/cpanel/email/track-delivery/ and
+https://api.docs.cpanel.net/cpanel-api-2/cpanel-api-2-modules-emailtrack/cpanel-api-2-functions-emailtrack-search); the
+schema itself is not published, so columns are read by name and a missing one says nothing.  ``msgid`` is Exim's
+message id: these rows and Exim's own log tell one story.  ``protocols/eximstats_rows.py`` names what could not be
+confirmed.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from deliverability.evidence.event import Action, DeliveryEvent, Result
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols.exim_attempts import Facts
+from deliverability.protocols.eximstats_rows import arrival, by_transport, exim_id, host_of, route_of, success, trouble
+from deliverability.protocols.export_rows import (
+    Row,
+    address,
+    head_of,
+    needles,
+    parse_row,
+    recogniser,
+    sniffer,
+    table_of,
+)
+from deliverability.protocols.export_times import from_unix, unknown_time
+
+_TABLES = ("sends", "smtp", "failures", "defers")
+
+
+def _fits(row: Row) -> bool:
+    return table_of(row) in _TABLES and row.has("sendunixtime", "msgid")
+
+
+def _facts(row: Row) -> Facts | None:
+    table = table_of(row)
+    if table == "sends":
+        return arrival(row, (row.text("host"), row.text("ip")), row.text("auth", "user"))
+    recipient = address(row.whole("email", "recipient")) or address(row.whole("deliveredto"))
+    if recipient is None:
+        return None
+    remote = {"1": True, "0": False}.get(row.text("transport_is_remote"))
+    transport = by_transport(row.text("transport"), remote)
+    relay = host_of(row.text("host"), row.text("ip"))
+    route, said = route_of(row.text("router"), row.text("transport")), row.text("message")
+    final = address(row.whole("deliveredto"))
+    tried: Facts = {"recipient": recipient}
+    if final and final.casefold() != recipient.casefold():
+        tried = {"recipient": final, "original_recipient": recipient}
+    if table == "smtp":
+        return tried | success(transport, relay, route, said)
+    result = Result.FAILED if table == "failures" else Result.DEFERRED
+    return tried | trouble(result, transport, relay, route, said)
+
+
+def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
+    """Each row's event; never raises, keeps nothing between rows."""
+    for line in lines:
+        row = parse_row(line.raw.strip())
+        if row is None or not _fits(row):
+            continue
+        queue_id, facts = exim_id(row.text("msgid")), _facts(row)
+        if facts is None:
+            continue
+        if queue_id is None:
+            # Refused before it had an id: our own server's word, of no message in any queue.
+            if table_of(row) != "failures":
+                continue
+            facts |= {"action": Action.REJECTED, "relay": None}
+        shown = row.text("actionunixtime", "sendunixtime")
+        at = from_unix(shown) or unknown_time(shown)
+        yield DeliveryEvent(line=line, at=at, writer=f"eximstats/{table_of(row)}", queue_id=queue_id, **facts)
+
+
+def queue_ids(raw: bytes) -> list[str]:
+    """Exim's id of the message."""
+    row = parse_row(raw.strip())
+    queue_id = exim_id(row.text("msgid")) if row is not None and _fits(row) else None
+    return [queue_id] if queue_id else []
+
+
+FORMAT = LogFormat(
+    id="eximstats",
+    title="cPanel eximstats database",
+    sniff=sniffer(_fits),
+    parse=parse,
+    is_line=recogniser(_fits),
+    queue_ids=queue_ids,
+    needles=needles,
+    head=head_of(("_table", "sendunixtime"), ("_table", "msgid")),
+    unproven=True,
+)

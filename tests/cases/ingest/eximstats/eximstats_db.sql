@@ -1,0 +1,12 @@
+CREATE TABLE sends (sendunixtime, msgid, email, processed, user, size, ip, auth, host, domain, localsender, spamscore, sender);
+INSERT INTO sends VALUES (1795325472, '1xV0AS-0003D8-01', 'renewals@hosting.example', 1, 'hosting', 14210, '198.51.100.9', 'dovecot_login:renewals', 'billing.hosting.example', 'hosting.example', 1, -1.2, 'renewals@hosting.example');
+INSERT INTO sends VALUES (1795325472, '1xV0EK-0003DC-05', NULL, 1, '-remote-', 900, '203.0.113.9', NULL, 'mx.corp.example', 'corp.example', 0, NULL, '<>');
+CREATE TABLE smtp (sendunixtime, msgid, email, processed, transport_is_remote, deliveredto, deliveryuser, deliverydomain, counteddomain, host, ip, router, transport, message);
+INSERT INTO smtp VALUES (1795325473, '1xV0AS-0003D8-01', 'anna@corp.example', 1, 1, 'anna@corp.example', '-remote-', 'corp.example', 'corp.example', 'mx.corp.example', '203.0.113.25', 'dkim_lookuphost', 'dkim_remote_smtp', '250 2.0.0 Ok: queued as 67C76FB008F8');
+INSERT INTO smtp VALUES (1795325473, '1xV0EK-0003DC-05', 'info@hosting.example', 1, 0, 'u1@hosting.example', 'hosting', 'hosting.example', 'hosting.example', 'localhost', '127.0.0.1', 'virtual_user', 'dovecot_virtual_delivery', 'Accepted');
+INSERT INTO smtp VALUES (1795325474, '1xV0EK-0003DC-05', 'odd@hosting.example', 1, 0, 'odd@hosting.example', 'hosting', 'hosting.example', 'hosting.example', 'localhost', '127.0.0.1', 'virtual_aliases', 'nobody_knows', 'Accepted');
+CREATE TABLE failures (sendunixtime, msgid, email, processed, transport_is_remote, deliveredto, deliveryuser, deliverydomain, counteddomain, host, ip, router, transport, message);
+INSERT INTO failures VALUES (1795325475, '1xV0DM-0003DB-04', 'nouser@corp.example', 1, 1, 'nouser@corp.example', '-remote-', 'corp.example', 'corp.example', 'mx.corp.example', '203.0.113.25', 'dkim_lookuphost', 'dkim_remote_smtp', 'SMTP error from remote mail server after RCPT TO:<nouser@corp.example>: 550 5.1.1 no such user');
+INSERT INTO failures VALUES (1795325475, '', 'y@hosting.example', 1, 0, '', '', '', '', '', '198.51.100.66', '', '', 'rejected by an RBL');
+CREATE TABLE defers (sendunixtime, msgid, email, processed, transport_is_remote, deliveredto, deliveryuser, deliverydomain, counteddomain, host, ip, router, transport, message);
+INSERT INTO defers VALUES (1795325476, '1xV0CO-0003DA-03', 'bob@corp.example', 1, 1, 'bob@corp.example', '-remote-', 'corp.example', 'corp.example', 'mx.corp.example', '203.0.113.25', 'dkim_lookuphost', 'dkim_remote_smtp', 'SMTP timeout after end of data (14210 bytes written): Connection timed out');
