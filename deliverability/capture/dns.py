@@ -190,7 +190,7 @@ class _Inquiry:
             seen |= links
             ttls += [reply.ttl] if reply.ttl is not None else []
             authenticated = authenticated and reply.authenticated
-            if not reply.goes_on:
+            if not reply.goes_on or self._question.signed:  # the alias has signatures of its own to be judged by
                 return DnsAnswer(
                     self._question,
                     Rcode.NXDOMAIN if reply.nxdomain else Rcode.NOERROR,
@@ -247,7 +247,7 @@ class _Inquiry:
         return reply.checked()
 
     async def _udp(self, server: Nameserver, name: str, payload: int | None, until: float) -> tuple[bytes, Reply]:
-        query = encode_query(name, self._kind, 0, payload)
+        query = encode_query(name, self._kind, 0, payload, signed=self._question.signed)
         query, wire = await self._session.sockets.exchange(server, query, until - self._clock())
         return query, self._read(query, wire, name)
 

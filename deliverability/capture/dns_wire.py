@@ -35,6 +35,8 @@ _RCODES: Final = {FORMERR: "FORMERR", SERVFAIL: "SERVFAIL", 4: "NOTIMP", 6: "YXD
 _NS, _CNAME, _SOA, _A, _AAAA, _OPT, _TSIG = 2, 5, 6, 1, 28, 41, 250
 _IN: Final = 1
 _RD_AD: Final = 0x0120  # recursion desired; AD asks to hear of validation (RFC 6840 §5.7)
+_RD_CD: Final = 0x0110  # recursion desired, and what is bogus too: it is judged here (RFC 4035 §3.2.2)
+_DO: Final = 0x8000  # of the OPT record's TTL: with signatures (RFC 3225 §3)
 _AA, _RA, _AD = 0x0400, 0x0080, 0x0020
 _ORDINARY: Final = 0xFA0F  # QR, opcode, TC, rcode
 _HEADER: Final = struct.Struct("!HHHHHH")
@@ -118,11 +120,14 @@ def encode_name(text: str) -> bytes:
 _LENGTHS: Final = tuple(bytes((length,)) for length in range(MAX_LABEL + 1))
 
 
-def encode_query(name: str, kind: int, query_id: int, payload: int | None) -> bytes:
-    """A query for a recursive server; ``payload`` octets are offered for a UDP reply, ``None``: without EDNS."""
-    header = _HEADER.pack(query_id, _RD_AD, 1, 0, 0, 1 if payload else 0)
+def encode_query(name: str, kind: int, query_id: int, payload: int | None, *, signed: bool = False) -> bytes:
+    """A query for a recursive server; ``payload`` octets are offered for a UDP reply, ``None``: without EDNS.
+
+    ``signed``: signatures are wanted, whether or not the server finds them valid; they need EDNS.
+    """
+    header = _HEADER.pack(query_id, _RD_CD if signed else _RD_AD, 1, 0, 0, 1 if payload else 0)
     question = encode_name(name) + struct.pack("!HH", kind, _IN)
-    edns = b"\0" + _FIXED.pack(_OPT, payload, 0, 0) if payload else b""
+    edns = b"\0" + _FIXED.pack(_OPT, payload, _DO if signed else 0, 0) if payload else b""
     return header + question + edns
 
 

@@ -1,17 +1,21 @@
 """The certificates of the domain's mail servers are those that its signed DNS names.
 
 RFC 7672 §2.2 and §3.1 (DANE for SMTP).  A mismatch stops mail to the domain, bounces and replies included, from every
-sender that honours DANE.  It binds only where DNSSEC protects MX, addresses and TLSA records; that they are protected is
-the resolver's word (AD), not ours.  Asked for by ``smtp``: it connects to port 25 and leaves before any mail.
+sender that honours DANE.  It binds only where DNSSEC protects MX, addresses and TLSA records, which is validated here from
+the root's keys (RFC 4035 §5); a resolver's word that it did so (AD) makes no pass.  Asked for by ``smtp``: it connects to
+port 25 and leaves before any mail.
 """
+
+from dataclasses import replace
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.observation import CouldNotLook
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols import grounds
 from deliverability.protocols.dane import HostRecords, Match, host_records, match, reference_names
+from deliverability.protocols.dnssec import Reason, Status, Validation, Validator, anchors_of, signed
 from deliverability.protocols.inbound import (
+    MAX_HOSTS,
     MAX_PROBED,
     PROBED,
     MailHosts,
@@ -24,30 +28,69 @@ from deliverability.protocols.inbound import (
     taking_mail,
 )
 
+_OPEN = (Status.BOGUS, Status.INDETERMINATE)
+
 
 def _evaluate(evidence: Evidence) -> Ruling:
     found = taking_mail(evidence)
     if isinstance(found, Ruling):
         return found
-    every = each(found.hosts[:MAX_PROBED], lambda host: host_records(host, evidence.observations))
-    unknown = next((one.obstacle for one in every if one.obstacle), None)
+    # Signatures must hold when they were seen: not when a plain answer was, which may be on record for longer.
+    seen = evidence.observations.ask_all(signed(found.domain.name, "MX"), signed("", "DNSKEY"))
+    at = max(int(one.observed_at.timestamp()) for one in seen)
+    anchors = anchors_of(evidence.trust_anchors)
+    validator = Validator(evidence.observations, at, anchors)
+    mx = validator.validate(found.domain.name, "MX")
+    if mx.status is Status.INSECURE:
+        return Ruling(Outcome.NOT_APPLICABLE, Finding.of("insecure", domain=found.domain, why=mx.told))
+    if mx.status in _OPEN:
+        return _not_shown(evidence, found, mx)
+    hosts = _by_signed(found, mx)
+    if not hosts.hosts:
+        return Ruling(Outcome.NOT_APPLICABLE, Finding.of("no-inbound", domain=found.domain))
+    return _by_hosts(evidence, hosts, validator, listed(str(anchor.key_tag) for anchor in anchors))
+
+
+def _by_hosts(evidence: Evidence, found: MailHosts, validator: Validator, anchors: str) -> Ruling:
+    """The hosts are known for sure: what of their records, and of what they showed."""
+    every = each(found.hosts[:MAX_PROBED], lambda host: host_records(host, validator))
+    broken = next((one.shown for one in every if _wrong(one.shown)), None)
+    if broken:
+        return _not_shown(evidence, found, broken)
+    unknown = next((one.shown for one in every if one.shown.status in _OPEN), None)
     with_records = [one for one in every if one.published]
-    if not with_records:
-        if unknown:
-            return grounds.open_question(unknown)
-        return Ruling(Outcome.NOT_APPLICABLE, Finding.of("no-tlsa", domain=found.domain))
-    unshown = [one.host for one in with_records if not (found.authenticated and one.authenticated)]
-    if unshown:
-        return Ruling(Outcome.INDETERMINATE, Finding.of("dnssec-not-shown", hosts=listed(unshown)))
-    held = _held(evidence, found, with_records)
-    if held.outcome is Outcome.PASS and unknown:
-        return grounds.open_question(unknown)
-    rest = [one.host for one in every if not one.published and not one.obstacle]
-    remarks = (Finding.of("without-tlsa", hosts=listed(rest)),) if rest else ()
+    none = Ruling(Outcome.NOT_APPLICABLE, Finding.of("no-tlsa", domain=found.domain))
+    held = _held(evidence, found, with_records, anchors) if with_records else none
+    if unknown and held.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+        return _not_shown(evidence, found, unknown)
+    rest = [one.host for one in every if not one.published and one.shown.status not in _OPEN]
+    remarks = (Finding.of("without-tlsa", hosts=listed(rest)),) if rest and with_records else ()
     return Ruling(held.outcome, held.finding, details=(*remarks, *not_all(found)))
 
 
-def _held(evidence: Evidence, found: MailHosts, hosts: list[HostRecords]) -> Ruling:
+def _by_signed(found: MailHosts, mx: Validation) -> MailHosts:
+    """The hosts that the signed MX records name; without any the domain itself (RFC 5321 §5.1)."""
+    ordered = sorted(mx.records, key=lambda record: (record.preference or 0, record.value))
+    names = tuple(dict.fromkeys(record.value for record in ordered if record.value))
+    names = names if ordered else (found.domain.name,)
+    return replace(found, hosts=names[:MAX_HOSTS], count=len(names))
+
+
+def _wrong(shown: Validation) -> bool:
+    """Whether signatures are there and do not hold; those that are absent may have been lost on the way."""
+    return shown.status is Status.BOGUS and shown.reason is not Reason.UNSIGNED
+
+
+def _not_shown(evidence: Evidence, found: MailHosts, shown: Validation) -> Ruling:
+    """DNSSEC is broken, or could not be looked at."""
+    if _wrong(shown):
+        return Ruling(Outcome.FAIL, Finding.of("bogus", question=shown.question, why=shown.told))
+    resolver = evidence.observations.ask(found.domain.name, "MX").resolver
+    code = "resolver-says" if found.authenticated else "dnssec-not-shown"
+    return Ruling(Outcome.INDETERMINATE, Finding.of(code, domain=found.domain, why=shown.told, resolver=resolver))
+
+
+def _held(evidence: Evidence, found: MailHosts, hosts: list[HostRecords], anchors: str) -> Ruling:
     """What the servers showed, held against their records."""
     answers = probed((host.host for host in hosts), evidence.observations)
     failures, unseen = [], []
@@ -67,9 +110,8 @@ def _held(evidence: Evidence, found: MailHosts, hosts: list[HostRecords]) -> Rul
         return not_reached(failures)
     if unseen:
         return Ruling(Outcome.INDETERMINATE, Finding.of("chain-not-seen", hosts=listed(unseen)))
-    resolver = evidence.observations.ask(found.domain.name, "MX").resolver
     named = listed(host.host for host in hosts)
-    return Ruling(Outcome.PASS, Finding.of("matches", hosts=named, resolver=resolver))
+    return Ruling(Outcome.PASS, Finding.of("matches", hosts=named, anchors=anchors))
 
 
 CHECK = Check(
@@ -83,8 +125,8 @@ CHECK = Check(
     advisory=True,
     messages={
         "matches": {
-            "en": "The certificates of {hosts} match their TLSA records. That the records are protected by DNSSEC is the word of the resolver {resolver}; it was not validated here.",
-            "zh-Hant-TW": "{hosts} 的憑證與其 TLSA 紀錄相符。紀錄受 DNSSEC 保護是 DNS 伺服器 {resolver} 的說法，並未在此驗證。",
+            "en": "The certificates of {hosts} match their TLSA records. DNSSEC was validated here, from the root's keys ({anchors}) down.",
+            "zh-Hant-TW": "{hosts} 的憑證與其 TLSA 紀錄相符。DNSSEC 由本程式自根區金鑰（{anchors}）起逐層驗證。",
         },
         "mismatch": {
             "en": "The certificate of {host} matches none of its TLSA records ({records}): senders that honour DANE deliver nothing to it. Publish a record for the certificate in use.",
@@ -106,9 +148,21 @@ CHECK = Check(
             "en": "These mail servers have no TLSA records, so mail may be led to them unprotected: {hosts}.",
             "zh-Hant-TW": "這些郵件伺服器沒有 TLSA 紀錄，郵件可能在未受保護的情況下送往它們：{hosts}。",
         },
+        "insecure": {
+            "en": "The MX records of {domain} are not protected by DNSSEC ({why}), so DANE does not apply to it.",
+            "zh-Hant-TW": "{domain} 的 MX 紀錄未受 DNSSEC 保護（{why}），因此不適用 DANE。",
+        },
+        "bogus": {
+            "en": "DNSSEC does not hold for {question} ({why}): senders whose resolvers validate cannot look it up, and deliver nothing. Have the zone's signatures, keys and DS records looked at.",
+            "zh-Hant-TW": "{question} 的 DNSSEC 驗證不成立（{why}）：使用驗證型 DNS 伺服器的寄件方查不到這項資料，也就不會投遞。請檢查該網域的簽章、金鑰與 DS 紀錄。",
+        },
+        "resolver-says": {
+            "en": "DNSSEC of {domain} could not be validated here ({why}). The resolver {resolver} says that it validated the MX records (AD), which is its word alone. Ask a resolver that passes signatures on, with --nameserver.",
+            "zh-Hant-TW": "無法在此驗證 {domain} 的 DNSSEC（{why}）。DNS 伺服器 {resolver} 表示已驗證 MX 紀錄（AD），但這只是它的說法。請以 --nameserver 指定會傳回簽章的 DNS 伺服器。",
+        },
         "dnssec-not-shown": {
-            "en": "There are TLSA records for {hosts}, but the resolver does not say that it validated DNSSEC for all of MX, addresses and records (AD). Ask a validating resolver with --nameserver.",
-            "zh-Hant-TW": "{hosts} 有 TLSA 紀錄，但 DNS 伺服器並未表示已對 MX、位址與紀錄全部驗證 DNSSEC（AD）。請以 --nameserver 指定會驗證的 DNS 伺服器。",
+            "en": "DNSSEC of {domain} could not be validated here ({why}). Ask a resolver that passes signatures on, with --nameserver; it was {resolver}.",
+            "zh-Hant-TW": "無法在此驗證 {domain} 的 DNSSEC（{why}）。請以 --nameserver 指定會傳回簽章的 DNS 伺服器；這次查詢的是 {resolver}。",
         },
         "chain-not-seen": {
             "en": "The TLSA records of {hosts} name an authority, and the certificates above the server's own are not on record: before Python 3.13 they cannot be seen.",

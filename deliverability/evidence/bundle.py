@@ -87,6 +87,8 @@ class Evidence:
     """Whether the message is subscribed or marketing mail; ``None``: nobody said."""
     asked_for: frozenset[str] = frozenset()
     """Opt-in checks that the caller asked for, by :attr:`Check.opt_in`."""
+    trust_anchors: tuple[str, ...] = ()
+    """DS records of the DNS root that DNSSEC is validated from, ``TAG ALGORITHM TYPE HEX``; empty: those of IANA."""
 
     @property
     def attempt(self) -> Attempt | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from deliverability.evidence.bundle import Assessment
+from deliverability.evidence.spam import Scored
 from deliverability.evidence.verdict import Verdict
 
 
@@ -163,6 +164,10 @@ class SheetPart:
     """A domain, a file, an address."""
     rows: tuple[SheetRow, ...]
     assessment: Assessment
+    spam_scores: tuple[Scored, ...] = ()
+    """What spam filters of the caller's own said of a message: facts beside the verdicts."""
+    facts: tuple[str, ...] = ()
+    """The same, and whatever else is no verdict, in the sheet's language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ MAX_MAILBOX_CHARACTERS = 320  # 64 + "@" + 255, RFC 5321 §4.5.3.1
 
 # Underscore is no host name character but stands in names that mail looks up (_dmarc, _domainkey).
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
+_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 
 
 def _a_label(label: str) -> str:
@@ -53,6 +54,10 @@ class Domain:
         if len(text) > MAX_DOMAIN_OCTETS + 1:
             msg = f"domain is longer than {MAX_DOMAIN_OCTETS} octets"
             raise ParseError(msg)
+        if text.isascii():
+            plain = text.lower().removesuffix(".")
+            if len(plain) <= MAX_DOMAIN_OCTETS and _NAME.match(plain):
+                return cls(plain)
         # U+3002, U+FF0E and U+FF61 separate labels too (RFC 3490 §3.1; what Chinese keyboards type).
         bare = re.sub("[\u3002\uff0e\uff61]", ".", text).removesuffix(".")
         name = ".".join(_a_label(label) for label in bare.lower().split("."))

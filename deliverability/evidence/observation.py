@@ -4,11 +4,14 @@ Evaluators are pure functions of :class:`Observations`.  What is missing they ra
 :class:`Unobserved`; the network is asked elsewhere, all missing questions at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,14 +22,21 @@ class DnsQuestion:
     """Lower-case, A-labels, without the trailing dot."""
     rdtype: str
     """``A``, ``AAAA``, ``MX``, ``TXT``, ``PTR`` …"""
+    signed: bool = False
+    """Its signatures too, valid or not (DNSSEC: DO and CD, RFC 4035 §3.2); read such an answer by ``protocols.dnssec``.
+
+    Aliases that lead out of the answer are not followed: what they lead to is a question of its own."""
 
     def __post_init__(self) -> None:
         """Normalise, so that one question has one form."""
-        object.__setattr__(self, "name", self.name.lower().removesuffix("."))
-        object.__setattr__(self, "rdtype", self.rdtype.upper())
+        name, rdtype = self.name.lower().removesuffix("."), self.rdtype.upper()
+        if name != self.name:
+            object.__setattr__(self, "name", name)
+        if rdtype != self.rdtype:
+            object.__setattr__(self, "rdtype", rdtype)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.rdtype}"
+        return f"{self.name or '.'} {self.rdtype}{' +dnssec' if self.signed else ''}"
 
 
 class Rcode(StrEnum):
@@ -184,6 +194,13 @@ class Observations:
     """All answers on record, one per question."""
 
     answers: Mapping[Question, Observation] = field(default_factory=lambda: MappingProxyType({}))
+    memo: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What :meth:`once` has worked out; holds as long as no answer in :attr:`answers` is replaced."""
+    shared: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Worked out from answers that other bundles of one run have too.
+
+    Whoever takes something from it makes sure that it rests on the very answers that are on record here, and whoever
+    puts something in sees to it that it stays small."""
 
     @classmethod
     def of(cls, observations: Iterable[Observation]) -> "Observations":
@@ -192,15 +209,37 @@ class Observations:
 
     def ask(self, name: str, rdtype: str) -> DnsObservation:
         """What the DNS said, or raise :class:`Unobserved`."""
-        return self.ask_all(DnsQuestion(name, rdtype))[0]
+        question = DnsQuestion(name, rdtype)
+        try:
+            found = self.answers[question]
+        except KeyError:
+            raise Unobserved(question) from None
+        if isinstance(found, (DnsAnswer, CouldNotLook)):
+            return found
+        raise TypeError(f"{question} was answered by something else than the DNS")
 
     def ask_all(self, *questions: DnsQuestion) -> tuple[DnsObservation, ...]:
         """What the DNS said to all of them, or raise :class:`Unobserved` naming every one that is missing."""
-        missing = [q for q in questions if q not in self.answers]
+        answers, found, missing = self.answers, [], []
+        for question in questions:
+            try:
+                found.append(answers[question])
+            except KeyError:
+                missing.append(question)
         if missing:
             raise Unobserved(*missing)
-        found = (self.answers[q] for q in questions)
-        return tuple(o for o in found if isinstance(o, DnsAnswer | CouldNotLook))
+        return tuple(o for o in found if isinstance(o, (DnsAnswer, CouldNotLook)))
+
+    def once(self, work: Callable[..., T], *arguments: Hashable) -> T:
+        """``work(*arguments, observations)``, worked out once for these observations however many checks want it.
+
+        For pure functions only.  One that raises, as for what is missing, is tried again the next time.
+        """
+        key = (work, arguments)
+        if key not in self.memo:
+            self.memo[key] = work(*arguments, self)
+        found: T = self.memo[key]
+        return found
 
     def fetch(self, url: str) -> HttpsAnswer | CouldNotLook:
         """What a web server said, or raise :class:`Unobserved`."""

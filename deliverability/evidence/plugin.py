@@ -118,6 +118,10 @@ class SenderRule:
     """Checks that must all pass."""
     any_of: tuple[str, ...] = ()
     """Checks of which one must pass."""
+    broken_by: frozenset[str] = frozenset()
+    """Codes of findings that break it, where a check that it names can fail for other reasons; empty: every failure."""
+    author_domains: frozenset[str] = frozenset()
+    """Binds only mail whose From is at one of these domains; empty: all mail."""
     bulk_only: bool = False
     """Binds only senders of bulk mail, as the provider counts them."""
     visible: bool = True

@@ -1,7 +1,7 @@
 """DANE for SMTP: what a domain's signed DNS says of its mail servers' certificates (RFC 7672, RFC 6698, RFC 7671).
 
-TLSA records bind only where DNSSEC protects them.  We do not validate DNSSEC: an answer counts as protected when the
-resolver says that it validated it (the AD bit), which is the resolver's word and worth as much as the way to it.
+TLSA records bind only where DNSSEC protects them, and the MX and address records that lead to them (RFC 7672 §2.2).
+That is validated here, by ``protocols.dnssec``; what a resolver says of it counts for nothing.
 """
 
 import hashlib
@@ -15,8 +15,10 @@ from typing import Final
 
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.names import Domain
-from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, SmtpAnswer
+from deliverability.evidence.observation import SmtpAnswer
 from deliverability.protocols.certificate import issued_by, public_key_info, read_certificate
+from deliverability.protocols.dnssec import Status, Validation, Validator
+from deliverability.protocols.inbound import each
 
 MAX_RECORDS: Final = 64
 """TLSA records of one host that are looked at."""
@@ -86,37 +88,44 @@ class HostRecords:
     host: str
     base: str
     """The name that the records belong to: the host's, or the one that its alias leads to (RFC 7672 §2.2.2)."""
+    shown: Validation
+    """What decided it: of the addresses where these are not secure, else of the TLSA records."""
     records: tuple[Tlsa, ...] = ()
+    """Secure ones only: others bind nobody."""
     malformed: int = 0
-    authenticated: bool = False
-    """The resolver says that it validated the addresses and the records."""
-    obstacle: CouldNotLook | None = None
 
     @property
     def published(self) -> bool:
-        """Whether there is any record at all."""
+        """Whether there is any record that binds."""
         return bool(self.records or self.malformed)
 
 
-def host_records(host: str, observations: Observations) -> HostRecords:
-    """The TLSA records of a mail host's port 25; may raise ``Unobserved``."""
-    *addresses, own = observations.ask_all(
-        DnsQuestion(host, "A"), DnsQuestion(host, "AAAA"), DnsQuestion(f"_25._tcp.{host}", "TLSA")
-    )
-    failed = next((found for found in (*addresses, own) if isinstance(found, CouldNotLook)), None)
-    if failed:
-        return HostRecords(host, host, obstacle=failed)
-    base, found = host, own
-    seen = [one for one in (*addresses, own) if isinstance(one, DnsAnswer)]
-    target = next((a.canonical_name for a in seen[:2] if a.records and a.canonical_name != host), host)
-    if target != host and all(a.authenticated for a in seen[:2]):
-        expanded = observations.ask(f"_25._tcp.{target}", "TLSA")
-        if isinstance(expanded, CouldNotLook):
-            return HostRecords(host, target, obstacle=expanded)
-        if expanded.records:
-            base, found, seen = target, expanded, [*seen[:2], expanded]
-    records, malformed = _parsed(found.records if isinstance(found, DnsAnswer) else ())
-    return HostRecords(host, base, records, malformed, all(one.authenticated for one in seen))
+def host_records(host: str, validator: Validator) -> HostRecords:
+    """The TLSA records of a mail host's port 25; may raise ``Unobserved``.
+
+    RFC 7672 §2.2.2: none are looked for where the addresses are not secure, but for a host whose name is an alias in a
+    signed zone.  An alias that is secure to its end is followed first.
+    """
+    addresses = each(("A", "AAAA"), lambda family: validator.validate(host, family))
+    worst = max(addresses, key=lambda one: _DOUBT.index(one.status))
+    alias = next((one for one in addresses if one.canonical_name != host), None)
+    if worst.status in (Status.BOGUS, Status.INDETERMINATE):
+        return HostRecords(host, host, worst)
+    if worst.status is Status.INSECURE and (alias is None or alias.alias_status is not Status.SECURE):
+        return HostRecords(host, host, worst)
+    if worst.status is Status.SECURE and alias is not None:
+        found = validator.validate(f"_25._tcp.{alias.canonical_name}", "TLSA")
+        if found.status in (Status.BOGUS, Status.INDETERMINATE) or (found.status is Status.SECURE and found.exists):
+            return _with_records(host, alias.canonical_name, found)
+    return _with_records(host, host, validator.validate(f"_25._tcp.{host}", "TLSA"))
+
+
+_DOUBT: Final = (Status.SECURE, Status.INSECURE, Status.INDETERMINATE, Status.BOGUS)
+
+
+def _with_records(host: str, base: str, found: Validation) -> HostRecords:
+    records, malformed = _parsed(found.records if found.status is Status.SECURE else ())
+    return HostRecords(host, base, found, records, malformed)
 
 
 def match(records: Sequence[Tlsa], shown: SmtpAnswer, names: Iterable[str]) -> Match:

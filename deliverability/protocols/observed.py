@@ -87,7 +87,8 @@ def _dns_to_json(observation: DnsAnswer, common: Json) -> Json:
 def _question_to_json(question: Question) -> Json:
     match question:
         case DnsQuestion():
-            return {"name": question.name, "rdtype": question.rdtype}
+            named: Json = {"name": question.name, "rdtype": question.rdtype}
+            return {**named, "signed": True} if question.signed else named
         case HttpsQuestion():
             return {"url": question.url}
         case SmtpProbe():
@@ -99,7 +100,12 @@ def _question(fields: "_Fields") -> Question:
         return HttpsQuestion(fields.text("url"))
     if fields.has("host"):
         return SmtpProbe(fields.text("host"), fields.number("port") or 0)
-    return DnsQuestion(fields.text("name"), fields.text("rdtype"))
+    return _dns_question(fields)
+
+
+def _dns_question(fields: "_Fields") -> DnsQuestion:
+    signed = fields.has("signed") and fields.get("signed") is True
+    return DnsQuestion(fields.text("name"), fields.text("rdtype"), signed)
 
 
 def observation_from_json(value: object) -> Observation:
@@ -132,7 +138,7 @@ def _answer(fields: "_Fields") -> DnsAnswer:
         msg = f"'records' is not a list of at most {MAX_RECORDS}"
         raise ParseError(msg)
     return DnsAnswer(
-        question=DnsQuestion(fields.text("name"), fields.text("rdtype")),
+        question=_dns_question(fields),
         rcode=Rcode(fields.text("rcode")),
         records=tuple(_record_from_json(record) for record in records),
         canonical_name=fields.text("canonical_name"),

@@ -3,9 +3,13 @@
 A case is one TOML file under ``tests/cases/checks/<id>/``.  ``[zone]`` maps "name TYPE" to records, or to the
 obstacle that a look-up met; any other name does not exist.  The DNS is seen at ``seen_at``.
 ``[https]`` maps URLs and ``[smtp]`` maps "host:port" to what the servers said, in the same way.
+``[dnssec]`` signs the zones that it lists (``signed``, the root with them), leaves others without DS (``unsigned``), and
+may let the signatures of a zone be ``expired``; without it the resolver hands on no signatures.
 """
 
+import importlib.util
 import ssl
+import sys
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,14 +42,15 @@ from deliverability.evidence.plugin import LANGUAGES, Check
 from deliverability.evidence.smtp import Host, Reply
 from deliverability.evidence.story import Attempt, Delivery, State
 from deliverability.evidence.verdict import Outcome, Ruling, fill
-from deliverability.protocols import grounds
+from deliverability.protocols import grounds, structure
 from deliverability.protocols.address import judge
 
 ROOT = Path(__file__).parent.parent / "cases" / "checks"
 CASES = sorted(ROOT.glob("*/*.toml"))
 PEM_END = "-----END CERTIFICATE-----\n"
 SENT_AT = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)
-SHARED = {*grounds.HOP, "could-not-look", "observed-later", "need-client-ip", "need-reverse-path", "need-helo"}
+SHARED = {*grounds.HOP, *structure.NOT_READ, "could-not-look", "observed-later"}
+SHARED |= {"need-client-ip", "need-reverse-path", "need-helo"}
 ORIGINS = {"option": Origin.OPTION, "log": Origin.LOG, "configuration": Origin.CONFIGURATION}
 
 
@@ -78,8 +83,27 @@ def certificates(pem: str) -> tuple[bytes, ...]:
     return tuple(ssl.PEM_cert_to_DER_cert(part + PEM_END) for part in pem.split(PEM_END)[:-1])
 
 
+def _world_module():
+    spec = importlib.util.spec_from_file_location("dnssec_world_of_cases", ROOT.parents[1] / "dnssec_world.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+def signed_world(case: dict):
+    """The case's zones with keys and signatures; ``None`` where it has none."""
+    if "dnssec" not in case:
+        return None
+    if "world" not in case:
+        case["world"] = _world_module().of_case(case)
+    return case["world"]
+
+
 def observed(case: dict, question: Question, seen_at: datetime) -> Observation:
     """The answer of ``[zone]``, ``[https]`` or ``[smtp]``; what is not there was not reached."""
+    if isinstance(question, DnsQuestion) and question.signed and signed_world(case):
+        return signed_world(case).observe(question)
     if isinstance(question, DnsQuestion):
         answer = look(case.get("zone", {}), question, seen_at)
         if isinstance(answer, CouldNotLook):
@@ -174,6 +198,7 @@ def evidence_of(case: dict) -> Evidence:
         address_given=address,
         about=Domain.parse(given["about"]) if "about" in given else None,
         bulk=given.get("bulk"),
+        trust_anchors=signed_world(case).anchors if "dnssec" in case else (),
     )
 
 

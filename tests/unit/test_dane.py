@@ -1,8 +1,9 @@
 """TLSA records, and what servers showed, held against each other (RFC 7672)."""
 
 import hashlib
-from dataclasses import replace
+import importlib.util
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,20 +11,10 @@ from hypothesis import strategies as st
 
 from deliverability.errors import ParseError
 from deliverability.evidence.names import Domain
-from deliverability.evidence.observation import (
-    CouldNotLook,
-    DnsAnswer,
-    DnsQuestion,
-    Observations,
-    Obstacle,
-    Rcode,
-    Record,
-    SmtpAnswer,
-    SmtpProbe,
-    Unobserved,
-)
+from deliverability.evidence.observation import CouldNotLook, DnsQuestion, Obstacle, SmtpAnswer, SmtpProbe
 from deliverability.protocols.certificate import public_key_info
-from deliverability.protocols.dane import Match, Tlsa, host_records, match, reference_names
+from deliverability.protocols.dane import HostRecords, Match, Tlsa, host_records, match, reference_names
+from deliverability.protocols.dnssec import Status, Validator, anchors_of
 
 NOW = datetime.now(UTC)
 HOST = "mx1.shop.example"
@@ -153,46 +144,66 @@ def test_octets_that_are_no_certificates_match_nothing(leaf: bytes, chain: list[
 # --- what the DNS says ------------------------------------------------------------------------------------------------
 
 TLSA = "3 1 1 " + "ab" * 32
+_spec = importlib.util.spec_from_file_location("dnssec_world", Path(__file__).parents[1] / "dnssec_world.py")
+signing = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(signing)
 
 
-def dns(name: str, rdtype: str, *values: str, target: str = "", ad: bool = True) -> DnsAnswer:
-    records = tuple(Record(value) for value in values)
-    return DnsAnswer(DnsQuestion(name, rdtype), Rcode.NOERROR, records, target or name, 60, "192.0.2.53:53", NOW, ad)
+def world_of(*, hosting: int | None = 13, **records: list[str]) -> "signing.World":
+    """A shop in a signed zone, and a host's zone that is signed or not."""
+    world = signing.World()
+    world.zone("")
+    world.zone("example")
+    world.zone("shop.example")
+    world.zone("host.example", algorithm=hosting)
+    for question, texts in records.items():
+        owner, _, rdtype = question.partition(" ")
+        world.over(signing.name(owner)).add(signing.name(owner), rdtype, *texts)
+    return world
+
+
+def looked(world: "signing.World", host: str = HOST) -> HostRecords:
+    anchors = anchors_of(world.anchors)
+    return world.settle(lambda seen: host_records(host, Validator(seen, signing.NOW, anchors)))[0]
 
 
 def test_a_host_with_records() -> None:
-    own = dns(f"_25._tcp.{HOST}", "TLSA", TLSA, "nonsense")
-    answers = [dns(HOST, "A", "192.0.2.25"), dns(HOST, "AAAA"), own]
-    found = host_records(HOST, Observations.of(answers))
-    assert (found.base, found.malformed, found.authenticated, found.published) == (HOST, 1, True, True)
+    found = looked(world_of(**{f"{HOST} A": ["192.0.2.25"], f"_25._tcp.{HOST} TLSA": [TLSA]}))
+    assert (found.base, found.malformed, found.shown.status, found.published) == (HOST, 0, Status.SECURE, True)
     assert found.records == (Tlsa.parse(TLSA),)
-    for index in range(3):
-        doubted = [replace(a, authenticated=i != index) for i, a in enumerate(answers)]
-        assert not host_records(HOST, Observations.of(doubted)).authenticated
+
+
+def test_records_that_are_not_signed_bind_nobody() -> None:
+    """The host's zone is not signed: nobody looks for its TLSA records (RFC 7672 §2.2.2)."""
+    world = world_of(hosting=None, **{"mx.host.example A": ["192.0.2.25"], "_25._tcp.mx.host.example TLSA": [TLSA]})
+    found = looked(world, "mx.host.example")
+    assert (found.shown.status, found.records, found.published) == (Status.INSECURE, (), False)
+    assert not any(question.rdtype == "TLSA" for question in world.asked)
+
+
+ALIAS = {f"{HOST} CNAME": ["mail.host.example."], "mail.host.example A": ["192.0.2.25"]}
 
 
 def test_an_alias_that_is_protected_is_followed_first() -> None:
-    answers = [
-        dns(HOST, "A", "192.0.2.25", target="mail.host.example"),
-        dns(HOST, "AAAA", target="mail.host.example"),
-        dns(f"_25._tcp.{HOST}", "TLSA"),
-    ]
-    with pytest.raises(Unobserved) as missing:
-        host_records(HOST, Observations.of(answers))
-    assert missing.value.questions == (DnsQuestion("_25._tcp.mail.host.example", "TLSA"),)
-    expanded = dns("_25._tcp.mail.host.example", "TLSA", TLSA)
-    found = host_records(HOST, Observations.of([*answers, expanded]))
-    assert (found.base, len(found.records)) == ("mail.host.example", 1)
+    at_target, own = {"_25._tcp.mail.host.example TLSA": [TLSA]}, {f"_25._tcp.{HOST} TLSA": ["3 1 1 " + "cd" * 32]}
+    found = looked(world_of(**ALIAS, **at_target, **own))
+    assert (found.base, found.records) == ("mail.host.example", (Tlsa.parse(TLSA),))
     assert reference_names(found, Domain("shop.example")) == ("mail.host.example", HOST, "shop.example")
-    silent = CouldNotLook(expanded.question, Obstacle.SERVFAIL, "", "", NOW)
-    assert host_records(HOST, Observations.of([*answers, silent])).obstacle == silent
+    assert looked(world_of(**ALIAS, **own)).base == HOST
 
 
-def test_an_alias_that_is_not_protected_is_not_followed() -> None:
-    answers = [
-        dns(HOST, "A", "192.0.2.25", target="mail.host.example", ad=False),
-        dns(HOST, "AAAA", target="mail.host.example", ad=False),
-        dns(f"_25._tcp.{HOST}", "TLSA", TLSA),
-    ]
-    found = host_records(HOST, Observations.of(answers))
-    assert (found.base, found.authenticated) == (HOST, False)
+def test_an_alias_out_of_what_is_signed_leaves_the_hosts_own_records() -> None:
+    """RFC 7672 §2.2.2: the alias itself is secure, what it leads to is not."""
+    own, at_target = {f"_25._tcp.{HOST} TLSA": [TLSA]}, {"_25._tcp.mail.host.example TLSA": ["3 1 1 " + "cd" * 32]}
+    found = looked(world_of(hosting=None, **ALIAS, **own, **at_target))
+    assert (found.base, found.records) == (HOST, (Tlsa.parse(TLSA),))
+
+
+@pytest.mark.parametrize("question", [f"{HOST} A", f"{HOST} AAAA", f"_25._tcp.{HOST} TLSA"])
+def test_what_could_not_be_looked_up_is_told(question: str) -> None:
+    world = world_of(**{f"{HOST} A": ["192.0.2.25"], f"_25._tcp.{HOST} TLSA": [TLSA]})
+    owner, _, rdtype = question.partition(" ")
+    asked = DnsQuestion(owner, rdtype, signed=True)
+    world.obstacles[str(asked)] = CouldNotLook(asked, Obstacle.SERVFAIL, "", "", NOW)
+    found = looked(world)
+    assert (found.shown.status, found.published, found.shown.obstacle.question) == (Status.INDETERMINATE, False, asked)
