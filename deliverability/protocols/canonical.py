@@ -17,6 +17,9 @@ MAX_INTEGER = (1 << 53) - 1
 Json: TypeAlias = Any
 """``dict`` with ``str`` keys, ``list``, ``str``, ``int``, ``bool``, ``None``."""
 
+Shape: TypeAlias = Mapping[str, type | tuple[type, ...]]
+"""The members of an object, each with its type or types."""
+
 
 def to_bytes(value: Json) -> bytes:
     """The one spelling of a value; raises :class:`ParseError` for a value that has none."""
@@ -45,7 +48,7 @@ def parse(content: bytes, *, limit: int = MAX_OCTETS) -> Json:
     return value
 
 
-def members(value: Json, required: Mapping[str, type | tuple[type, ...]], what: str) -> dict[str, Any]:
+def members(value: Json, required: Shape, what: str) -> dict[str, Any]:
     """An object with exactly these members of these types, or :class:`ParseError`."""
     if not isinstance(value, dict):
         raise ParseError(f"{what} is not an object")
