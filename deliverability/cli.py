@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deliverability.errors import AmbiguousError, UsageError, printable
-from deliverability.terminal.asking import MAX_MESSAGE_FILE, read_file, reader_for, request_from
+from deliverability.terminal.asking import read_message, reader_for, refuse_idle_options, request_from
 from deliverability.terminal.lists import ListTask, check_list_file
 from deliverability.terminal.options import (
     SUFFIXES,
@@ -203,7 +203,10 @@ def check(
         list[str] | None, typer.Option("--address", metavar="ADDRESS", help="A recipient's address; may be repeated.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="LIST", help="Many domains, one a line; answers as they are done.")
+        Path | None,
+        typer.Option(
+            "--file", metavar="LIST", help="Many domains, one a line; each answered when done, as ndjson or text."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Domains of --file under way at once.")] = 50,
     resume: Annotated[
@@ -244,7 +247,9 @@ def check(
     offline: OfflineOption = False,
     observations: ReplayOption = None,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the sentences.")] = None,
-    form: Annotated[CheckFormat, typer.Option("--format", help="Form of the answer.")] = CheckFormat.TEXT,
+    form: Annotated[
+        CheckFormat | None, typer.Option("--format", help="Form of the answer; else text, with --file ndjson.")
+    ] = None,
     details: Annotated[bool, typer.Option("--details", help="Show the steps and remarks behind each verdict.")] = False,
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="What makes exit status 1: a failure, also the undecided, also advice.")
@@ -255,32 +260,32 @@ def check(
 ) -> None:
     """See :data:`CHECK_HELP`."""
     from deliverability import api
-    from deliverability.api.preflight import spam_scores, with_rules
+    from deliverability.api.preflight import with_rules
     from deliverability.api.rendering import verdicts
+    from deliverability.api.spam import spam_scores
     from deliverability.capture.resume import listed
 
+    refuse_idle_options(locals())
     given = locals() | {"message": None}
     request = request_from(given)
     reader = replace(reader_for(lang), details=details)
     if file:
-        if domain or message or address:
+        if domain or message or address or addresses:
             raise UsageError("--file stands alone: put its domains on the command line, or these into the list")
-        line_by_line = CheckFormat.NDJSON if form is CheckFormat.TEXT else form
-        task = ListTask(request, reader, tuple(provider or ()), bulk, line_by_line, fail_on, jobs)
+        task = ListTask(request, reader, tuple(provider or ()), bulk, form or CheckFormat.NDJSON, fail_on, jobs)
         raise typer.Exit(check_list_file(file, task, output, resume=resume))
-    assessments = [api.check_domain(name, request) for name in domain or ()]
+    assessments, scores = [api.check_domain(name, request) for name in domain or ()], {}
     for mail in message or ():
-        about_file, content = replace(request, mail_origin=str(mail)), read_file(mail, MAX_MESSAGE_FILE)
+        about_file, content = replace(request, mail_origin=str(mail)), read_message(mail)
         assessments.append(api.check_message(content, about_file, bulk=bulk))
-        for line in spam_scores(content, spamd=spamd, rspamd=rspamd):
-            say(f"{printable(str(mail))}: {line}")
+        scores[str(mail)] = spam_scores(content, spamd=spamd, rspamd=rspamd)
     listed_addresses = listed(addresses) if addresses else ()
     assessments += [api.check_address(text, request, about) for text in (*(address or ()), *listed_addresses)]
     if not assessments:
         raise UsageError("say what to check: DOMAIN, --message FILE.eml, --address ADDRESS, or a list that holds some")
     if provider:
         assessments = [with_rules(a, provider, bulk=bulk) for a in assessments]
-    write(verdicts(assessments, reader, form.value, request), output)
+    write(verdicts(assessments, reader, (form or CheckFormat.TEXT).value, request, scores=scores), output)
     raise typer.Exit(worst(check_status(a, fail_on) for a in assessments))
 
 

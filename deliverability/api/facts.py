@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 
 from deliverability.api.requests import Request, domain
 from deliverability.config import Sender, find_sender
-from deliverability.errors import UsageError
+from deliverability.errors import ParseError, UsageError
 from deliverability.evidence.bundle import Evidence, Origin, Sourced, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.story import Attempt
@@ -62,9 +62,22 @@ def configured_author(sender: Sender | None) -> Sourced[Domain] | None:
     return Sourced(Domain.parse(sender.author_domain), Origin.CONFIGURATION)
 
 
+def _subject(name: str) -> Domain:
+    """The domain that was named, or what to write instead."""
+    try:
+        return Domain.parse(name)
+    except ParseError as problem:
+        hint = ""
+        if "@" in name:
+            hint = "; an address is given with --address"
+        elif "/" in name or ":" in name:
+            hint = "; leave out what stands before and after the name"
+        raise UsageError(f"DOMAIN: {problem}{hint}") from None
+
+
 def of_domain(request: Request, name: str, now: datetime) -> Evidence:
     """What is known of a sending domain before anything is looked up; raises :class:`UsageError` for no domain."""
-    subject = domain(name, "DOMAIN")
+    subject = _subject(name)
     sender = find_sender(request.configuration, subject.name)
     author = domain(request.author_domain, "--author-domain") if request.author_domain else subject
     return Evidence(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from deliverability import assess as assessing
 from deliverability.api import facts
@@ -19,13 +18,10 @@ from deliverability.evidence.exhibit import Exhibit
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations, Question
 from deliverability.evidence.plugin import Check, Provider
-from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
+from deliverability.evidence.verdict import Outcome, Ruling, Verdict
 from deliverability.protocols import address as addresses
 from deliverability.protocols import mail as mails
-from deliverability.protocols.structure import UNREADABLE
-
-if TYPE_CHECKING:
-    from deliverability.capture.spam_score import NoScore, SpamScore
+from deliverability.protocols.structure import NOT_READ, unread
 
 __all__ = [
     "RuleVerdict",
@@ -93,14 +89,18 @@ async def assess_message(
         for check in checks
         if isinstance(check, Check) and check.id in named and Subject.MESSAGE not in check.subjects
     ]
-    steps = (Rounds(base, checks), Rounds(replace(base, subject=Subject.DOMAIN), beside))
+    recorded = request.observations.answers.get
+    steps = (
+        Rounds(base, checks, peek=recorded),
+        Rounds(replace(base, subject=Subject.DOMAIN), beside, peek=recorded),
+    )
 
     def step(observations: Observations) -> tuple[Assessment, ...] | frozenset[Question]:
         reached = [one(observations) for one in steps]
         missing = frozenset(question for one in reached if isinstance(one, frozenset) for question in one)
         return missing or tuple(one for one in reached if isinstance(one, Assessment))
 
-    (about_message, about_domain), _ = await settle(step, request.observations, observe, now)
+    (about_message, about_domain), _ = await settle(step, Observations(), observe, now)
     verdicts = (*about_message.verdicts, *about_domain.verdicts)
     if problem:
         verdicts = tuple(_unreadable(verdict, problem) for verdict in verdicts)
@@ -151,7 +151,11 @@ def _author_domain(request: Request, mail: mails.Mail | None) -> Sourced[Domain]
 def _reverse_path(request: Request, mail: mails.Mail | None) -> Sourced[str] | None:
     """The envelope's sender: as given, or as a receiving server wrote it into the copy (RFC 5321 §4.4)."""
     if request.sender is not None:
-        return Sourced(request.sender, Origin.OPTION)
+        given = request.sender.strip().removeprefix("<").removesuffix(">")
+        try:
+            return Sourced(str(Mailbox.parse(given)) if given else "", Origin.OPTION)
+        except ParseError as problem:
+            raise UsageError(f"--from: {problem}; --from '<>' is the empty sender of bounces") from None
     found = mail.all("return-path") if mail else ()
     if len(found) != 1:
         return None
@@ -171,10 +175,10 @@ def _sender(request: Request, reverse_path: Sourced[str] | None, author: Sourced
 
 def _unreadable(verdict: Verdict, problem: ParseError) -> Verdict:
     """A check that could not read the message is no defect of ours: it says what is wrong with the message."""
-    if verdict.outcome is not Outcome.ERROR or verdict.ruling.finding.parameters.get("type") != ParseError.__name__:
+    if verdict.outcome is not Outcome.ERROR or verdict.ruling.finding.parameters.get("type") != type(problem).__name__:
         return verdict
-    finding = Finding.of("unreadable", problem=printable(str(problem), 200))
-    return replace(verdict, ruling=Ruling(Outcome.INDETERMINATE, finding), templates=UNREADABLE)
+    finding = unread(problem)
+    return replace(verdict, ruling=Ruling(Outcome.INDETERMINATE, finding), templates=NOT_READ[finding.code])
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------
@@ -195,7 +199,8 @@ async def assess_address(
         recipient_domain=mailbox.domain if mailbox else None,
         about=domain(about, "--about") if isinstance(about, str) else about,
     )
-    assessment, _ = await settle(Rounds(base, assessing.load_checks()), request.observations, observe, now)
+    rounds = Rounds(base, assessing.load_checks(), peek=request.observations.answers.get)
+    assessment, _ = await settle(rounds, Observations(), observe, now)
     return replace(assessment, provider=provider_id(assessment.evidence))
 
 
@@ -224,38 +229,18 @@ def rules_of(
     if bulk is None and any(one.evidence.bulk for one in assessments):
         bulk = True
     at = max(one.evidence.assessed_at for one in assessments).date()
-    return judge_rules(provider, verdicts, bulk=bulk, at=at)
+    authors = {one.evidence.author_domain.value.name for one in assessments if one.evidence.author_domain}
+    author = authors.pop() if len(authors) == 1 else None
+    return judge_rules(provider, verdicts, bulk=bulk, at=at, author_domain=author)
 
 
 def with_rules(assessment: Assessment, names: Sequence[str], *, bulk: bool | None = None) -> Assessment:
-    """The assessment with the rules of providers among its verdicts; raises :class:`UsageError` for an unknown one."""
+    """The assessment with the rules of providers among its verdicts; raises :class:`UsageError` for an unknown one.
+
+    The rules are for senders: an assessment of a recipient's address stays as it is.
+    """
+    if assessment.evidence.subject is Subject.ADDRESS:
+        return assessment
     # A transactional message may still come from a sender whom the provider counts among bulk senders.
     judged = [rule for n in names for rule in rules_of(load_provider(n), [assessment], bulk=True if bulk else None)]
     return replace(assessment, verdicts=(*assessment.verdicts, *as_verdicts(judged)))
-
-
-def spam_scores(message: bytes, *, spamd: str | None = None, rspamd: str | None = None) -> list[str]:
-    """What spam filters of the caller's own say about a message, each as a sentence: facts, and no verdict of ours.
-
-    ``spamd`` is ``HOST:PORT``, ``rspamd`` a URL; the whole message goes there, and nowhere else.
-    """
-    from deliverability.capture.spam_score import NoScore, SpamScore, ask_rspamd, ask_spamd
-
-    async def ask() -> list[SpamScore | NoScore]:
-        asked = [ask_spamd(spamd, message)] if spamd else []
-        asked += [ask_rspamd(rspamd, message)] if rspamd else []
-        return [await one for one in asked]
-
-    return [_said(one) for one in blocking(ask, "spam_scores")]
-
-
-def _said(found: "SpamScore | NoScore") -> str:
-    from deliverability.capture.spam_score import NoScore
-
-    where = f"{found.engine} at {printable(found.endpoint)}"
-    if isinstance(found, NoScore):
-        return f"{where} gave no score ({found.obstacle}: {printable(found.detail)}); nothing follows from that"
-    limit = f" of {found.threshold:g}" if found.threshold is not None else ""
-    action = f", action {printable(found.action)}" if found.action else ""
-    verdict = "calls it spam" if found.spam else "does not call it spam"
-    return f"{where} {verdict}: score {found.score:g}{limit}{action}; tests: {printable(', '.join(found.symbols)) or 'none'}"

@@ -149,11 +149,12 @@ def _overall(result: TraceResult) -> str | None:
 # --- check ------------------------------------------------------------------------------------------------------------
 
 
-def verdicts(
+def verdicts(  # noqa: PLR0913 - what, for whom, in which form; and what is not in an assessment
     assessments: Sequence[Assessment],
     reader: Reader,
     form: str,
     request: Request,
+    *,
     names: Sequence[str] | None = None,
     scores: Mapping[str, tuple[Scored, ...]] | None = None,
 ) -> bytes:

@@ -124,6 +124,7 @@ def _author_domain(request: Request, exhibit: Exhibit | None, sender: Sender | N
 
 async def assess_domain(request: Request, name: str, observe: Observe | None, now: datetime) -> Assessment:
     """Everything that can be said of a sending domain before anything is sent."""
-    rounds = Rounds(facts.of_domain(request, name, now), assessing.load_checks())
-    assessment, _ = await settle(rounds, request.observations, observe, now)
+    # Of a record of many subjects each keeps what it rests on: peeked at, not joined as a whole.
+    rounds = Rounds(facts.of_domain(request, name, now), assessing.load_checks(), peek=request.observations.answers.get)
+    assessment, _ = await settle(rounds, Observations(), observe, now)
     return assessment

@@ -13,6 +13,9 @@ from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations
 
 
+EVERYBODY = "*"
+
+
 class Pick(StrEnum):
     """What to do when several messages match."""
 
@@ -57,8 +60,11 @@ class Request:
     logs: tuple[str, ...] = ()
     """``PATH``, ``NAME=PATH`` or ``-``."""
     to: tuple[str, ...] = ()
+    """Addresses; ``@DOMAIN`` for all of a domain; ``*`` for everybody."""
     message_id: str | None = None
     queue_id: str | None = None
+    remote_id: str | None = None
+    """The id that the receiving server gave the message, as its reply tells it."""
     subject: str | None = None
     sender: str | None = None
     since: datetime | None = None
@@ -87,20 +93,44 @@ class Request:
 
     def query(self) -> Query:
         """The part that the logs are searched by; raises :class:`UsageError` for what cannot be meant."""
-        if not (self.to or self.message_id or self.queue_id):
-            raise UsageError("say which notice: --to ADDRESS, --message-id ID or --queue-id ID")
-        for value, option in ((self.message_id, "--message-id"), (self.queue_id, "--queue-id")):
+        if not (self.to or self.message_id or self.queue_id or self.remote_id or self.subject or self.sender):
+            raise UsageError(
+                "say which notice: --to ADDRESS, --message-id ID or --queue-id ID (or --remote-id, --subject, --from)"
+            )
+        ids = ((self.message_id, "--message-id"), (self.queue_id, "--queue-id"), (self.remote_id, "--remote-id"))
+        for value, option in ids:
             if value is not None and (not value.strip("<> ") or not value.isprintable() or len(value) > 1000):
                 raise UsageError(f"{option} {printable(value)!r} is not an id as mail servers write it")
+        if self.subject is not None and not self.subject.strip():
+            raise UsageError("--subject needs some words of the subject")
         return Query(
-            recipients=tuple(_mailbox(text, "--to") for text in self.to),
+            recipients=tuple(_mailbox(text, "--to") for text in self.to if _whole(text)),
             message_id=self.message_id,
             queue_id=self.queue_id.strip() if self.queue_id else None,
+            remote_id=self.remote_id.strip() if self.remote_id else None,
             subject=self.subject,
             sender=_mailbox(self.sender, "--from") if self.sender else None,
             since=self.since,
             until=self.until,
         )
+
+    def domains(self) -> tuple[Domain, ...]:
+        """The domains of which everybody is asked for."""
+        texts = [text.strip().strip("<>") for text in self.to if not _whole(text) and text.strip() != EVERYBODY]
+        for text in texts:
+            if text.partition("@")[0] not in ("", EVERYBODY) or not text.partition("@")[2]:
+                raise UsageError(f"--to {printable(text)!r}: give an address, @DOMAIN for all of a domain, or '*'")
+        return tuple(domain(text.partition("@")[2], "--to") for text in texts)
+
+    def everybody(self) -> bool:
+        """Whether all recipients are asked for; raises :class:`UsageError` where nothing else bounds the question."""
+        if all(text.strip() != EVERYBODY for text in self.to):
+            return False
+        if not any((self.since, self.until, self.message_id, self.queue_id, self.remote_id, self.subject, self.sender)):
+            raise UsageError(
+                "--to '*' asks for everybody: give a window (--since, --until), --from, --subject, or an id as well"
+            )
+        return True
 
     def checked(self) -> "Request":
         """Itself, or :class:`UsageError` for an option that is not of its form."""
@@ -131,6 +161,11 @@ class Request:
         """What the configuration says about our own side."""
         given = self.configuration
         return Own(given.own_hosts, given.own_networks, given.intermediaries, given.routed_by_mx)
+
+
+def _whole(text: str) -> bool:
+    """Whether an address is meant, and not all of a domain or everybody."""
+    return text.strip().strip("<>").partition("@")[0] not in ("", EVERYBODY, "%")
 
 
 def domain(text: str, option: str) -> Domain:

@@ -34,6 +34,10 @@ MESSAGES: Final[Messages] = MappingProxyType(
             "en": "It binds bulk senders only.",
             "zh-Hant-TW": "這項規定只適用於大量寄件者。",
         },
+        "another-author": {
+            "en": "It binds only mail from {domains}.",
+            "zh-Hant-TW": "這項規定只適用於寄件者（From）為 {domains} 的郵件。",
+        },
         "enforced": {
             "en": "In force since {effective}. Source: {source}",
             "zh-Hant-TW": "自 {effective} 起執行。來源：{source}",
@@ -73,34 +77,62 @@ class RuleVerdict:
         return fill(texts.get(lang) or texts["en"], self.ruling.finding.parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is known of the sender whose mail is held against rules."""
+
+    bulk: bool | None = None
+    """Whether the provider counts the *sender* among bulk senders; ``None``: nobody knows."""
+    author_domain: str | None = None
+    """Domain of the From address; ``None``: not known."""
+
+
 def judge_rules(
-    provider: Provider, verdicts: Mapping[str, Verdict], *, bulk: bool | None, at: date
+    provider: Provider,
+    verdicts: Mapping[str, Verdict],
+    *,
+    bulk: bool | None,
+    at: date,
+    author_domain: str | None = None,
 ) -> tuple[RuleVerdict, ...]:
     """Judge every rule of a provider as of the day ``at``.
 
     ``bulk`` says whether the provider counts the *sender* among bulk senders; ``None``, nobody knows: a rule for them
     that holds, holds either way, and one that does not is open.  That a message is transactional says nothing of it.
+    ``author_domain`` is the domain of the From address.
     """
-    return tuple(_judge(provider.id, rule, verdicts, bulk=bulk, at=at) for rule in provider.rules)
+    sending = Sending(bulk, author_domain)
+    return tuple(_judge(provider.id, rule, verdicts, sending, at=at) for rule in provider.rules)
 
 
 def _judge(
-    provider: str, rule: SenderRule, verdicts: Mapping[str, Verdict], *, bulk: bool | None, at: date
+    provider: str, rule: SenderRule, verdicts: Mapping[str, Verdict], sending: Sending, *, at: date
 ) -> RuleVerdict:
     named = (*rule.all_of, *rule.any_of)
     rests_on = tuple((check, verdicts[check].outcome if check in verdicts else None) for check in named)
-    ruling = _without_checks(rule, bulk=bulk, at=at)
+    ruling = _without_checks(rule, sending, at=at)
     if ruling is None:
-        ruling = _from_checks(rule, dict(rests_on))
-        if ruling.outcome is Outcome.FAIL and rule.bulk_only and bulk is None:
+        ruling = _from_checks(rule, {check: _as_seen(rule, verdicts.get(check)) for check in named})
+        if ruling.outcome is Outcome.FAIL and rule.bulk_only and sending.bulk is None:
             ruling = _ruling(Outcome.INDETERMINATE, "broken-if-bulk", ruling.finding.parameters["checks"])
     return RuleVerdict(provider, rule, ruling, rests_on)
 
 
-def _without_checks(rule: SenderRule, *, bulk: bool | None, at: date) -> Ruling | None:
+def _as_seen(rule: SenderRule, verdict: Verdict | None) -> Outcome | None:
+    """A check's outcome as far as the rule is concerned: a failure that the rule does not speak of leaves it open."""
+    if verdict is None:
+        return None
+    beside = rule.broken_by and verdict.ruling.finding.code not in rule.broken_by
+    return Outcome.INDETERMINATE if verdict.outcome is Outcome.FAIL and beside else verdict.outcome
+
+
+def _without_checks(rule: SenderRule, sending: Sending, *, at: date) -> Ruling | None:
+    if rule.author_domains and sending.author_domain is not None and sending.author_domain not in rule.author_domains:
+        named = ", ".join(sorted(rule.author_domains))
+        return Ruling(Outcome.NOT_APPLICABLE, Finding.of("another-author", domains=named))
     if at < rule.effective:
         return Ruling(Outcome.NOT_APPLICABLE, Finding.of("not-yet-binding", effective=rule.effective))
-    if rule.bulk_only and bulk is False:
+    if rule.bulk_only and sending.bulk is False:
         return Ruling(Outcome.NOT_APPLICABLE, Finding.of("not-a-bulk-sender"))
     if not rule.visible or not (rule.all_of or rule.any_of):
         return Ruling(Outcome.INDETERMINATE, Finding.of("cannot-be-seen"))

@@ -71,6 +71,7 @@ def verdict_table(page: Sheet, *, details: bool = False, screen: int | None = No
         lines += _columns(rows, screen)
         if len(asked) < len(part.rows):
             lines.append(catalog(page.lang)("check.not-asked", count=len(part.rows) - len(asked)))
+        lines += [line for fact in part.facts for line in _folded(visible(fact), screen)]
     return _bytes(lines)
 
 
@@ -154,6 +155,10 @@ def fold(text: str, columns: int) -> list[str]:
             line = ""
         line += piece
     return [*lines, line.rstrip()]
+
+
+def _folded(text: str, screen: int | None) -> list[str]:
+    return [text] if screen is None else fold(text, max(MIN_LAST, screen))
 
 
 def _bytes(lines: Iterable[str]) -> bytes:

@@ -2,16 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.names import Domain
-from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Obstacle
-
-if TYPE_CHECKING:
-    from deliverability.capture.dns import DnsObserver
+from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observation, Obstacle
 
 MAX_ADDRESSES: Final = 4
 """Addresses of one host that are tried."""
@@ -31,7 +28,14 @@ class CannotConnectError(Exception):
         self.obstacle = obstacle
 
 
-def resolver(dns: "DnsObserver") -> Resolve:
+class AsksDns(Protocol):
+    """Whoever observes the DNS: an observer, a session of one, something else."""
+
+    async def observe(self, questions: Iterable[DnsQuestion], /) -> tuple[Observation, ...]:
+        """One observation for each question."""
+
+
+def resolver(dns: AsksDns) -> Resolve:
     """Resolve hosts by the name servers of ``dns``, IPv4 first: more networks have it."""
 
     async def resolve(host: str) -> tuple[str, ...]:

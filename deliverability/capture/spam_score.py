@@ -7,15 +7,16 @@ otherwise.
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.observation import Obstacle
+from deliverability.evidence.spam import NoScore, SpamScore
 
 MAX_REPLY: Final = 256 * 1024
 MAX_SYMBOLS: Final = 300
@@ -26,36 +27,6 @@ _SPAM_LINE = re.compile(rb"^Spam:[ \t]*(True|False|Yes|No)[ \t]*;[ \t]*(-?\d{1,6
 _SPAMD_STATUS = re.compile(rb"SPAMD/\d{1,3}\.\d{1,3} (\d{1,4}) ([!-~]{1,60})")
 _HTTP_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class SpamScore:
-    """What the filter said."""
-
-    engine: str
-    """``spamd`` or ``rspamd``."""
-    endpoint: str
-    score: float
-    threshold: float | None
-    """From which score it calls a message spam; rspamd: from which it rejects."""
-    spam: bool
-    """Whether it calls this one spam; rspamd: whether its action is more than none."""
-    action: str
-    """rspamd's action: ``no action``, ``add header``, ``reject`` …; empty for spamd."""
-    symbols: tuple[str, ...]
-    """Names of the tests that hit, sorted."""
-    observed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NoScore:
-    """The filter did not say; nothing follows for the message."""
-
-    engine: str
-    endpoint: str
-    obstacle: Obstacle
-    detail: str
-    observed_at: datetime
 
 
 class _OddReplyError(Exception):
@@ -122,6 +93,8 @@ def _rspamd_score(url: str, body: bytes) -> SpamScore:
         score, action = float(said["score"]), str(said["action"])
         required = said.get("required_score")
         threshold = None if required is None else float(required)
+        if not math.isfinite(score) or not math.isfinite(threshold or 0):
+            raise ValueError("not a number")  # noqa: TRY301 - one way out for whatever is odd
         symbols = sorted(str(name) for name in said.get("symbols") or {})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         raise _OddReplyError(f"no JSON answer of rspamd: {type(problem).__name__}") from None

@@ -59,7 +59,7 @@ CHECK = Check(
     id="accepted-by-recipient-mx",
     subjects=frozenset({Subject.DISPATCH}),
     citation="RFC 5321 §4.2.5, §5.1",
-    title={"en": "Accepted by an MX of the recipient's domain", "zh-Hant-TW": "由收件人網域的郵件伺服器（MX）收下"},
+    title={"en": "Accepted by an MX of the recipient's domain", "zh-Hant-TW": "由收件者網域的郵件伺服器（MX）收下"},
     applies=_applies,
     evaluate=_evaluate,
     messages={
@@ -73,7 +73,7 @@ CHECK = Check(
         },
         "relay-unknown": {
             "en": "The log does not tell which server accepted it, or the recipient's domain.",
-            "zh-Hant-TW": "日誌沒有記下收下郵件的伺服器，或收件人的網域。",
+            "zh-Hant-TW": "日誌沒有記下收下郵件的伺服器，或收件者的網域。",
         },
         "mx-name": {
             "en": "{relay} accepted it; the DNS names {mx} as a mail server (MX) of {domain}.",

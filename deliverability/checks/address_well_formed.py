@@ -1,6 +1,6 @@
 """The address has a form that SMTP can carry.
 
-RFC 5321 §4.1.2 and §4.5.3.1, RFC 6531 §3.3.  Comments and folding, which RFC 5322 allows in a header, are refused: no
+RFC 5321 §4.1.2 and §4.5.3.1, §2.3.5 (a domain is fully qualified), RFC 6531 §3.3.  Comments and folding, which RFC 5322 allows in a header, are refused: no
 mailbox is written so on purpose.
 """
 
@@ -8,7 +8,7 @@ from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols.address import judge
+from deliverability.protocols.address import Form, judge
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -19,7 +19,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return Ruling(Outcome.INDETERMINATE, Finding.of("need-address"))
     found = judge(given)
     told = {"address": printable(given, 100), "problem": found.problem}
-    return Ruling(Outcome.PASS if found.form.well else Outcome.FAIL, Finding.of(found.form.value, **told))
+    holds = found.form.well and found.form is not Form.UNQUALIFIED
+    return Ruling(Outcome.PASS if holds else Outcome.FAIL, Finding.of(found.form.value, **told))
 
 
 CHECK = Check(
@@ -40,6 +41,10 @@ CHECK = Check(
         "address-literal": {
             "en": "{address} is well-formed; it names a server by its IP address, which most servers refuse.",
             "zh-Hant-TW": "{address} 的格式正確；它以 IP 位址代替網域，大多數伺服器會拒收。",
+        },
+        "unqualified": {
+            "en": "The domain of {address} has no dot. Mail on the Internet goes to complete names only, such as example.com; such an address works inside one's own network at most.",
+            "zh-Hant-TW": "{address} 的網域沒有「.」。網際網路郵件只能寄到完整的網域名稱（例如 example.com），這種地址頂多在自家網路內有效。",
         },
         "no-at-sign": {
             "en": "{address} is no address: it has no @.",

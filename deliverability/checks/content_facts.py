@@ -88,6 +88,6 @@ CHECK = Check(
         },
         "attachments": {"en": "Attachments: {count}.", "zh-Hant-TW": "附件：{count} 個。"},
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
     },
 )

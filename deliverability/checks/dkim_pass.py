@@ -230,7 +230,7 @@ CHECK = Check(
         },
         "fields-left-open": {
             "en": "Signature {number} leaves fields open that a reader acts on: {fields}.",
-            "zh-Hant-TW": "簽章 {number} 未涵蓋收件人會依據的標頭：{fields}。",
+            "zh-Hant-TW": "簽章 {number} 未涵蓋收件者會依據的標頭：{fields}。",
         },
         "unsubscribe-signed": {
             "en": "Signature {number} covers both List-Unsubscribe fields, as one-click unsubscription needs (RFC 8058 §4).{fields}",

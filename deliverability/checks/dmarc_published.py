@@ -6,11 +6,12 @@ RFC 9989 §4.7 (record), §4.10.1 (policy discovery by the tree walk).
 from dataclasses import replace
 
 from deliverability.evidence.bundle import Evidence, Subject
+from deliverability.evidence.observation import Observations
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 from deliverability.protocols.dmarc import DmarcPolicy, PolicyState, discover_policy
-from deliverability.protocols.dmarc_remarks import remarks
+from deliverability.protocols.dmarc_remarks import ignored, remarks
 
 MAX_RECORD_SHOWN = 2000  # characters; real records have a hundred
 
@@ -21,10 +22,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
     found = discover_policy(evidence.author_domain.value, evidence.observations)
     if found.state is PolicyState.COULD_NOT_LOOK:
         return grounds.open_question(found.obstacle, "temperror")
-    return replace(_ruling(found), details=tuple(remarks(found, evidence.observations)))
+    return replace(_ruling(found, evidence.observations), details=tuple(remarks(found, evidence.observations)))
 
 
-def _ruling(found: DmarcPolicy) -> Ruling:
+def _ruling(found: DmarcPolicy, observations: Observations) -> Ruling:
     told = {"domain": found.author_domain}
     if found.state is PolicyState.FOUND and found.record and found.domain:
         return Ruling(
@@ -38,7 +39,8 @@ def _ruling(found: DmarcPolicy) -> Ruling:
     if found.discarded:
         where = ", ".join(domain.name for domain in found.discarded)
         return Ruling(Outcome.FAIL, Finding.of("several", **told, where=where), "none")
-    return Ruling(Outcome.FAIL, Finding.of("none", **told), "none")
+    near = next(ignored(found, observations), None)
+    return Ruling(Outcome.FAIL, near or Finding.of("none", **told), "none")
 
 
 CHECK = Check(
@@ -55,6 +57,10 @@ CHECK = Check(
         "none": {
             "en": "No DMARC record applies to {domain}.",
             "zh-Hant-TW": "沒有適用於 {domain} 的 DMARC 紀錄。",
+        },
+        "ignored-record": {
+            "en": "The text at {where} looks like a DMARC record, but receivers ignore it: v=DMARC1, spelled exactly so, must come first: {record}",
+            "zh-Hant-TW": "{where} 的文字看起來像 DMARC 紀錄，但收件方會忽略：v=DMARC1 必須完全照此寫法放在最前面：{record}",
         },
         "several": {
             "en": "No DMARC record applies to {domain}: several stand at {where}, and receivers discard them all.",

@@ -1,6 +1,6 @@
 """Whoever is to receive the domain's DMARC reports has agreed to take them.
 
-RFC 9990 §3 (before it RFC 7489 §7.1): receivers send nothing to an address of another organization that has not said
+RFC 9990 §4 (before it RFC 7489 §7.1): receivers send nothing to an address of another organization that has not said
 yes in its own DNS, so a domain may wait for reports that never come.
 """
 
@@ -64,7 +64,7 @@ def _details(found: tuple[Destination, ...]) -> Iterator[Finding]:
 CHECK = Check(
     id="dmarc-reports-authorised",
     subjects=frozenset({Subject.DOMAIN}),
-    citation="RFC 9990 §3, RFC 7489 §7.1",
+    citation="RFC 9990 §4, RFC 7489 §7.1",
     title={"en": "DMARC: reports can be delivered", "zh-Hant-TW": "DMARC：報告送得到"},
     applies=_applies,
     evaluate=_evaluate,

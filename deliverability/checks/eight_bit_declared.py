@@ -10,7 +10,7 @@ from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
 from deliverability.protocols.mail import Mail, address_list
-from deliverability.protocols.mime import Part, Structure, codec_of, read_structure
+from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS, Part, Structure, codec_of, read_structure
 
 _ASCII = ("us-ascii", "ascii", "ansi_x3.4-1968")
 _ADDRESSES = ("from", "sender", "reply-to", "to", "cc")
@@ -41,7 +41,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
 def _eight_bit(found: Structure, count: int) -> Ruling:
     """Every leaf that was read is in order; other 8-bit octets stand around them, or in a message within."""
     if any(defect.ours for defect, _ in found.defects):
-        return Ruling(Outcome.INDETERMINATE, Finding.of("not-read-whole"))
+        return Ruling(Outcome.INDETERMINATE, Finding.of("not-read-whole", parts=MAX_PARTS, depth=MAX_DEPTH))
     if count:
         return Ruling(Outcome.PASS, Finding.of("declared", count=count))
     whole = found.parts[0]
@@ -108,8 +108,8 @@ CHECK = Check(
             "zh-Hant-TW": "各部分之外（或內含郵件的標頭）有 8 位元內容，但整封郵件的 Content-Transfer-Encoding 標為 {encoding}。",
         },
         "not-read-whole": {
-            "en": "The message has more parts, or deeper ones, than were read, and 8-bit octets somewhere; whether all of them are declared was not seen.",
-            "zh-Hant-TW": "郵件的部分過多或巢狀過深，沒有全部讀取，而其中有 8 位元內容；無法確認是否全部標明。",
+            "en": "The message has more than {parts} parts, or parts nested more than {depth} deep, and was not read further; it holds 8-bit octets, and whether all of them are declared was not seen. Send fewer files, or one archive.",
+            "zh-Hant-TW": "郵件超過 {parts} 個部分或巢狀超過 {depth} 層，沒有全部讀取，而其中有 8 位元內容；無法確認是否全部標明。請減少附件，或壓縮成一個檔案。",
         },
         "raw-header": {
             "en": "These header fields hold raw UTF-8: {fields}. Write them as encoded words (RFC 2047), or many servers will refuse or garble them.",
@@ -140,6 +140,6 @@ CHECK = Check(
             "zh-Hant-TW": "第 {part} 部分（{type}）的文字與所標明的字元集 {charset} 不符。",
         },
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
     },
 )

@@ -37,7 +37,7 @@ CHECK = Check(
         },
         "malformed": {
             "en": "{field} holds what is meant as an encoded word, but will be shown as it stands: {word}",
-            "zh-Hant-TW": "{field} 含有格式錯誤的編碼文字，收件人會看到原樣：{word}",
+            "zh-Hant-TW": "{field} 含有格式錯誤的編碼文字，收件者會看到原樣：{word}",
         },
         "too-long": {
             "en": "An encoded word in {field} is longer than 75 characters: {word}",
@@ -56,6 +56,6 @@ CHECK = Check(
             "zh-Hant-TW": "{field} 有一段編碼文字放在引號內，不會被解碼：{word}",
         },
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
     },
 )

@@ -1,6 +1,7 @@
 """The parts of the message can be found: its MIME structure is whole, and not nested without end.
 
-RFC 2045 §4, §5 and §6, RFC 2046 §5.1.  Whether an HTML message brings a plain text along is told as a fact.
+RFC 2045 §4, §5 and §6, RFC 2046 §5.1; §4.1.2 (the charset of a text has to be a known one).  Whether an HTML message
+brings a plain text along is told as a fact.
 """
 
 from deliverability.errors import printable
@@ -8,7 +9,7 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS, Structure, read_structure
+from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS, MAX_SEARCHED, Part, Structure, codec_of, read_structure
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -20,10 +21,33 @@ def _evaluate(evidence: Evidence) -> Ruling:
     if found.defects:
         # A rule that was broken says more than a limit of ours that was reached.
         defect, part = min(found.defects, key=lambda known: known[0].ours)
-        told = {"part": printable(part, 80) or "-", "depth": MAX_DEPTH, "parts": MAX_PARTS}
+        told = {
+            "part": printable(part, 80) or "-",
+            "depth": MAX_DEPTH,
+            "parts": MAX_PARTS,
+            "searched": MAX_SEARCHED >> 20,
+        }
+        if defect.ours and (strange := _of_unknown_charset(found)):
+            return _charset(strange, facts)
         outcome = Outcome.INDETERMINATE if defect.ours else Outcome.FAIL
-        return Ruling(outcome, Finding.of(defect.value, **told), details=facts)
+        reached = {one for one, _ in found.defects if one.ours and one is not defect}
+        limits = tuple(Finding.of(one.value, **told) for one in sorted(reached))
+        return Ruling(outcome, Finding.of(defect.value, **told), details=(*limits, *facts))
+    strange = _of_unknown_charset(found)
+    if strange:
+        return _charset(strange, facts)
     return Ruling(Outcome.PASS, Finding.of("readable", count=len(found.leaves)), details=facts)
+
+
+def _of_unknown_charset(found: Structure) -> Part | None:
+    """The first text whose charset no reader is likely to know."""
+    texts = (part for part in found.leaves if part.media_type.startswith("text/"))
+    return next((part for part in texts if part.charset and codec_of(part.charset) is None), None)
+
+
+def _charset(part: Part, facts: tuple[Finding, ...]) -> Ruling:
+    told = {"part": part.number or "1", "charset": printable(part.charset or "", 80)}
+    return Ruling(Outcome.FAIL, Finding.of("unknown-charset", **told), details=facts)
 
 
 def _text_fact(found: Structure) -> str:
@@ -85,15 +109,19 @@ CHECK = Check(
             "en": "The Content-Transfer-Encoding of part {part} is none that receivers know.",
             "zh-Hant-TW": "第 {part} 部分的 Content-Transfer-Encoding 不是收件方認得的編碼。",
         },
+        "unknown-charset": {
+            "en": "The text of part {part} names a charset that mail programs do not know, {charset}; its letters will be guessed at. Write it in UTF-8 and say so.",
+            "zh-Hant-TW": "第 {part} 部分的文字標示了郵件軟體不認得的字元集 {charset}，內容可能變成亂碼。請改用 UTF-8 並正確標明。",
+        },
         "too-deep": {
-            "en": "Parts are nested more than {depth} deep; it was not read further, and many receivers will not either.",
-            "zh-Hant-TW": "各部分巢狀超過 {depth} 層，因此沒有繼續讀取；許多收件方也不會。",
+            "en": "Parts are nested more than {depth} deep, or so deep and large that finding them takes more than {searched} MiB of reading; it was not read further, and many receivers will not either. Send forwarded mail as one attached file, and check again.",
+            "zh-Hant-TW": "各部分巢狀超過 {depth} 層，或巢狀與大小合計需讀取超過 {searched} MiB，因此沒有繼續讀取；許多收件方也不會。請將轉寄的郵件改為單一附件，再檢查一次。",
         },
         "too-many-parts": {
-            "en": "There are more than {parts} parts; it was not read further, and many receivers will not either.",
-            "zh-Hant-TW": "超過 {parts} 個部分，因此沒有繼續讀取；許多收件方也不會。",
+            "en": "There are more than {parts} parts; it was not read further, and many receivers will not either. Send fewer files, or one archive, and check again.",
+            "zh-Hant-TW": "超過 {parts} 個部分，因此沒有繼續讀取；許多收件方也不會。請減少附件，或壓縮成一個檔案，再檢查一次。",
         },
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
     },
 )

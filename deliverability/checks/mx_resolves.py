@@ -4,6 +4,7 @@ RFC 5321 §5.1 (an MX name must have address records of its own), RFC 2181 §10.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
@@ -25,8 +26,13 @@ class _Host:
 
     @property
     def reachable(self) -> bool:
-        ips = (parse_ip(text) for text in self.addresses)
-        return any(ip is not None and not is_inside(ip) for ip in ips)
+        return any(map(_from_outside, self.addresses))
+
+
+@lru_cache(maxsize=1024)
+def _from_outside(address: str) -> bool:
+    ip = parse_ip(address)
+    return ip is not None and not is_inside(ip)
 
 
 def _evaluate(evidence: Evidence) -> Ruling:

@@ -19,7 +19,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
         name = ".".join(labels[start:])
         if name in DISPOSABLE:
             return Ruling(Outcome.INDETERMINATE, Finding.of("disposable", domain=name, source=DISPOSABLE[name]))
-    return Ruling(Outcome.PASS, Finding.of("not-listed", domain=".".join(labels)))
+    shown = evidence.address.domain.unicode if evidence.address else ""
+    return Ruling(Outcome.PASS, Finding.of("not-listed", domain=shown))
 
 
 CHECK = Check(

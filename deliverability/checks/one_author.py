@@ -66,6 +66,6 @@ CHECK = Check(
             "zh-Hant-TW": "無法解讀寄件者（From）標頭：{problem}。",
         },
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
     },
 )

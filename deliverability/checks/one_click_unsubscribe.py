@@ -104,7 +104,7 @@ CHECK = Check(
         },
         "expired-since": grounds.EXPIRED_SINCE,
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
     },

@@ -22,7 +22,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
     missing = [name for name in _REQUIRED if not mail.all(name)]
     if missing:
         return Ruling(Outcome.FAIL, Finding.of("missing", fields=", ".join(missing)))
-    repeated = [name for name in structure.AT_MOST_ONCE if len(mail.all(name)) > 1]
+    repeated = [mail.all(name)[0].name for name in structure.AT_MOST_ONCE if len(mail.all(name)) > 1]
     if repeated:
         return Ruling(Outcome.FAIL, Finding.of("repeated", fields=", ".join(repeated)))
     return _forms(mail)
@@ -67,6 +67,6 @@ CHECK = Check(
             "zh-Hant-TW": "Message-ID 不符合 <內容@網域> 的格式：{message_id}。",
         },
         "need-message": structure.NEED_MESSAGE,
-        "unreadable": structure.UNREADABLE,
+        **structure.NOT_READ,
     },
 )

@@ -4,6 +4,8 @@ RFC 1870 §6 (a server may declare the size that it takes), RFC 5321 §4.5.3.1.7
 transferred; a company's own server may take less.
 """
 
+import re
+
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
@@ -20,6 +22,9 @@ LIMITS = (
     ),
 )
 """Name, the largest incoming message in octets, and where it is said; the smallest first."""
+HEADER_LIMIT = ("Gmail", 500 << 10, "https://support.google.com/a/answer/14016360")
+"""The same of all header fields together; "500KB" is taken for the larger of its two meanings."""
+_HEADER_END = re.compile(rb"\n\r?\n")
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -35,6 +40,13 @@ def _evaluate(evidence: Evidence) -> Ruling:
     refused = [name for name, limit, _ in LIMITS if octets > limit]
     if refused:
         return Ruling(Outcome.FAIL, Finding.of("over", **told, names=", ".join(refused)), details=facts)
+    name, most, source = HEADER_LIMIT
+    end = _HEADER_END.search(content)
+    header = content[: end.start() + 1] if end else content
+    header_octets = len(header) + header.count(b"\n") - header.count(b"\r\n")
+    if header_octets > most:
+        told = {"header": _megabytes(header_octets), "name": name, "limit": f"{most >> 10} KB", "source": source}
+        return Ruling(Outcome.FAIL, Finding.of("header-over", **told), details=facts)
     names = ", ".join(name for name, _, _ in LIMITS)
     return Ruling(Outcome.PASS, Finding.of("within", **told, names=names), details=facts)
 
@@ -58,6 +70,10 @@ CHECK = Check(
         "over": {
             "en": "The message is {size} as transferred: more than {names} say they take.",
             "zh-Hant-TW": "郵件傳送時的大小為 {size}，超過 {names} 公布的上限。",
+        },
+        "header-over": {
+            "en": "The header is {header} as transferred: {name} refuses more than {limit} ({source}). Find the field that grew, and shorten it.",
+            "zh-Hant-TW": "標頭傳送時的大小為 {header}，{name} 會拒收超過 {limit} 的標頭（{source}）。請找出過長的標頭並縮短。",
         },
         "limit": {"en": "{name}: {limit} ({source}).", "zh-Hant-TW": "{name}：{limit}（{source}）。"},
         "need-message": structure.NEED_MESSAGE,

@@ -1,7 +1,8 @@
 """The domain publishes one SPF record that every receiver can evaluate.
 
-RFC 7208 §3.2 (one record), §4.6 (syntax), §4.6.4 (ten look-ups, two void ones).  Whether a certain address passes is
-another claim.  What each include costs, and what is risky in the records, is told beside it.
+RFC 7208 §3.2 (one record), §4.6 (syntax), §4.6.4 (ten look-ups, two void ones), §8.2 (``neutral`` counts as ``none``).
+Whether a certain address passes is another claim; a record that lets everybody pass authorises nobody in particular, and
+fails.  What each include costs, and what is risky in the records, is told beside it.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,12 @@ def _evaluate(evidence: Evidence) -> Ruling:
         broken = _beyond_limits(domain, surveyed)
         if broken:
             return Ruling(Outcome.FAIL, broken, "permerror", details)
+        if surveyed.everybody:
+            at, term = surveyed.everybody
+            return Ruling(Outcome.FAIL, Finding.of("passes-everybody", domain=domain, at=at, term=term), None, details)
         code = "published-at-least" if found.depends_on_client else "published"
+        if surveyed.neutral and not found.depends_on_client:
+            code = "published-neutral"
         return Ruling(Outcome.PASS, Finding.of(code, **told, lookups=found.lookups), details=details)
     word = "none" if found.state is PublicationState.NONE else "permerror"
     lookups = max(found.lookups, surveyed.price.lookups)
@@ -96,6 +102,14 @@ CHECK = Check(
         "published-at-least": {
             "en": "{domain} publishes one SPF record, at least {lookups} of at most {limit} look-ups; a part depends on who sends and was not followed: {record}",
             "zh-Hant-TW": "{domain} 公布了一筆 SPF 紀錄，至少需要 {lookups} 次查詢（上限 {limit} 次）；有一部分取決於由誰寄信，無法事先查詢：{record}",
+        },
+        "published-neutral": {
+            "en": "{domain} publishes one SPF record, {lookups} of at most {limit} look-ups. It says nothing of senders that it does not name, which receivers treat as if there were no record: end it with ~all or -all. {record}",
+            "zh-Hant-TW": "{domain} 公布了一筆 SPF 紀錄，需要 {lookups} 次查詢（上限 {limit} 次）。對未列出的寄件來源沒有任何表示，收件方會當作沒有紀錄；結尾請用 ~all 或 -all。{record}",
+        },
+        "passes-everybody": {
+            "en": "SPF authorises the whole Internet to send as {domain}: {term} in the record of {at}. Forged mail passes too. Name your own servers instead, and end with ~all or -all.",
+            "zh-Hant-TW": "SPF 授權整個網際網路以 {domain} 的名義寄信：{at} 紀錄中的 {term}。冒名郵件也會通過。請改為只列出自己的伺服器，結尾用 ~all 或 -all。",
         },
         "none": {
             "en": "{domain} publishes no SPF record.",

@@ -187,9 +187,22 @@ class Gap:
     """A place where the log itself shows that something is missing."""
 
     kind: str
-    """``cut-line``, ``rate-limit``, ``missing-rotation``, ``binary``."""
+    """``cut-line``, ``rate-limit``, ``missing-rotation``, ``binary``, ``clock-back``, ``silence``."""
     line: LogLine | None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The part of a sorted file that a time window reached; the rest was not read."""
+
+    begin: int
+    stop: int
+    """Offsets, in octets."""
+    before: LogTime | None
+    """The time of the last line that was left out before it; ``None`` at the beginning of the file."""
+    after: LogTime | None
+    """The time of the first line that was left out after it; ``None`` at the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +227,34 @@ class FileCoverage:
     records_subjects: bool | None = None
     """Whether the lines carry subjects; ``None`` when no message was seen at all."""
     gaps: tuple[Gap, ...] = ()
+    looked: Looked | None = None
+    """What was looked through when not the whole file; :attr:`lines`, :attr:`unread` and the times are those of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A time from which a log source has, or may have, no lines."""
+
+    kind: str
+    """``missing-rotation``, ``silence`` (no line for a long time), ``rate-limit``, ``unreadable``, ``damaged``."""
+    after: datetime | None
+    """The last line before it, UTC; ``None`` where nothing before it is known."""
+    before: datetime | None
+    """The first line after it."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCoverage:
+    """One log of one host, all its rotations together."""
+
+    log: str
+    """The name of the source, else empty."""
+    file: str
+    """The file that is written now, by its name without rotation."""
+    covered: tuple[tuple[datetime, datetime], ...]
+    """From the first to the last line of what hangs together, UTC, oldest first."""
+    missing: tuple[Hole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +262,8 @@ class Coverage:
     """What was looked through: without it, "not found" means nothing (DESIGN §4.11)."""
 
     files: tuple[FileCoverage, ...]
+    sources: tuple[SourceCoverage, ...] = ()
+    """The same by log source: which times are covered, and which are missing."""
 
     @property
     def unread(self) -> int:

@@ -34,14 +34,16 @@ class Form(StrEnum):
     """Its local part is not ASCII: every server on its way has to offer SMTPUTF8 (RFC 6531)."""
     ADDRESS_LITERAL = "address-literal"
     """An IP address stands for its domain (RFC 5321 §4.1.3)."""
+    UNQUALIFIED = "unqualified"
+    """Grammar, but its domain has no dot: Internet mail takes fully-qualified names only (RFC 5321 §2.3.5, RFC 7085)."""
     NO_AT_SIGN = "no-at-sign"
     TOO_LONG = "too-long"
     MALFORMED = "malformed"
 
     @property
     def well(self) -> bool:
-        """Whether SMTP can carry it."""
-        return self in (Form.WELL_FORMED, Form.INTERNATIONALIZED, Form.ADDRESS_LITERAL)
+        """Whether the grammar of SMTP carries it."""
+        return self in (Form.WELL_FORMED, Form.INTERNATIONALIZED, Form.ADDRESS_LITERAL, Form.UNQUALIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,11 @@ def _literal(local: str, domain: str) -> Judged:
 def _judged(text: str) -> Judged:
     from email_validator import EmailNotValidError, validate_email
 
+    local, _, domain = text.rpartition("@")
+    here = domain.lower() == "localhost"  # a special-use name (RFC 6761 §6.3), which the library calls malformed
     try:
         found = validate_email(
-            text,
+            f"{local}@example.com" if here else text,
             allow_smtputf8=True,
             allow_quoted_local=True,
             check_deliverability=False,
@@ -107,11 +111,13 @@ def _judged(text: str) -> Judged:
             test_environment=True,
             globally_deliverable=False,
         )
-        mailbox = Mailbox.parse(f"{found.local_part}@{found.ascii_domain}")
+        mailbox = Mailbox.parse(f"{found.local_part}@{'localhost' if here else found.ascii_domain}")
     except (EmailNotValidError, ParseError) as problem:
         return Judged(Form.MALFORMED, problem=printable(str(problem), 200).rstrip("."))
     except (ValueError, UnicodeError) as problem:  # what a library's codecs may still raise on hostile labels
         return Judged(Form.MALFORMED, problem=type(problem).__name__)
+    if "." not in mailbox.domain.name:
+        return Judged(Form.UNQUALIFIED, mailbox)
     return Judged(Form.WELL_FORMED if mailbox.local_part.isascii() else Form.INTERNATIONALIZED, mailbox)
 
 

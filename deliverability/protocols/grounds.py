@@ -88,7 +88,7 @@ HOP: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         },
         "hop-unconfirmed": {
             "en": "It is not shown that {relay} is a mail server of the recipient's domain, so what it may have checked says nothing about the recipient's side. With --from-ip it can be judged.",
-            "zh-Hant-TW": "無法確認 {relay} 是收件人網域的郵件伺服器，因此不能據以判斷收件方看到的結果。以 --from-ip 提供後即可判斷。",
+            "zh-Hant-TW": "無法確認 {relay} 是收件者網域的郵件伺服器，因此不能據以判斷收件方看到的結果。以 --from-ip 提供後即可判斷。",
         },
     }
 )

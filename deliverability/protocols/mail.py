@@ -28,6 +28,17 @@ MAX_ADDRESSES: Final = 65_536
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")  # RFC 5322 §2.2; blanks before the colon: §4.5
 
 
+class LimitError(ParseError):
+    """A message exceeds a bound of ours: what is beyond was not read."""
+
+    def __init__(self, code: str, what: str, limit: str) -> None:
+        super().__init__(f"{what} {limit}, and no more is read")
+        self.code = code
+        """Code of the finding that says so (``protocols.structure.NOT_READ``)."""
+        self.limit = limit
+        """The bound, with its unit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One header field."""
@@ -93,16 +104,16 @@ class Mail:
 def parse_mail(message: bytes) -> Mail:
     """Read a message whose lines end in CRLF or, as files on Unix do, in LF.
 
-    Raises :class:`~deliverability.errors.ParseError` for what is no message or exceeds the bounds.  A line in the
-    header that is neither field nor continuation ends the header, as MTAs treat it.
+    Raises :class:`~deliverability.errors.ParseError` for what is no message, and its subclass :class:`LimitError` for
+    what exceeds the bounds.  A line in the header that is neither field nor continuation ends the header, as MTAs treat it.
     """
     if len(message) > MAX_MESSAGE:
-        raise ParseError(f"message is larger than {MAX_MESSAGE} octets")
+        raise LimitError("message-too-large", "the message is larger than", f"{MAX_MESSAGE >> 20} MiB")
     fields: list[tuple[bytes, list[bytes]]] = []
     position = 0
     for number, (line, end) in enumerate(_header_lines(message)):
         if number > MAX_LINES:
-            raise ParseError(f"header has more than {MAX_LINES} lines")
+            raise LimitError("too-many-header-lines", "the lines of its header are more than", str(MAX_LINES))
         if line[:1] in (b" ", b"\t") and fields:
             fields[-1][1].append(line)
         elif match := _NAME.match(line):
@@ -114,7 +125,7 @@ def parse_mail(message: bytes) -> Mail:
             break
         position = end
         if len(fields) > MAX_FIELDS:
-            raise ParseError(f"message has more than {MAX_FIELDS} header fields")
+            raise LimitError("too-many-fields", "its header fields are more than", str(MAX_FIELDS))
     if not fields:
         raise ParseError("not a message: it does not begin with header fields")
     body = message[position:].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -207,7 +218,7 @@ def _header_lines(message: bytes) -> Iterator[tuple[bytes, int]]:
         end = message.find(b"\n", start, start + MAX_HEADER)
         stop = len(message) if end < 0 else end
         if stop > MAX_HEADER:
-            raise ParseError(f"header is longer than {MAX_HEADER} octets")
+            raise LimitError("header-too-large", "its header is longer than", f"{MAX_HEADER >> 10} KiB")
         line = message[start:stop]
         start = stop + 1
         yield line.removesuffix(b"\r"), min(start, len(message))

@@ -12,11 +12,13 @@ FORMAT: Final = (
     "required-headers-once",
     "one-author",
     "lines-within-limit",
+    "no-nul-or-bare-cr",
     "eight-bit-declared",
     "encoded-words-valid",
 )
 """Checks of a message's form (RFC 5322, RFC 2045, RFC 2047)."""
 
+# Yahoo's Sender Hub.  Held on 2026-11-22 against others that quote the page from this address; itself not at hand.
 _YAHOO = "https://senders.yahooinc.com/best-practices/"
 _SINCE = date(2024, 2, 1)
 

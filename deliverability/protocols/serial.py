@@ -111,6 +111,7 @@ def coverage_to_json(coverage: Coverage) -> Json:
         "last": instant_to_json(coverage.last),
         "unread": coverage.unread,
         "files": [_file(file) for file in coverage.files],
+        "sources": [_source(source) for source in coverage.sources],
     }
 
 
@@ -232,8 +233,39 @@ def _file(file: FileCoverage) -> Json:
         "unread": file.unread,
         "first": log_time_to_json(file.first),
         "last": log_time_to_json(file.last),
+        "unproven": file.unproven,
+        "container": file.container,
+        "looked": _looked(file.looked),
         "records_subjects": file.records_subjects,
         "gaps": [_gap(gap) for gap in file.gaps],
+    }
+
+
+def _looked(looked: Looked | None) -> Json | None:
+    if looked is None:
+        return None
+    return {
+        "begin": looked.begin,
+        "stop": looked.stop,
+        "before": log_time_to_json(looked.before),
+        "after": log_time_to_json(looked.after),
+    }
+
+
+def _source(source: SourceCoverage) -> Json:
+    return {
+        "log": source.log,
+        "file": source.file,
+        "covered": [{"from": instant_to_json(a), "to": instant_to_json(b)} for a, b in source.covered],
+        "missing": [
+            {
+                "kind": hole.kind,
+                "after": instant_to_json(hole.after),
+                "before": instant_to_json(hole.before),
+                "detail": hole.detail,
+            }
+            for hole in source.missing
+        ],
     }
 
 

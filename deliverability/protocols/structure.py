@@ -15,7 +15,7 @@ from typing import Final
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.bundle import Evidence
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols.mail import Field, Mail, parse_mail
+from deliverability.protocols.mail import Field, LimitError, Mail, parse_mail
 from deliverability.protocols.mime import codec_of
 
 MAX_LINE: Final = 998
@@ -46,6 +46,28 @@ UNREADABLE: Final[Mapping[str, str]] = MappingProxyType(
         "zh-Hant-TW": "無法將這個檔案當作郵件解讀：{problem}。",
     }
 )
+NOT_READ: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "unreadable": UNREADABLE,
+        "message-too-large": {
+            "en": "The message is larger than {limit}, and no more is read here; no large provider takes it either. Send a link to what is so large, and check again.",
+            "zh-Hant-TW": "郵件超過 {limit}，因此沒有讀取；大型信箱業者也不會收。請改附下載連結，再檢查一次。",
+        },
+        "header-too-large": {
+            "en": "The header is longer than {limit}, and no more is read here; Gmail refuses such mail. Find the field that grew (Subject, References, a field of your mailer's own), shorten it, and check again.",
+            "zh-Hant-TW": "標頭超過 {limit}，因此沒有讀取；Gmail 會拒收這種郵件。請找出過長的標頭（主旨、References 或寄信程式自訂的標頭），縮短後再檢查一次。",
+        },
+        "too-many-fields": {
+            "en": "The header has more than {limit} fields, and no more is read here. Look which field your mailer repeats, remove the copies, and check again.",
+            "zh-Hant-TW": "標頭超過 {limit} 個欄位，因此沒有讀取。請查看寄信程式重複了哪個欄位，刪除多餘的，再檢查一次。",
+        },
+        "too-many-header-lines": {
+            "en": "The header has more than {limit} lines, and no more is read here. Look which field your mailer folds into so many lines, shorten it, and check again.",
+            "zh-Hant-TW": "標頭超過 {limit} 行，因此沒有讀取。請查看哪個欄位折成這麼多行，縮短後再檢查一次。",
+        },
+    }
+)
+"""What :func:`message_of` says of a message that was given and cannot be judged, by code."""
 
 _WORD_START = re.compile(rb"(?:\A|[ \t\r\n(])(=\?[^\s]{0,1000})")
 _WORD = re.compile(rb"=\?([!#$%&'+\-0-9A-Z^_`a-z{|}~]+)(?:\*[A-Za-z0-9-]*)?\?([^?\s]*)\?([^?\s]*)\?=\Z")
@@ -59,7 +81,14 @@ def message_of(evidence: Evidence) -> Mail | Ruling:
     try:
         return parse_mail(evidence.mail.content)
     except ParseError as problem:
-        return Ruling(Outcome.INDETERMINATE, Finding.of("unreadable", problem=printable(str(problem), 200)))
+        return Ruling(Outcome.INDETERMINATE, unread(problem))
+
+
+def unread(problem: ParseError) -> Finding:
+    """Why a message was not read, as a finding of :data:`NOT_READ`."""
+    if isinstance(problem, LimitError):
+        return Finding.of(problem.code, limit=problem.limit)
+    return Finding.of("unreadable", problem=printable(str(problem), 200))
 
 
 @dataclass(frozen=True, slots=True)

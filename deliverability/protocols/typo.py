@@ -55,7 +55,7 @@ def suggest(domain: Domain) -> Suggestion | None:
     narrow = _narrow(domain)
     if narrow and narrow != name:
         return Suggestion(narrow, Ground.WIDTH)
-    mended = _with_ending(name)
+    mended = _with_ending(name) or _without_ending(name)
     if mended:
         return Suggestion(_nearest(mended, 1) or mended, Ground.NO_SUCH_ENDING)
     near = _nearest(name, 1)
@@ -119,6 +119,14 @@ def _known_slip(name: str) -> str:
 def _with_ending(name: str) -> str:
     head, dot, last = name.rpartition(".")
     return f"{head}.{ENDINGS[last]}" if dot and head and last in ENDINGS else ""
+
+
+def _without_ending(name: str) -> str:
+    """``hinet`` alone: the provider's domain whose own label that is, of several the first of the commonest endings."""
+    if "." in name:
+        return ""
+    known = [domain for domain in MAILBOX_DOMAINS if domain.partition(".")[0] == name]
+    return min(known, key=lambda domain: (not domain.endswith(".com"), not domain.endswith(".tw"), domain), default="")
 
 
 def _narrow(domain: Domain) -> str | None:

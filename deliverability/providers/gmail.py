@@ -11,6 +11,7 @@ from deliverability.protocols.sender_rules import FORMAT
 
 _SPAM_HELP = "https://its.wbschools.org/its-blog/gmail-tip-spam"
 _FILTERS = "https://developers.google.cn/gmail/api/guides/filter_settings?hl=zh-tw"
+# Held on 2026-11-22 against others that quote the page from this address; itself not at hand.
 _RULES = "https://support.google.com/mail/answer/81126"
 _RULES_SINCE = date(2024, 2, 1)
 
@@ -134,6 +135,29 @@ PROVIDER = Provider(
             any_of=("spf-pass", "dkim-pass"),
             effective=_RULES_SINCE,
             smtp_codes=("5.7.26",),
+            source=_RULES,
+        ),
+        SenderRule(
+            id="dkim-key",
+            text={
+                "en": "Gmail counts a DKIM signature only if its RSA key has 1024 bits or more, and advises 2048.",
+                "zh-Hant-TW": "Gmail 只採計 1024 位元以上 RSA 金鑰的 DKIM 簽章，並建議使用 2048 位元。",
+            },
+            all_of=("dkim-key-published",),
+            # That a key is missing or revoked breaks no rule of its own: SPF may pass instead.
+            broken_by=frozenset({"weak-key"}),
+            effective=_RULES_SINCE,
+            source=_RULES,
+        ),
+        SenderRule(
+            id="no-impersonation",
+            text={
+                "en": "Gmail wants nobody but Gmail to send with a gmail.com From: other mail fails DMARC and may be treated as spam (quarantine).",
+                "zh-Hant-TW": "Gmail 不允許從其他地方以 gmail.com 為寄件者（From）寄信：這種郵件無法通過 DMARC，可能被當作垃圾郵件（quarantine）。",
+            },
+            all_of=("dmarc-pass",),
+            author_domains=frozenset({"gmail.com", "googlemail.com"}),
+            effective=_RULES_SINCE,
             source=_RULES,
         ),
         SenderRule(

@@ -10,6 +10,8 @@ from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Se
 
 _SAFE_SENDERS = "https://support.microsoft.com/office/be1baea0-beab-4a30-b968-9004332336ce"
 _NOT_JUNK = "https://loyola.teamdynamix.com/TDClient/1866/Portal/KB/ArticleDet?ID=46560"
+# The announcement of 2 April 2025; that mail is refused rather than junked from 5 May on is its update.  Held on
+# 2026-11-22 against others that quote the page from this address; itself not at hand.
 _RULES = (
     "https://techcommunity.microsoft.com/blog/microsoftdefenderforoffice365blog/"
     "strengthening-email-ecosystem-outlook%E2%80%99s-new-requirements-for-high%E2%80%90volume-senders/4399730"

@@ -32,6 +32,8 @@ def _suite(part: SheetPart) -> list[str]:
         head = f"<testcase classname={_attribute(part.subject)} name={_attribute(row.verdict.check)}"
         body = _body(row)
         lines.append(f"{head}>{body}</testcase>" if body else f"{head}/>")
+    if part.facts:
+        lines.append(f"<system-out>{escape(_xml(chr(10).join(part.facts)))}</system-out>")
     return [*lines, "</testsuite>"]
 
 

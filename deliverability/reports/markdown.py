@@ -26,7 +26,8 @@ def _part(part: SheetPart, sheet: Sheet) -> list[str]:
         f"| {_text(row.outcome)} | {_text(row.title)} | " + "<br>".join(map(_text, (row.sentence, *row.details))) + " |"
         for row in part.rows
     ]
-    return head + rows
+    facts = [line for fact in part.facts for line in ("", _text(fact))]
+    return head + rows + facts
 
 
 def _text(text: str) -> str:

@@ -21,7 +21,10 @@ def render_sheet(sheet: Sheet) -> bytes:
     rows = [(part.subject, row) for part in parts for row in part.rows if row.verdict.outcome in _LEVELS]
     rules = {row.verdict.check: row for _, row in rows}
     driver = {"name": "deliverability", "rules": [_rule(rules[check]) for check in sorted(rules)]}
-    run = {"tool": {"driver": driver}, "results": [_result(subject, row) for subject, row in rows]}
+    run: dict[str, Any] = {"tool": {"driver": driver}, "results": [_result(subject, row) for subject, row in rows]}
+    facts = [{"subject": part.subject, "text": fact} for part in parts for fact in part.facts]
+    if facts:
+        run["properties"] = {"facts": facts}  # a property bag (§3.8): no finding of ours
     whole = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(whole, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
 

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from deliverability.config import Configuration
 
 MAX_MESSAGE_FILE = 64 << 20
-FIRST_YEAR, LAST_YEAR = (
-    1970,
-    2999,
-)  # of mail; and far enough from the ends of ``datetime`` to calculate with  # of mail; and far enough from the ends of ``datetime`` to calculate with
+FIRST_YEAR, LAST_YEAR = 1970, 2999  # of mail; and far enough from the ends of ``datetime`` to calculate with
 
 
 def request_from(given: dict[str, Any]) -> "Request":
@@ -47,7 +44,7 @@ def request_from(given: dict[str, Any]) -> "Request":
         until=moment(given.get("until"), "--until", given.get("tz"), end=True),
         tz=given.get("tz"),
         pick=Pick.LATEST if given.get("latest") else Pick.ALL if given.get("every") else Pick.ONE,
-        mail=read_file(mail, MAX_MESSAGE_FILE) if mail else None,
+        mail=read_message(mail) if mail else None,
         mail_origin=str(mail) if mail else "message",
         from_ip=given.get("from_ip"),
         helo=given.get("helo"),
@@ -63,6 +60,26 @@ def request_from(given: dict[str, Any]) -> "Request":
         configuration=settings,
         now=moment(now, "--now", None),
     )
+
+
+def refuse_idle_options(given: dict[str, Any]) -> None:
+    """Options of ``check`` that would do nothing: whoever gave them meant something else."""
+    needs = (
+        (given["spamd"] or given["rspamd"], given["message"], "--spamd and --rspamd ask about --message FILE.eml"),
+        (given["about"], given["address"] or given["addresses"], "--about is held against --address or --addresses"),
+        (
+            given["provider"],
+            given["domain"] or given["message"] or given["file"],
+            "--for holds a sender against rules, DOMAIN or --message FILE.eml",
+        ),
+        (given["resume"], given["file"], "--resume goes on with --file LIST"),
+    )
+    for option, subject, sentence in needs:
+        if option and not subject:
+            raise UsageError(f"{sentence}: give that too")
+    for name in given["domain"] or ():
+        if os.path.isfile(name):  # noqa: PTH113 - the name may hold what no path can: an answer is needed, not an error
+            raise UsageError(f"{printable(name)} is a file: give it with --message, or a list of domains with --file")
 
 
 def nameservers(given: Iterable[str]) -> tuple[str, ...]:
@@ -120,6 +137,19 @@ def moment(text: str | None, option: str, zone: str | None, *, end: bool = False
         raise UsageError(f"{option} {printable(text)!r}: no mail was sent then; is the year right?")
     bare = re.fullmatch(r"\d{4}-\d\d-\d\d", text)
     return when + timedelta(days=1) if end and bare else when
+
+
+def read_message(path: Path) -> bytes:
+    """The one message that a file holds; raises :class:`CannotLookError` saying what a file that is none looks like."""
+    from deliverability.protocols.message_file import read_message_file
+
+    found = read_message_file(read_file(path, MAX_MESSAGE_FILE))
+    name = "standard input" if str(path) == "-" else printable(str(path))
+    if found.problem:
+        raise CannotLookError(f"{name} is no message: {found.problem}")
+    if found.from_line:
+        say(f"{name} is an mbox with one message: its From_ line was left out")
+    return found.message
 
 
 def read_file(path: Path, limit: int) -> bytes:

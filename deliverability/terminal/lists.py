@@ -35,10 +35,10 @@ def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: 
     from deliverability.api.bulk import Checked, check_list
     from deliverability.capture.resume import append_after, done_names, listed
 
-    if task.form is not CheckFormat.NDJSON:
-        raise UsageError("--file answers line by line: --format ndjson")
-    if resume and output is None:
-        raise UsageError("--resume needs the file of -o to go on with")
+    if task.form not in (CheckFormat.NDJSON, CheckFormat.TEXT):
+        raise UsageError("--file answers each domain as it is done: --format ndjson or text")
+    if resume and (output is None or task.form is not CheckFormat.NDJSON):
+        raise UsageError("--resume goes on with the ndjson in the file of -o: name it, and leave --format text out")
     done = done_names(output, "subject") if resume and output else None
     names = (name for name in listed(path) if done is None or name not in done)
     statuses: set[int] = set()
@@ -47,7 +47,7 @@ def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: 
 
         def emit(checked: Checked) -> None:
             nonlocal shown
-            line, status = list_line(checked, task)
+            line, status = list_entry(checked, task)
             statuses.add(status)
             out.write(line)
             out.flush()
@@ -61,17 +61,31 @@ def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: 
     return worst(statuses) if statuses else ACCEPTED
 
 
-def list_line(checked: "Checked", task: ListTask) -> tuple[bytes, int]:
-    """One line of NDJSON and its status; a name that is no domain is named with what is wrong with it."""
+def list_entry(checked: "Checked", task: ListTask) -> tuple[bytes, int]:
+    """One line of NDJSON, or one table, and its status; a name that is no domain is named with what is wrong with it."""
     from deliverability.api.preflight import with_rules
     from deliverability.api.rendering import verdicts
 
     if checked.assessment is None:
-        problem = {"schema_version": 1, "kind": "domain", "subject": checked.name, "problem": checked.problem}
-        line = json.dumps(problem, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-        return line, INTERNAL if checked.defect else COULD_NOT_LOOK
+        return _unchecked(checked.name, checked.problem or "", task), INTERNAL if checked.defect else COULD_NOT_LOOK
     assessment = checked.assessment
     if task.providers:
         assessment = with_rules(assessment, task.providers, bulk=task.bulk)
-    line = verdicts([assessment], task.reader, "ndjson", task.request, names=[checked.name])
-    return line, check_status(assessment, task.fail_on)
+    entry = verdicts([assessment], task.reader, task.form.value, task.request, names=[checked.name])
+    return entry + _between(task), check_status(assessment, task.fail_on)
+
+
+def _unchecked(name: str, problem: str, task: ListTask) -> bytes:
+    """What could not be checked, in the form of what could."""
+    from deliverability.protocols.serial import unchecked_to_json
+
+    if task.form is CheckFormat.TEXT:
+        return f"{printable(name)}\n{printable(problem)}\n".encode("utf-8", "backslashreplace") + _between(task)
+    row = {"schema_version": 1, **unchecked_to_json("domain", name, problem)}
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _between(task: ListTask) -> bytes:
+    """A blank line after each table."""
+    return b"\n" if task.form is CheckFormat.TEXT else b""

@@ -100,7 +100,12 @@ ServerOption = Annotated[
 TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="For one DNS try.")]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no DNS: what is not on record stays open.")]
 ReplayOption = Annotated[
-    Path | None, typer.Option("--observations", metavar="FILE", help="DNS answers on record: a report in JSON.")
+    Path | None,
+    typer.Option(
+        "--observations",
+        metavar="FILE",
+        help="DNS answers on record, instead of the network: what report, trace or check wrote as JSON or ndjson.",
+    ),
 ]
 RoutedOption = Annotated[
     bool,

@@ -13,7 +13,7 @@ from deliverability.errors import CannotLookError, UsageError, printable
 if TYPE_CHECKING:
     from deliverability.api import TraceResult
 
-PROGRESS_SECONDS = 0.5  # between two lines of progress  # between two lines of progress
+PROGRESS_SECONDS = 0.5  # between two lines of progress
 
 
 def write(content: bytes, output: Path | None) -> None:
