@@ -4,6 +4,8 @@ from datetime import datetime
 
 import deliverability
 from deliverability import Network, Pick, Reader, ReportResult, Request, TraceResult
+from deliverability.capture._connect import Resolve, resolver
+from deliverability.capture.dns import DnsSession
 
 
 def blocking(log: str) -> str:
@@ -14,6 +16,10 @@ def blocking(log: str) -> str:
     pages: list[bytes] = [deliverability.render(a, Reader(lang="en"), "text") for a in result.assessments]
     times: list[datetime | None] = [a.instant for told in traced.told for a in told.delivery.attempts]
     return f"{states} {len(pages)} {times}"
+
+
+def resolving(session: DnsSession) -> Resolve:
+    return resolver(session)  # whoever observes the DNS will do
 
 
 async def awaited() -> bool:

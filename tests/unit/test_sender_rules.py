@@ -137,3 +137,39 @@ def test_a_rule_may_want_all_and_one_of_others() -> None:
     assert outcome(spf_pass="fail", dkim_pass="pass", dmarc_pass="pass") is Outcome.FAIL
     assert outcome(spf_pass="pass", dkim_pass="fail", dmarc_pass="fail") is Outcome.FAIL
     assert outcome(spf_pass="pass", dkim_pass="fail", dmarc_pass="indeterminate") is Outcome.INDETERMINATE
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "expected", "said"),
+    [
+        ("pass", "found", "pass", "held"),
+        ("fail", "weak-key", "fail", "broken"),
+        ("fail", "revoked", "indeterminate", "open"),  # no key at all is another rule's business: SPF may pass
+        ("indeterminate", "selector-unknown", "indeterminate", "open"),
+    ],
+)
+def test_a_short_key_breaks_the_rule_of_keys_and_a_missing_one_does_not(
+    outcome: str, code: str, expected: str, said: str
+) -> None:
+    seen = Verdict("dkim-key-published", "RFC 0", {}, Ruling(Outcome(outcome), Finding.of(code)), {"en": "x"})
+    found = judge_rules(load_provider("gmail"), {seen.check: seen}, bulk=None, at=TODAY)
+    ruling = next(one.ruling for one in found if one.rule.id == "dkim-key")
+    assert (ruling.outcome.value, ruling.finding.code) == (expected, said)
+
+
+@pytest.mark.parametrize(
+    ("author", "dmarc", "expected"),
+    [
+        ("hosting.example", "fail", "not-applicable"),
+        ("gmail.com", "fail", "fail"),
+        ("googlemail.com", "pass", "pass"),
+        ("gmail.com", "indeterminate", "indeterminate"),
+        (None, "pass", "pass"),
+    ],
+)
+def test_only_mail_from_gmail_can_impersonate_it(author: str | None, dmarc: str, expected: str) -> None:
+    given = verdicts(dmarc_pass=dmarc)
+    found = judge_rules(load_provider("gmail"), given, bulk=None, at=TODAY, author_domain=author)
+    rule = next(one for one in found if one.rule.id == "no-impersonation")
+    assert rule.outcome.value == expected
+    assert "{" not in rule.sentence("en") + rule.sentence("zh-Hant-TW")

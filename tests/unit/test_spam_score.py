@@ -79,6 +79,8 @@ def test_rspamd_that_does_not_call_it_spam(action: str) -> None:
         ("rspamd", b"HTTP/1.1 200 OK\r\n\r\n<html>"),
         ("rspamd", b"HTTP/1.1 200 OK\r\n\r\n[]"),
         ("rspamd", b'HTTP/1.1 200 OK\r\n\r\n{"score": null, "action": "reject"}'),
+        ("rspamd", b'HTTP/1.1 200 OK\r\n\r\n{"score": NaN, "action": "reject"}'),
+        ("rspamd", b'HTTP/1.1 200 OK\r\n\r\n{"score": 1, "required_score": 1e999, "action": "reject"}'),
         ("rspamd", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000),
     ],
 )
