@@ -105,7 +105,7 @@ class Ledger:
         """Raise :class:`~deliverability.errors.TamperedError` unless the log continues its last signed head."""
         head = self.head.read()
         if head is not None:
-            last = last_head(head, self.store.origin, self.keys(), self.head.path)
+            last = last_head(head, self.store.origin, self.verifier_keys(), self.head.path)
             check_continues(last, self.store.size, self.store.root_at, self.head.path)
 
     # --- appending ---
@@ -177,7 +177,7 @@ class Ledger:
 
     # --- keys and heads ---
 
-    def keys(self) -> tuple[VerifierKey, ...]:
+    def verifier_keys(self) -> tuple[VerifierKey, ...]:
         """All keys that this log ever signed with."""
         return tuple(VerifierKey.parse(key["key"] or "") for key in self.key_history())
 
@@ -237,7 +237,7 @@ class Ledger:
         used = self.signers() if signers is None else signers
         with self._batches.alone():
             checkpoint = Checkpoint(self.store.origin, self.store.size, self.store.root())
-            note = sign_head(checkpoint, self.store.root_at, used, self.keys(), self.head)
+            note = sign_head(checkpoint, self.store.root_at, used, self.verifier_keys(), self.head)
             self.store.keep_checkpoint(checkpoint.size, note, now)
         return note
 

@@ -44,7 +44,7 @@ def test_a_new_ledger_has_a_signed_head_and_private_files(ledger: Ledger) -> Non
     assert head
     checkpoint, note = parse_checkpoint(head)
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, 2, ledger.store.root())
-    assert ledger.keys()[0].verify(note)
+    assert ledger.verifier_keys()[0].verify(note)
     for path in ledger.folder.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
 
@@ -219,14 +219,14 @@ def test_another_head_in_its_place_stops_signing(ledger: Ledger) -> None:
 
 
 def test_keys_take_over_with_both_signatures(ledger: Ledger) -> None:
-    (old,) = ledger.keys()
+    (old,) = ledger.verifier_keys()
     new = ledger.add_key(NOW)
     both = parse_checkpoint(ledger.sign(NOW))[1]
     assert old.verify(both) and new.verify(both)
     ledger.retire_key(old, NOW + timedelta(days=1))
     alone = parse_checkpoint(ledger.sign(NOW))[1]
     assert new.verify(alone) and not old.verify(alone)
-    assert set(ledger.keys()) == {old, new}
+    assert set(ledger.verifier_keys()) == {old, new}
     with pytest.raises(UsageError, match="only key"):
         ledger.retire_key(new, NOW)
     assert [p.stat().st_mode & 0o777 for p in (ledger.folder / "keys").iterdir()] == [0o600]
