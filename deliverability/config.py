@@ -21,6 +21,7 @@ SCHEMA_VERSION = 1
 MAX_SIZE = 1 << 20  # octets of a configuration file
 MAX_ITEMS = 10_000  # senders, hosts, networks: a web host may well have thousands
 MAX_LOGS = 256
+MAX_AUTHORITIES = 16
 MAX_TEXT = 2_000  # characters of one text value
 
 T = TypeVar("T")
@@ -78,6 +79,29 @@ class ReportSettings:
     """Where the customer corrects the address that was used."""
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A time-stamping authority (RFC 3161)."""
+
+    name: str
+    url: str
+    roots: str | None = None
+    """Path of a PEM file with the roots that its tokens are held against."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """Where the tamper-evident log lies, and who signs and stamps its heads."""
+
+    path: str | None = None
+    """Its folder."""
+    head: str | None = None
+    """The last signed head; better on another disk than the log."""
+    signer: tuple[str, ...] = ()
+    """Program that signs a head given on standard input, never run through a shell; empty: the keys in the folder."""
+    authorities: tuple[Authority, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything that ``deliverability.toml`` may say."""
@@ -93,6 +117,9 @@ class Configuration:
     report: ReportSettings = field(default_factory=ReportSettings)
     nameservers: tuple[str, ...] = ()
     """Resolvers to ask, ``IP``, ``IP:port`` or ``[IPv6]:port``; empty: those of the system."""
+    trust_anchors: tuple[str, ...] = ()
+    """DS records of the root that DNSSEC is held against, in presentation form; empty: IANA's."""
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     schema_version: int = SCHEMA_VERSION
     origin: str = ""
     """Where it was read from, for a person."""
@@ -211,6 +238,7 @@ def _configuration(top: _Table, *, commands_allowed: bool) -> Configuration:
         raise top.fault("schema_version", f"is {version}, this program reads {SCHEMA_VERSION}; {advice}")
     zone = top.text("log_timezone", _timezone)
     own, report, dns = top.table("own"), top.table("report"), top.table("dns")
+    ledger, authorities = top.table("ledger"), top.tables("tsa", MAX_AUTHORITIES)
     senders, logs = top.tables("sender", MAX_ITEMS), top.tables("log", MAX_LOGS)
     top.finish()
     configuration = Configuration(
@@ -223,9 +251,11 @@ def _configuration(top: _Table, *, commands_allowed: bool) -> Configuration:
         timezone=zone,
         report=_report(report),
         nameservers=dns.texts("nameservers", _nameserver, 16),
+        trust_anchors=dns.texts("trust_anchors", _trust_anchor, 16),
+        ledger=_ledger(ledger, authorities, commands_allowed=commands_allowed),
         origin=top.origin,
     )
-    for table in (own, report, dns):
+    for table in (own, report, dns, ledger):
         table.finish()
     return configuration
 
@@ -260,17 +290,37 @@ def _log(table: _Table, commands_allowed: bool) -> LogSource:
     return LogSource(name, path, command or None)
 
 
-def _command(table: _Table) -> tuple[str, ...]:
-    words: list[object] = (
-        table.take("command", list, 'a list of words, such as ["ssh", "mail1", "cat /var/log/…"]') or []
+def _ledger(table: _Table, authorities: list[_Table], *, commands_allowed: bool) -> LedgerSettings:
+    signer = _command(table, "signer")
+    if signer and not commands_allowed:
+        where = "in /etc/deliverability, or name this file with --config"
+        raise table.fault("signer", f"a configuration found by itself may not run programs; put it {where}")
+    return LedgerSettings(
+        path=table.text("path", _path),
+        head=table.text("head", _path),
+        signer=signer,
+        authorities=_distinct("name", [(one, _authority(one)) for one in authorities], lambda one: one.name),
     )
+
+
+def _authority(table: _Table) -> Authority:
+    name, url = table.text("name", _source_name), table.text("url", _url)
+    if name is None or url is None:
+        raise table.fault("name" if name is None else "url", "is missing; an authority has a name and a url")
+    authority = Authority(name, url, table.text("roots", _path))
+    table.finish()
+    return authority
+
+
+def _command(table: _Table, key: str = "command") -> tuple[str, ...]:
+    words: list[object] = table.take(key, list, 'a list of words, such as ["ssh", "mail1", "cat /var/log/…"]') or []
     if len(words) > 100:
-        raise table.fault("command", "more than 100 words")
+        raise table.fault(key, "more than 100 words")
     for word in words:
         if not isinstance(word, str) or len(word) > MAX_TEXT or "\0" in word:
-            raise table.fault("command", f"every word must be a string of at most {MAX_TEXT} characters")
+            raise table.fault(key, f"every word must be a string of at most {MAX_TEXT} characters")
     if words and not words[0]:
-        raise table.fault("command", "the first word, the program, is empty")
+        raise table.fault(key, "the first word, the program, is empty")
     return tuple(str(word) for word in words)
 
 
@@ -373,6 +423,14 @@ def _nameserver(text: str) -> str:
     if not port.startswith(":") or not re.fullmatch(r"[0-9]{1,5}", digits) or not 0 < int(digits) < 65536:
         raise ValueError("is not IP, IP:port or [IPv6]:port")
     return f"[{ip}]:{int(digits)}" if ip.version == 6 else f"{ip}:{int(digits)}"
+
+
+def _trust_anchor(text: str) -> str:
+    """A DS record of the root: key tag, algorithm, digest type, digest (RFC 4034 §5.3)."""
+    match = re.fullmatch(r"([0-9]{1,5}) ([0-9]{1,3}) ([0-9]{1,3}) (?:[0-9A-Fa-f]{2}){20,64}", text)
+    if match and int(match[1]) < 1 << 16 and max(int(match[2]), int(match[3])) < 1 << 8:
+        return text
+    raise ValueError("is no DS record: write key tag, algorithm, digest type and digest, as IANA publishes them")
 
 
 def _helo(text: str) -> str:

@@ -92,4 +92,5 @@ def of_domain(request: Request, name: str, now: datetime) -> Evidence:
         signing_domain=Sourced(subject, Origin.OPTION),
         selectors=selectors(request, sender),
         asked_for=request.asked(),
+        trust_anchors=request.configuration.trust_anchors,
     )

@@ -135,6 +135,7 @@ def _message_evidence(
         selectors=facts.selectors(request, sender),
         bulk=bulk,
         asked_for=request.asked(),
+        trust_anchors=request.configuration.trust_anchors,
     )
     return evidence, problem
 

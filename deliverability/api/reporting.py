@@ -68,6 +68,7 @@ def evidence_of(request: Request, told: Told, exhibit: Exhibit | None, now: date
         helo=facts.helo(request, sender),
         selectors=facts.selectors(request, sender),
         asked_for=request.asked(),
+        trust_anchors=request.configuration.trust_anchors,
     )
 
 
