@@ -2,13 +2,13 @@
 
     python benchmarks/check_domains.py --peers /path/to/venv/bin/python
 
-makes synthetic zones, serves them with NSD, once as it is and once behind a delay, and runs three clients one after
-another, each in one process of its own:
+makes synthetic zones, serves them with NSD, once as it is and once behind a delay, and runs the clients one after
+another, each in one process of its own, several times in turn:
 
-* ours: ``api.bulk.check_domains`` with every check, the selector and the sending address given;
-* checkdmarc 6, as shipped, on a sample of the domains;
+* ours: ``api.bulk.check_list``, as ``check --file`` does, with every check, the selector and the sending address given;
+* ours again, asking these same questions and doing nothing with the answers: the transport without the checks;
 * aiodns (c-ares), which asks the questions that ours asked, each once, and does nothing with the answers;
-* ours again, asking these same questions and doing nothing with the answers: the transport without the checks.
+* checkdmarc 6, as shipped, once, on a sample of the domains.
 
 ``--peers`` is the interpreter of a throw-away environment with ``pip install checkdmarc==6.0.4 aiodns``; without it
 only ours is run.  Needs ``nsd`` (Debian package of that name).  checkdmarc asks port 53 only, so that is where the
@@ -32,6 +32,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import cast
 
 HOST, FAR = "127.0.2.1", "127.0.2.2"
@@ -172,9 +173,9 @@ async def delay(port: int, seconds: float) -> None:
 # --- the clients ------------------------------------------------------------------------------------------------------
 
 
-async def ours(server: tuple[str, int], names: list[str], jobs: int) -> tuple[list[tuple[str, str]], int, int]:
+def ours(server: tuple[str, int], names: list[str], jobs: int) -> tuple[list[tuple[str, str]], int, int]:
     """All checks of all domains: what was asked, how many verdicts, how many of them pass."""
-    from deliverability.api.bulk import check_domains
+    from deliverability.api.bulk import Checked, check_list
     from deliverability.api.requests import Network, Request
     from deliverability.evidence.observation import DnsQuestion
 
@@ -182,13 +183,17 @@ async def ours(server: tuple[str, int], names: list[str], jobs: int) -> tuple[li
     request = Request(from_ip=FROM_IP, selectors=("s1",), network=network)
     asked: set[tuple[str, str]] = set()
     passed = verdicts = 0
-    async for result in check_domains(names, request, jobs=jobs):
+
+    def emit(result: Checked) -> None:
+        nonlocal passed, verdicts
         if result.assessment is None:
             raise SystemExit(result.problem)
         verdicts += len(result.assessment.verdicts)
         passed += sum(v.outcome == "pass" for v in result.assessment.verdicts)
-        put = (o.question for o in result.assessment.evidence.observations)
+        put = result.assessment.evidence.observations.answers
         asked.update((q.name, q.rdtype) for q in put if isinstance(q, DnsQuestion))
+
+    check_list(names, request, jobs=jobs, emit=emit)
     return sorted(asked), verdicts, passed
 
 
@@ -235,9 +240,13 @@ def load(client: str) -> None:
         import_module(MODULES[client])
         return
     from deliverability.assess import load_checks
+    from deliverability.evidence.names import Domain
+    from deliverability.protocols import dmarc_7489
 
-    import_module("deliverability.capture.dns")
+    for module in ("capture.dns", "protocols._pyspf", "api.bulk"):
+        import_module(f"deliverability.{module}")
     load_checks()
+    dmarc_7489.organizational_domain(Domain("example.org"))  # reads the public suffix list
 
 
 def run_client(arguments: argparse.Namespace) -> None:
@@ -253,7 +262,7 @@ def run_client(arguments: argparse.Namespace) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     match arguments.client:
         case "ours":
-            questions, verdicts, passed = asyncio.run(ours(server, names, jobs))
+            questions, verdicts, passed = ours(server, names, jobs)
         case "transport":
             asyncio.run(transport(server, questions, 4 * jobs))
         case "ares":
@@ -285,19 +294,24 @@ def client(python: str, name: str, domains: int, **options: object) -> dict[str,
 
 
 def compare(arguments: argparse.Namespace, host: str, questions: str, sample: int) -> None:
-    """The three clients against one server, and how they stand to each other."""
+    """The clients against one server, in turn, and how they stand to each other."""
     options = {"host": host, "port": arguments.port, "jobs": arguments.jobs, "questions": questions}
-    runs = [client(sys.executable, "ours", arguments.domains, **options) for _ in range(arguments.runs)]
-    mine = sorted(run["rate"] for run in runs)[len(runs) // 2]
-    each = {key: runs[0][key] / arguments.domains for key in ("questions", "verdicts", "passed")}
+    runs: dict[str, list[dict[str, float]]] = {"ours": [], "transport": [], "ares": []}
+    for _ in range(arguments.runs):
+        runs["ours"].append(client(sys.executable, "ours", arguments.domains, **options))
+        if arguments.peers:
+            runs["transport"].append(client(sys.executable, "transport", arguments.domains, **options))
+            runs["ares"].append(client(arguments.peers, "ares", arguments.domains, **options))
+    each = {key: runs["ours"][0][key] / arguments.domains for key in ("questions", "verdicts", "passed")}
     print("  {questions:.1f} distinct questions a domain, {verdicts:.1f} verdicts, {passed:.1f} pass".format_map(each))
     if not arguments.peers:
         return
-    alone = client(sys.executable, "transport", arguments.domains, **options)["rate"]
-    bare = client(arguments.peers, "ares", arguments.domains, **options)["rate"]
     peer = client(arguments.peers, "checkdmarc", sample, **options)["rate"]
-    print(f"  => {mine / peer:.1f} x checkdmarc")
-    print(f"  => c-ares is {bare / mine:.2f} x ours with its checks, {bare / alone:.2f} x our transport alone")
+    print(f"  => {median(run['rate'] for run in runs['ours']) / peer:.1f} x checkdmarc (median)")
+    for name, told in (("ours", "with its checks"), ("transport", "only asking")):
+        for unit in ("seconds", "cpu"):
+            ratios = [mine[unit] / bare[unit] for mine, bare in zip(runs[name], runs["ares"], strict=True)]
+            print(f"  => ours {told} takes {min(ratios):.2f} (least) {median(ratios):.2f} (median) x c-ares, {unit}")
 
 
 def main() -> None:
@@ -305,7 +319,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--domains", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=50, help="domains at once")
-    parser.add_argument("--runs", type=int, default=3, help="runs of ours, of which the median counts")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each client but checkdmarc")
     parser.add_argument("--rtt", type=float, default=20, help="milliseconds of the slow round")
     parser.add_argument("--peers", help="Python interpreter with checkdmarc and aiodns")
     parser.add_argument("--client", help=argparse.SUPPRESS)

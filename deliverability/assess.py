@@ -6,6 +6,7 @@ that speaks of the subject is run; a check that crashes is an ``error`` row, and
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from deliverability import plugins
 from deliverability.errors import ParseError
@@ -201,16 +202,37 @@ def report_id(evidence: Evidence) -> str:
 
 
 def _parts(evidence: Evidence) -> Iterable[bytes]:
+    """Everything that a verdict may rest on, but for the clock: what was asked, what was said, what was observed."""
     yield evidence.subject.value.encode()
+    yield repr(_asked(evidence)).encode("utf-8", "surrogatepass")
     if evidence.message:
         yield from (line.raw for line in evidence.message.lines)
     if evidence.delivery:
         yield evidence.delivery.recipient.encode("utf-8", "surrogatepass")
     if evidence.mail:
         yield evidence.mail.content
-    for observation in evidence.observations:
-        yield str(observation.question).encode()
+    seen = evidence.observations.answers.values()
+    told = [(type(one.question).__name__, str(one.question), one) for one in seen]
+    for _, question, observation in sorted(told, key=itemgetter(0, 1)):  # as they iterate
+        yield question.encode()
         yield _bytes_of(observation)
+
+
+def _asked(evidence: Evidence) -> tuple[object, ...]:
+    """The facts beside logs, message and DNS, as plain text: two questions that differ in one have two ids."""
+    sourced = (
+        *(evidence.author_domain, evidence.reverse_path, evidence.client_ip, evidence.helo, evidence.signing_domain),
+        *evidence.selectors,
+    )
+    own = evidence.own
+    return (
+        tuple((str(fact.value), fact.origin.value) if fact else None for fact in sourced),
+        tuple(str(one) if one else None for one in (evidence.recipient_domain, evidence.address, evidence.about)),
+        evidence.address_given,
+        evidence.bulk,
+        tuple(sorted(evidence.asked_for)),
+        (tuple(sorted(own.hosts)), tuple(map(str, own.networks)), tuple(sorted(own.intermediaries)), own.routed_by_mx),
+    )
 
 
 def _bytes_of(observation: Observation) -> bytes:

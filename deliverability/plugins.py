@@ -4,6 +4,7 @@
 constant that its folder prescribes.
 """
 
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.resources import files
@@ -33,11 +34,16 @@ def load(folder: str, plugin: str) -> Any:
 
     Raises :class:`LookupError` when there is none of that id; whatever a broken file raises is passed on.
     """
+    name = f"deliverability.{folder}.{plugin.replace('-', '_')}"
+    loaded = getattr(sys.modules.get(name), CONSTANTS[folder], None)
+    if (
+        loaded is not None and "_" not in plugin
+    ):  # a line of NDJSON for each of a million domains need not list the folder each time
+        return loaded
     if plugin not in ids(folder):
         msg = f"no {plugin!r} in {folder}; there are: {', '.join(ids(folder))}"
         raise LookupError(msg)
-    module = import_module(f"deliverability.{folder}.{plugin.replace('-', '_')}")
-    return getattr(module, CONSTANTS[folder])
+    return getattr(import_module(name), CONSTANTS[folder])
 
 
 def load_all(folder: str) -> Iterator[tuple[str, Any | Exception]]:

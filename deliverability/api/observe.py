@@ -41,7 +41,7 @@ async def settle(
             asked += len(reached)
             got = await observe(sorted(reached, key=str))
             left = reached - {o.question for o in got}
-            observations = observations.joined(got).joined(_blanks(left, Obstacle.NETWORK, "no answer was kept", now))
+            observations = observations.joined((*got, *_blanks(left, Obstacle.NETWORK, "no answer was kept", now)))
 
 
 def _blanks(questions: Iterable[Question], obstacle: Obstacle, detail: str, now: datetime) -> list[CouldNotLook]:

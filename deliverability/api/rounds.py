@@ -27,7 +27,8 @@ class Rounds:
 
     Each call must bring the observations of the last one, and more.  ``peek`` gives what others have asked already, so
     that a chain of look-ups of which every link is known takes no round at all; what a check has seen that way becomes
-    part of the evidence like any other observation.
+    part of the evidence like any other observation.  ``shared`` is for all that is assessed in one run
+    (:attr:`Observations.shared <deliverability.evidence.observation.Observations.shared>`).
     """
 
     def __init__(
@@ -36,8 +37,11 @@ class Rounds:
         checks: Sequence[Check | Verdict],
         coverage: Coverage | None = None,
         peek: Peek | None = None,
+        shared: dict[object, Any] | None = None,
     ) -> None:
-        self._base = base
+        self._known = _Known(peek)
+        # one bundle for all rounds: answers are only added, so that what was worked out from some of them still holds
+        self._evidence = replace(base, observations=Observations(self._known, shared={} if shared is None else shared))
         self._coverage = coverage
         self._rows: list[Check | Verdict] = [
             check for check in checks if isinstance(check, Verdict) or base.subject in check.subjects
@@ -46,29 +50,28 @@ class Rounds:
             index: () for index, check in enumerate(self._rows) if isinstance(check, Check)
         }
         self._claim: tuple[Question, ...] | None = ()
-        self._known = _Known(peek)
 
     def __call__(self, observations: Observations) -> Assessment | frozenset[Question]:
         """Everything that can be concluded by now, or every question that is still open."""
         self._known.update(observations.answers)
-        evidence = replace(self._base, observations=Observations(self._known))
         for _pass in range(MAX_PASSES):
-            open_questions = self._run(evidence)
+            open_questions = self._run()
             if open_questions is None:
-                evidence = replace(evidence, observations=self._known.frozen())
+                evidence = replace(self._evidence, observations=self._known.frozen())
                 return assessing.assess(evidence, self._rows, self._coverage)
             missing = frozenset(question for question in open_questions if question not in self._known)
             if missing:
                 return missing
         raise RuntimeError("a check waits for what is there")
 
-    def _run(self, evidence: Evidence) -> frozenset[Question] | None:
+    def _run(self) -> frozenset[Question] | None:
         """Run what is due; what is waited for now, ``None`` when nothing waits."""
-        if self._claim is not None and _due(self._claim, self._known):
+        evidence, known = self._evidence, self._known
+        if self._claim is not None and _due(self._claim, known):
             self._claim = _open_questions(evidence)
         for index, waiting in list(self._waiting.items()):
             check = self._rows[index]
-            if isinstance(check, Verdict) or not _due(waiting, self._known):
+            if isinstance(check, Verdict) or not _due(waiting, known):
                 continue
             try:
                 self._rows[index] = assessing.run(check, evidence)
@@ -88,7 +91,7 @@ class _Known(dict[Question, Observation]):
         self._peek = peek
 
     def __contains__(self, question: object) -> bool:
-        return self.get(question) is not None
+        return super().__contains__(question) or self.get(question) is not None
 
     def __missing__(self, question: Question) -> Observation:
         found = self._peek(question) if self._peek else None

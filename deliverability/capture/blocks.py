@@ -1,9 +1,14 @@
 """A log in blocks of whole lines, each with enough of its neighbourhood that no result depends on where it ends.
 
-Memory is bounded by one block and its surroundings, whatever the file.
+Memory is bounded by a few blocks, whatever the file.  Plain files are read in place, from any line on; everything
+else comes through :class:`~deliverability.capture.files.Stream` from its beginning.
 """
 
-from collections.abc import Iterator
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deliverability.capture.files import DAMAGED, LogFile, Stream, open_log
@@ -15,106 +20,289 @@ MAX_LINE = 64 << 10  # rsyslog's largest common message size; what is longer is 
 MAX_LONG = 4 * MAX_LINE  # what is longer than this, and spans blocks, is passed over to its end
 AHEAD = 2 * MAX_LINE  # octets after a block that belong to its surroundings
 
+Marks = MutableMapping[int, int]
+"""Where blocks begin, in octets, and how many lines stand before each: what one look learned for the next."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Block:
     """Whole lines of a file, or the beginning of one line that is far too long."""
 
-    content: bytes
+    raw: bytes
+    """What was read: the block, and perhaps the beginning of a line that belongs to the next one."""
+    end: int
+    """Where the block ends in :attr:`raw`."""
     offset: int
     """Of the first octet, in the uncompressed file."""
-    line: int
+    line: int = 0
     """Number of lines before it."""
     passed_over: int | None = None
     """Octets of an overlong line that follow and are not read; ``None`` for whole lines."""
     unended: bool = False
     """The overlong line goes on to the end of the file, and has no end of its own."""
+    ends: int | None = None
+    """How many line ends it has, once somebody counted them."""
+
+    @property
+    def content(self) -> bytes:
+        """The block's own octets."""
+        return self.raw if self.end == len(self.raw) else self.raw[: self.end]
+
+    @property
+    def following(self) -> int:
+        """Offset of the next block."""
+        return self.offset + self.end + (self.passed_over or 0)
+
+    def lines(self) -> int:
+        """How many lines end in it."""
+        if self.ends is None:
+            self.ends = self.raw.count(b"\n", 0, self.end)
+        return self.ends + (self.passed_over is not None)
 
 
 def blocks(file: LogFile) -> Iterator[Block]:
-    """The file in blocks that end at line ends; only the last may lack its newline.
+    """The file in numbered blocks that end at line ends; only the last may lack its newline.
 
     Raises :class:`CannotLookError` when the file cannot be read to its end (a damaged archive): what was read until
     then has been passed on.
     """
-    offset = lines = 0
+    lines = 0
+    for block in _blocks(file, 0, None):
+        block.line = lines
+        lines += block.lines()
+        yield block
+
+
+def _blocks(file: LogFile, begin: int, stop: int | None) -> Iterator[Block]:
+    """The part of a file between two line starts, in blocks whose lines nobody counted yet."""
+    offset = begin
     rest = b""
     with open_log(file) as stream:
+        source = _source(stream, begin, stop)
         while True:
-            more, problem = _fill(stream)
-            content = rest + more
+            more, problem = source.fill()
+            content = rest + more if rest else more
             end = content.rfind(b"\n") + 1
             over: int | None = None
             unended = False
-            rest = content[end:] if end else content
-            if not end and more and not problem and len(content) >= MAX_LONG:
-                over, rest, problem, unended = _pass_over(stream)
-                end = len(content)
-            elif problem or not more:
+            if end:
+                rest = source.give_back(content, end)
+            else:
+                rest = content
+                if more and not problem and len(content) >= MAX_LONG:
+                    over, rest, problem, unended = _pass_over(source)
+                    end = len(content)
+            if over is None and (problem or not more):
                 end, rest = len(content), b""
             if end:
-                yield Block(content[:end], offset, lines, over, unended)
-                offset += end + (over or 0)
-                lines += content.count(b"\n", 0, end) + (over is not None)
+                block = Block(content, end, offset, 0, over, unended)
+                offset = block.following
+                yield block
             if problem:
                 raise CannotLookError(f"{printable(file.path)}: cannot be read past octet {offset}: {problem}")
             if not more:
                 return
 
 
-def _pass_over(stream: Stream) -> tuple[int, bytes, Exception | None, bool]:
+class _Source:
+    """Octets one after the other, up to a block at a time."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def fill(self) -> tuple[bytes, Exception | None]:
+        """Up to a block, in small reads, so that a damaged archive gives all that it still holds."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while size < BLOCK and (piece := self._stream.read1(BLOCK - size)):
+                pieces.append(piece)
+                size += len(piece)
+        except DAMAGED as problem:
+            return b"".join(pieces), problem
+        return b"".join(pieces), None
+
+    def give_back(self, content: bytes, end: int) -> bytes:
+        """What is left of ``content`` after ``end``, to be put before the next filling."""
+        return content[end:]
+
+
+class _Plain(_Source):
+    """A plain file, read where it lies: what a block leaves over is read again, which is quicker than moving it."""
+
+    def __init__(self, fd: int, begin: int, stop: int | None) -> None:
+        self._fd, self._at, self._stop = fd, begin, stop
+
+    def fill(self) -> tuple[bytes, Exception | None]:
+        size = BLOCK if self._stop is None else min(BLOCK, self._stop - self._at)
+        try:
+            more = os.pread(self._fd, size, self._at) if size > 0 else b""
+            if not more and os.fstat(self._fd).st_size < self._at:
+                return b"", OSError("the file became shorter while it was read")
+        except OSError as problem:
+            return b"", problem
+        self._at += len(more)
+        return more, None
+
+    def give_back(self, content: bytes, end: int) -> bytes:
+        self._at -= len(content) - end
+        return b""
+
+
+class _Kept(_Source):
+    """Octets in memory."""
+
+    def __init__(self, content: bytes, begin: int, stop: int | None) -> None:
+        self._content, self._at, self._stop = content, begin, len(content) if stop is None else stop
+
+    def fill(self) -> tuple[bytes, Exception | None]:
+        more = self._content[self._at : min(self._at + BLOCK, self._stop)]
+        self._at += len(more)
+        return more, None
+
+    def give_back(self, content: bytes, end: int) -> bytes:
+        self._at -= len(content) - end
+        return b""
+
+
+def _source(stream: Stream, begin: int, stop: int | None) -> _Source:
+    fd = _descriptor(stream)
+    if fd is not None:
+        return _Plain(fd, begin, stop)
+    if isinstance(stream, io.BytesIO):
+        return _Kept(stream.getvalue(), begin, stop)
+    if begin or stop is not None:
+        raise CannotLookError("only a plain file can be read in part")
+    return _Source(stream)
+
+
+def _descriptor(stream: Stream) -> int | None:
+    """The file descriptor of a plain file that is read as it lies."""
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO) and stream.seekable():
+        return stream.fileno()
+    return None
+
+
+def lines_before(file: LogFile, offset: int) -> int:
+    """How many lines of a plain file end before ``offset``."""
+    return sum(block.lines() for block in _blocks(file, 0, offset)) if offset else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A plain file, to be read at any place."""
+
+    size: int
+    read: Callable[[int, int], bytes]
+    """Gives what stands at an offset, up to so many octets."""
+
+
+@contextmanager
+def plain(file: LogFile) -> Iterator[Reader | None]:
+    """The file for reading anywhere; ``None`` for what is compressed, wrapped or no file.
+
+    Raises :class:`CannotLookError` as :func:`~deliverability.capture.files.open_log` does.
+    """
+    with open_log(file) as stream:
+        fd = _descriptor(stream)
+        if fd is not None:
+            yield Reader(os.fstat(fd).st_size, lambda at, size: _pread(fd, size, at, file))
+        elif isinstance(stream, io.BytesIO):
+            content = stream.getvalue()
+            yield Reader(len(content), lambda at, size: content[at : at + size])
+        else:
+            yield None
+
+
+def _pread(fd: int, size: int, at: int, file: LogFile) -> bytes:
+    try:
+        return os.pread(fd, size, at)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(file.path)}: {problem.strerror}") from problem
+
+
+def _pass_over(source: _Source) -> tuple[int, bytes, Exception | None, bool]:
     """Read to the end of an overlong line: how much that was, what was read of the next, and whether it had no end."""
     over = 0
     while True:
-        more, problem = _fill(stream)
+        more, problem = source.fill()
         end = more.find(b"\n") + 1
         if end or problem or not more:
-            return over + (end or len(more)), more[end:] if end else b"", problem, not end
+            rest = source.give_back(more, end) if end else b""
+            return over + (end or len(more)), rest, problem, not end
         over += len(more)
 
 
-def _fill(stream: Stream) -> tuple[bytes, Exception | None]:
-    """Up to a block, in small reads, so that a damaged archive gives all that it still holds."""
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        while size < BLOCK and (piece := stream.read1(BLOCK - size)):
-            pieces.append(piece)
-            size += len(piece)
-    except DAMAGED as problem:
-        return b"".join(pieces), problem
-    return b"".join(pieces), None
-
-
 class Window:
-    """A block with what stands before and after it: look from :attr:`start` to :attr:`end`, the rest is context."""
+    """A block with what stands before and after it: look from :attr:`start` to :attr:`end`, the rest is context.
 
-    __slots__ = ("_at", "_number", "content", "end", "file", "offset", "passed_over", "start", "unended")
+    The surroundings are put together when somebody asks for them; most blocks hold nothing that matters.
+    """
 
-    def __init__(self, file: LogFile, block: Block, before: bytes = b"", after: bytes = b"") -> None:
-        self.file = file
-        self.content = before + block.content + after
-        self.start, self.end = len(before), len(before) + len(block.content)
-        self.offset = block.offset - len(before)
+    __slots__ = ("_after", "_at", "_before", "_content", "_number", "_start", "block", "file")
+
+    def __init__(self, file: LogFile, block: Block, before: "_Before", after: list[Block]) -> None:
+        self.file, self.block = file, block
+        self._before, self._after = before.copy(), tuple(after)
+        self._content: bytes | None = None
+        self._start = self._at = 0
+        self._number = block.line + 1
+
+    @property
+    def content(self) -> bytes:
+        """The block and its surroundings."""
+        return self._join() if self._content is None else self._content
+
+    @property
+    def start(self) -> int:
+        """Where the block begins in :attr:`content`."""
+        if self._content is None:
+            self._join()
+        return self._start
+
+    @property
+    def end(self) -> int:
+        """Where the block ends in :attr:`content`."""
+        return self.start + self.block.end
+
+    @property
+    def offset(self) -> int:
         """Of the first octet of :attr:`content`, in the uncompressed file."""
-        self.passed_over, self.unended = block.passed_over, block.unended
-        self._at, self._number = self.start, block.line + 1
+        return self.block.offset - self.start
+
+    @property
+    def passed_over(self) -> int | None:
+        """As :attr:`Block.passed_over`."""
+        return self.block.passed_over
+
+    @property
+    def unended(self) -> bool:
+        """As :attr:`Block.unended`."""
+        return self.block.unended
+
+    def _join(self) -> bytes:
+        before = self._before.tail()
+        self._start = self._at = len(before)
+        self._content = b"".join((before, self.block.content, _start_of_all(self._after)))
+        return self._content
 
     def number(self, start: int) -> int:
         """The 1-based number of the line that starts at ``start``; quick where one asks about neighbours in turn."""
+        content = self.content
         if start >= self._at:
-            self._number += self.content.count(b"\n", self._at, start)
+            self._number += content.count(b"\n", self._at, start)
         else:
-            self._number -= self.content.count(b"\n", start, self._at)
+            self._number -= content.count(b"\n", start, self._at)
         self._at = start
         return self._number
 
     def line(self, start: int) -> tuple[LogLine, int]:
         """The line that starts at ``start``, and where the next one starts."""
-        end = self.content.find(b"\n", start)
+        content = self.content
+        end = content.find(b"\n", start)
         complete = end >= 0
-        stop = end if complete else len(self.content)
-        raw = self.content[start : min(stop, start + MAX_LINE)]
+        stop = end if complete else len(content)
+        raw = content[start : min(stop, start + MAX_LINE)]
         place = Place(self.file.log, self.file.path, self.number(start), self.offset + start)
         return LogLine(place, raw.removesuffix(b"\r"), not complete or stop - start > MAX_LINE), stop + complete
 
@@ -123,15 +311,55 @@ class Window:
         return self.content.rfind(b"\n", 0, at) + 1
 
 
-def windows(file: LogFile, back: int) -> Iterator[Window]:
+class _Before:
+    """The last blocks, as far back as the surroundings of the next one may reach."""
+
+    def __init__(self, reach: int, blocks_: Iterable[Block] = ()) -> None:
+        self._reach = reach
+        self._blocks = deque(blocks_)
+        self._size = 0
+
+    def copy(self) -> "_Before":
+        return _Before(self._reach, self._blocks)
+
+    def add(self, block: Block) -> None:
+        self._blocks.append(block)
+        self._size += block.end
+        while self._size - self._blocks[0].end > self._reach + MAX_LONG:
+            self._size -= self._blocks.popleft().end
+
+    def clear(self) -> None:
+        self._blocks.clear()
+        self._size = 0
+
+    def tail(self) -> bytes:
+        """The last lines, as many octets as the reach and the rest of the first line."""
+        last: list[bytes] = []
+        size = 0
+        for block in reversed(self._blocks):
+            last.append(block.content)
+            size += block.end
+            if size > self._reach + MAX_LONG:
+                break
+        joined = b"".join(reversed(last))
+        return joined if size <= self._reach else joined[joined.rfind(b"\n", 0, size - self._reach) + 1 :]
+
+
+def windows(
+    file: LogFile, back: int, marks: Marks | None = None, begin: int = 0, stop: int | None = None
+) -> Iterator[Window]:
     """The blocks of a file, each with ``back`` octets before it and :data:`AHEAD` after it, in whole lines.
 
-    Raises as :func:`blocks` does, after the last window.
+    ``begin`` and ``stop`` are offsets at which lines start, for plain files.  Line numbers count from ``begin``,
+    unless ``marks`` of an earlier look know better; ``marks`` are filled on the way.  Raises as :func:`blocks`
+    does, after the last window.
     """
     held: list[Block] = []
-    before = b""
+    before = _Before(back)
     problem: CannotLookError | None = None
-    source = blocks(file)
+    source = _blocks(file, begin, stop)
+    known: Marks = {} if marks is None else marks
+    lines = known.get(begin, 0)
     ended = False
     while not ended:
         block: Block | None = None
@@ -140,33 +368,36 @@ def windows(file: LogFile, back: int) -> Iterator[Window]:
         except CannotLookError as found:
             problem = found
         ended = block is None
-        barrier = block is not None and block.passed_over is not None
+        barrier = block if block is not None and block.passed_over is not None else None
         if block is not None and not barrier:
             held.append(block)
-        while held and (ended or barrier or sum(len(b.content) for b in held[1:]) >= AHEAD):
+        while held and (ended or barrier or sum(b.end for b in held[1:]) >= AHEAD):
             first = held.pop(0)
-            yield Window(file, first, before, _start_of_all(held))
-            before = _tail(before, first.content, back)
-        if block is not None and barrier:
-            yield Window(file, block)
-            before = b""
+            first.line = known.setdefault(first.offset, lines)
+            yield Window(file, first, before, held)
+            lines = _lines_after(first, known)
+            before.add(first)
+        if barrier:
+            before.clear()
+            barrier.line = known.setdefault(barrier.offset, lines)
+            yield Window(file, barrier, before, [])
+            lines = _lines_after(barrier, known)
     if problem:
         raise problem
 
 
-def _start_of_all(held: list[Block]) -> bytes:
+def _lines_after(block: Block, known: Marks) -> int:
+    """Number of lines up to the end of a block; whoever looked at it may have counted them."""
+    after = known.get(block.following)
+    return block.line + block.lines() if after is None else after
+
+
+def _start_of_all(held: Sequence[Block]) -> bytes:
     """The next lines, :data:`AHEAD` octets and the rest of the last line."""
-    joined = held[0].content if held else b""
-    if len(joined) < AHEAD:
-        joined = b"".join(block.content for block in held)
-    end = joined.find(b"\n", AHEAD) + 1
-    return joined[:end] if end else joined
-
-
-def _tail(before: bytes, content: bytes, size: int) -> bytes:
-    """The last lines, ``size`` octets and the rest of the first line."""
-    joined = content if len(content) > size + MAX_LONG else before[-(size + MAX_LONG) :] + content
-    if len(joined) <= size:
-        return joined
-    cut = joined.rfind(b"\n", 0, len(joined) - size)
-    return joined[(cut if cut >= 0 else joined.find(b"\n", len(joined) - size)) + 1 :]
+    if not held:
+        return b""
+    first = held[0]
+    joined = b"".join(block.content for block in held) if first.end < AHEAD else first.raw
+    size = first.end if joined is first.raw else len(joined)
+    end = joined.find(b"\n", AHEAD, size) + 1
+    return joined[: end or size]

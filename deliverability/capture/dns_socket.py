@@ -149,6 +149,8 @@ class _Socket(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._until: dict[bytes, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._late: dict[bytes, None] = {}
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.DatagramTransport | None = None
@@ -196,21 +198,41 @@ class _Socket(asyncio.DatagramProtocol):
         reply: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting[query_id] = reply
         self._sent += 1
-        timer = self._loop.call_later(seconds, _give_up, reply)
+        self._until[query_id] = until = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > until:
+            self._wake_at(until)
         answered = False
         try:
             self._transport.sendto(query)
             found = await reply
             answered = True
         finally:
-            timer.cancel()
-            del self._waiting[query_id]
+            del self._waiting[query_id], self._until[query_id]
             if not answered:
                 self._remember(query_id)
         return query, found
 
+    def _wake_at(self, instant: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(instant, self._give_up)
+
+    def _give_up(self) -> None:
+        """One timer serves all that wait here: few of them ever need it."""
+        self._timer = None
+        now = self._loop.time()
+        for query_id, until in self._until.items():
+            if until <= now and not self._waiting[query_id].done():
+                self._waiting[query_id].set_exception(TimeoutError())
+        left = [until for until in self._until.values() if until > now]
+        if left:
+            self._wake_at(min(left))
+
     def close(self) -> None:
         """Close; whoever still waits is told."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._transport is not None:
             self._transport.close()
         self.error_received(OSError("the socket was closed"))
@@ -226,11 +248,6 @@ class _Socket(asyncio.DatagramProtocol):
         self._late[query_id] = None
         if len(self._late) > LATE_IDS:
             del self._late[next(iter(self._late))]
-
-
-def _give_up(reply: asyncio.Future[bytes]) -> None:
-    if not reply.done():
-        reply.set_exception(TimeoutError())
 
 
 async def exchange_tcp(server: Nameserver, query: bytes) -> bytes:

@@ -72,7 +72,7 @@ class Action(StrEnum):
     REMOVED = "removed"
     """The queue entry ended (Postfix ``removed``, Exim ``Completed``)."""
     CANCELLED = "cancelled"
-    """An operator deleted it or marked a recipient as done: proves no delivery."""
+    """An operator deleted it or marked a recipient as done, or a filter of ours kept it: proves no delivery."""
     REJECTED = "rejected"
     """Our own server refused the message, or one recipient, when it was submitted."""
     SIGNED = "signed"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from deliverability.evidence.attempted import Lean
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.document import Document, Sheet
 from deliverability.evidence.event import DeliveryEvent
@@ -62,6 +63,12 @@ class LogFormat:
     """Regular expression (bytes, multi-line) that matches the head of every line of the format."""
     unproven: bool = False
     """Built from the documented fields alone: no such server ran in the tests.  Shown wherever its lines count."""
+    deliveries: Callable[[bytes], Callable[[bytes], Iterator[Lean]] | None] | None = None
+    """Given a file's head: a reader that turns its blocks of whole lines, in order, into the attempts that they report,
+    without a model object each; ``None`` where only :attr:`parse` can read this file.  It says what ``parse`` says."""
+    delivery_marks: tuple[bytes, ...] | None = None
+    """Octets of which one stands in every line that reports an attempt, for a format that reads each line by itself;
+    empty: none ever does; ``None``: not known, all lines have to be read."""
 
 
 class ProviderKind(StrEnum):

@@ -7,13 +7,14 @@ that does so is overridden here and says which section it follows instead.
 import contextlib
 import re
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
-from ipaddress import ip_network
-from typing import Final, cast
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, Final, cast
 
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Record, Unobserved
+from deliverability.protocols.spf_steps import MAX_KEPT, Below, Step, Way, foresee, question_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escapes in pyspf 2.0.14's own source
@@ -29,32 +30,21 @@ MAX_MX: Final = 10  # RFC 7208 §4.6.4, as are the next two
 MAX_PTR: Final = 10
 MAX_VOID: Final = 2
 MAX_STEPS: Final = 400
+MAX_SHARED: Final = 500
+"""Included records whose way to the result is kept; each with what it rests on:"""
+MAX_SEEN: Final = 30
+MAX_SEEN_OCTETS: Final = 8192
 
-_TERM = re.compile(r"[+?~-]?(?:(include|a|mx|ptr)(?::([^/%]+))?(?:/[\d/]*)?|(redirect)=([^/%]+))\Z", re.IGNORECASE)
 _CLIENT_MACRO = re.compile(r"%\{[^}doDO]", re.ASCII)
 
 PermError = spf.PermError
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of an evaluation, in the order in which it was taken."""
-
-    kind: str
-    """``query``, ``match`` (an address of the client's was found) or ``record`` (a record has its result)."""
-    domain: str
-    """Whose record was being evaluated."""
-    subject: str
-    """The question, the network that matched, or the record's result."""
-    said: str = ""
-    """What the DNS said: a number of records, ``NODATA``, ``NXDOMAIN`` or the obstacle."""
-    void: bool = False
-    """Nothing came back, and RFC 7208 §4.6.4 counts it."""
-    observed_at: datetime | None = None
-
-
 class Query(spf.query):
     """One evaluation for one client address."""
+
+    shares = True
+    """Ways through included records are kept for the other bundles of a run."""
 
     def __init__(self, client_ip: str, sender: str, helo: str, observations: Observations, receiver: str) -> None:
         super().__init__(i=client_ip, s=sender, h=helo, receiver=receiver)
@@ -65,23 +55,27 @@ class Query(spf.query):
         """What an explanation would need; asked for only once the result is known to be ``fail``."""
         self.trace: list[Step] = []
         self._foreseen: dict[DnsQuestion, None] = {}
+        self._way = Way(0, 0, 0)
 
     def dns(
         self, name: str, qtype: str, cnames: dict[str, str] | None = None, ignore_void: bool = False
     ) -> list[object]:
         """Answer from the record, or raise ``Unobserved`` with what this record's other terms will need too."""
         del cnames  # the resolver that answered has followed them
-        question = _question(name, qtype)
+        question = question_of(name, qtype)
         if question is None:
             return []
-        try:
-            (observation,) = self.observations.ask_all(question)
-        except Unobserved:
-            raise self._unobserved(question) from None
-        if isinstance(observation, CouldNotLook):
+        observation = self.observations.answers.get(question)
+        if observation is None:
+            raise self._unobserved(question)
+        if not isinstance(observation, DnsAnswer):
+            self._way.whole = False
+            if not isinstance(observation, CouldNotLook):
+                raise TypeError(f"{question} was answered by something else than the DNS")
             self._note("query", str(question), observation.obstacle.value, observed_at=observation.observed_at)
             self.obstacle = observation
             raise spf.TempError(f"{question}: {observation.obstacle}")
+        self._way.seen.append(observation)
         void = not observation.records and not ignore_void
         said = str(len(observation.records)) if observation.records else "NODATA" if observation.exists else "NXDOMAIN"
         self._note("query", str(question), said, void=void, observed_at=observation.observed_at)
@@ -89,15 +83,79 @@ class Query(spf.query):
             self._void()
         return [_value(qtype, record) for record in observation.records]
 
+    def check1(self, spf: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
+        """One record and all below it; of an included one the way to its result is kept for others that include it."""
+        if not recursion or not spf or not self.shares:
+            return super().check1(spf, domain, recursion)
+        key = ("spf", spf, domain, self.c)
+        below = self.observations.shared.get(key)
+        if below is not None and self._repeats(below):
+            return cast("Below", below).result
+        outer, self._way = self._way, Way(len(self.trace), self.lookups, self.void_lookups)
+        try:
+            found = super().check1(spf, domain, recursion)
+            self._keep(key, found)
+            return found
+        finally:
+            outer.join(self._way)
+            self._way = outer
+
+    def _keep(self, key: object, result: tuple[str, int, str]) -> None:
+        """Put on record how an included record came to its result, with the answers that this rests on."""
+        way, shared = self._way, self.observations.shared
+        if not way.whole or len(self.trace) >= MAX_STEPS or len(way.seen) > MAX_SEEN:
+            return
+        if sum(len(seen.wire) for seen in way.seen) > MAX_SEEN_OCTETS:
+            return
+        if len(shared) >= MAX_SHARED:
+            shared.clear()
+        counted = self.lookups - way.lookups, self.void_lookups - way.void_lookups
+        shared[key] = Below(result, tuple(way.seen), tuple(self.trace[way.steps :]), *counted, tuple(way.foreseen))
+
+    def _repeats(self, below: Below) -> bool:
+        """Take over what another evaluation found, if this one would find just that."""
+        answers = self.observations.answers
+        if (
+            self.lookups + below.lookups > spf.MAX_LOOKUP
+            or self.void_lookups + below.void_lookups > MAX_VOID
+            or len(self.trace) + len(below.trace) > MAX_STEPS
+            or len(self._foreseen) + len(below.foreseen) > MAX_FORESEEN
+            or not all(answers.get(seen.question) is seen for seen in below.seen)
+        ):
+            return False
+        self.lookups += below.lookups
+        self.void_lookups += below.void_lookups
+        self.trace += below.trace
+        self._way.seen += below.seen
+        self._way.foreseen += below.foreseen
+        self._foreseen.update(dict.fromkeys(below.foreseen))
+        return True
+
     def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
         """One record's result."""
         result: tuple[str, int, str] = super().check0(spf, recursion)
         self._note("record", result[0])
         return result
 
+    def expand(self, s: str, stripdot: bool = True) -> str:
+        """Expand macros, which may stand for the sender."""
+        if "%" in s:
+            self._way.whole = False
+        return super().expand(s, stripdot)
+
+    def validate_mechanism(self, mech: str) -> tuple[object, ...]:
+        """A term taken apart; what holds no macro comes to the same for every sender."""
+        if "%" in mech or len(mech) > MAX_KEPT:
+            return super().validate_mechanism(mech)
+        # a term with a name or an address of its own means the same in every domain's record, but for an include of itself
+        domain = "" if ":" in mech and self.d not in mech else self.d
+        return _validated(mech, domain, self.v, self.cidrmax)
+
     def cidrmatch(self, ipaddrs: list[object], n: int) -> bool:
         """Whether the client's address is in one of the networks."""
-        found = bool(super().cidrmatch(ipaddrs, n))
+        for address in ipaddrs:
+            _network(address)  # one that is none spoils the whole term
+        found = any(_within(self.c, address, n) for address in ipaddrs)
         if found:
             self._note("match", str(ip_network(f"{self.c}/{n}", strict=False)))
         return found
@@ -116,6 +174,7 @@ class Query(spf.query):
         if len(text) > MAX_RECORD or any(len(term) > MAX_TERM for term in text.split(" ")):
             raise PermError("record or term too long")
         for question in self._foresee(text, domain):
+            self._way.foreseen.append(question)
             if len(self._foreseen) < MAX_FORESEEN:
                 self._foreseen.setdefault(question)
         return text
@@ -152,6 +211,7 @@ class Query(spf.query):
 
     def get_explanation(self, spec: str) -> str | None:
         """An explanation, or nothing yet: pyspf wants it for every record, RFC 7208 §6.2 only after ``fail``."""
+        self._way.whole = False
         try:
             return super().get_explanation(spec)
         except Unobserved as missing:
@@ -161,7 +221,7 @@ class Query(spf.query):
         return None
 
     def _require(self, names: Iterable[str]) -> None:
-        questions = filter(None, (_question(name, self.A) for name in names))
+        questions = filter(None, (question_of(name, self.A) for name in names))
         missing = [q for q in dict.fromkeys(questions) if q not in self.observations.answers]
         if missing:
             raise self._unobserved(*missing)
@@ -171,7 +231,7 @@ class Query(spf.query):
         return Unobserved(*needed, *(q for q in self._foreseen if q not in known and q not in needed))
 
     def _count_void(self, names: Iterable[str]) -> None:
-        answers = (self.observations.answers.get(q) for name in names if (q := _question(name, self.A)))
+        answers = (self.observations.answers.get(q) for name in names if (q := question_of(name, self.A)))
         if any(isinstance(answer, DnsAnswer) and not answer.records for answer in answers):
             self._void()
 
@@ -180,26 +240,22 @@ class Query(spf.query):
         if self.void_lookups > MAX_VOID:
             raise PermError(f"Void lookup limit of {MAX_VOID} exceeded")
 
-    def _foresee(self, text: str, domain: str) -> Iterator[DnsQuestion]:
+    def _foresee(self, text: str, domain: str) -> Iterable[DnsQuestion]:
         """What the terms of one record will ask, as far as no macro hides it."""
-        for term in text.split(" ")[1:]:
-            match = _TERM.match(term)
-            if not match:
-                continue
-            mechanism, argument, redirect, target = match.groups()
-            if redirect:
-                question = _question(target, "TXT")
-            elif mechanism.lower() == "ptr":
-                question = _question(f"{'.'.join(reversed(self.i.split('.')))}.{self.v}.arpa", "PTR")
-            else:
-                kind = {"include": "TXT", "mx": "MX"}.get(mechanism.lower(), self.A)
-                question = _question(argument or domain, kind)
-            if question is not None:
-                yield question
+        return foresee(text, domain, self.A, f"{'.'.join(reversed(self.i.split('.')))}.{self.v}.arpa")
+
+
+def require(domain: str, observations: Observations) -> None:
+    """The first thing that an evaluation asks; raises ``Unobserved`` before there is an evaluator to set up."""
+    question = question_of(domain, "TXT")
+    if question is not None and question not in observations.answers:
+        raise Unobserved(question)
 
 
 class Survey(Query):
     """One walk over all that a domain publishes, for no client in particular: no address ever matches."""
+
+    shares = False
 
     def __init__(self, domain: str, observations: Observations) -> None:
         super().__init__("192.0.2.0", f"postmaster@{domain}", domain, observations, "unknown")
@@ -247,17 +303,34 @@ class Survey(Query):
         del spec
         return None
 
-    def _foresee(self, text: str, domain: str) -> Iterator[DnsQuestion]:
+    def _foresee(self, text: str, domain: str) -> Iterable[DnsQuestion]:
         return (question for question in super()._foresee(text, domain) if question.rdtype == "TXT")
 
 
-def _question(name: str, qtype: str) -> DnsQuestion | None:
-    """The question for a name, or ``None`` if the DNS cannot hold it: such a name has no records (RFC 7208 §4.3)."""
-    bare = name.removesuffix(".")
-    labels = [label.encode("utf-8", "surrogatepass") for label in bare.split(".")]
-    if not all(0 < len(label) < 64 for label in labels) or sum(len(label) + 1 for label in labels) > 254:
-        return None
-    return DnsQuestion(bare, qtype)
+@lru_cache(maxsize=2048)
+def _validated(mech: str, domain: str, version: str, cidrmax: int) -> tuple[object, ...]:
+    """A term without macros as pyspf reads it; whatever it raises is raised anew each time."""
+    reader: Any = spf.query.__new__(spf.query)
+    reader.d, reader.v, reader.cidrmax, reader.strict = domain, version, cidrmax, True
+    found: tuple[object, ...] = reader.validate_mechanism(mech)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _network(address: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(address)  # type: ignore[arg-type]
+    except ValueError as problem:
+        raise PermError(str(problem)) from None
+
+
+@lru_cache(maxsize=4096)
+def _within(client: str, address: object, prefix: int) -> bool:
+    """Whether the client is in the network around an address; pyspf's ``cidrmatch``, whose errors it has."""
+    try:
+        return ip_address(client) in _network(address).supernet(new_prefix=prefix)
+    except ValueError as problem:
+        raise PermError(str(problem)) from None
 
 
 def _value(qtype: str, record: Record) -> object:

@@ -6,9 +6,11 @@ Needs no message.  "No key", "revoked" and "nobody could say" are three states.
 import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from deliverability.errors import ParseError, printable
@@ -28,6 +30,7 @@ MAX_RSA_EXPONENT_BITS: Final = 64
 _TAG_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]*\Z")  # RFC 6376 §3.2
 _SELECTOR = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*\Z")
 _BLANKS: Final = b" \t\r\n"
+_RSA: Final = bytes.fromhex("300d06092a864886f70d0101010500")  # AlgorithmIdentifier rsaEncryption, parameters NULL
 
 
 class KeyState(StrEnum):
@@ -118,27 +121,27 @@ def published_key(observations: Observations, domain: Domain, selector: str) -> 
     """The key at ``selector._domainkey.domain``; may raise ``Unobserved``, or ``ParseError`` for the selector."""
     selector = parse_selector(selector)
     answer = observations.ask(f"{selector}._domainkey.{domain.name}", "TXT")
-    unusable = DkimKey(state=KeyState.NONE, domain=domain.name, selector=selector, observed_at=answer.observed_at)
+    key = partial(DkimKey, domain=domain.name, selector=selector, observed_at=answer.observed_at)
     if isinstance(answer, CouldNotLook):
-        return replace(unusable, state=KeyState.COULD_NOT_LOOK, problem=f"{answer.question}: {answer.obstacle}")
+        told = f"{answer.question}: {answer.obstacle}"
+        return key(state=KeyState.COULD_NOT_LOOK, problem=told)
     records = [record.joined for record in answer.records]
-    unusable = replace(unusable, records=len(records))
+    count = len(records)
     if len(records) > 1:  # RFC 6376 §3.6.2.2 leaves several undefined; a stray record of another kind harms nobody
         records = [record for record in records if b"p=" in record] or records
     if not records:
-        return unusable
+        return key(state=KeyState.NONE, records=count)
     shown = records[0][:MAX_RECORD].decode("latin-1")
     problem = f"{len(records)} key records at one name"
     if len(records) == 1:
         try:
-            key = _parse_key(records[0], domain.name, selector, answer.observed_at)
-            return replace(key, records=unusable.records)
+            return _parse_key(records[0], partial(key, records=count))
         except ParseError as wrong:
             problem = str(wrong)
-    return replace(unusable, state=KeyState.MALFORMED, problem=problem, record=shown)
+    return key(state=KeyState.MALFORMED, problem=problem, record=shown, records=count)
 
 
-def _parse_key(record: bytes, domain: str, selector: str, observed_at: datetime) -> DkimKey:
+def _parse_key(record: bytes, key: Callable[..., DkimKey]) -> DkimKey:
     if len(record) > MAX_RECORD:
         raise ParseError(f"key record is longer than {MAX_RECORD} octets")
     tags = parse_tags(record)
@@ -151,10 +154,8 @@ def _parse_key(record: bytes, domain: str, selector: str, observed_at: datetime)
     flags = _list(tags.get("t", b""))
     services = _list(tags.get("s", b"*"))
     bits = _bits(kind, data) if data else None
-    return DkimKey(
+    return key(
         state=KeyState.FOUND if data else KeyState.REVOKED,
-        domain=domain,
-        selector=selector,
         type=kind,
         bits=bits,
         testing="y" in flags,
@@ -163,7 +164,6 @@ def _parse_key(record: bytes, domain: str, selector: str, observed_at: datetime)
         for_mail="*" in services or "email" in services,
         data=data,
         record=record.decode("latin-1"),
-        observed_at=observed_at,
     )
 
 
@@ -179,15 +179,51 @@ def _bits(kind: str, data: bytes) -> int:
         if len(octets) != 32:  # RFC 8463 §4: the bare key
             raise ParseError(f"an Ed25519 key has 32 octets, not {len(octets)}")
         return 256
-    from deliverability.protocols import _dkimpy
+    numbers = _rsa_numbers(octets)
+    if numbers is None:
+        from deliverability.protocols import _dkimpy
 
-    numbers = _dkimpy.rsa_numbers(octets)
+        numbers = _dkimpy.rsa_numbers(octets)  # takes a bare RSAPublicKey too, and what is not quite DER
     if numbers is None:
         raise ParseError("p= holds no RSA key")
     modulus, exponent = numbers
     if modulus.bit_length() > MAX_RSA_BITS or exponent.bit_length() > MAX_RSA_EXPONENT_BITS or exponent < 3:
         raise ParseError(f"an RSA key of {modulus.bit_length()} bits with this exponent is not usable")
     return modulus.bit_length()
+
+
+def _rsa_numbers(octets: bytes) -> tuple[int, int] | None:
+    """Modulus and exponent of an RSA SubjectPublicKeyInfo in exact DER (RFC 8017 §A.1.1, RFC 3279 §2.3.1)."""
+    try:
+        start, end = _element(octets, 0, 0x30)
+        if end != len(octets) or octets[start : start + len(_RSA)] != _RSA:
+            return None
+        start, end = _element(octets, start + len(_RSA), 0x03)
+        if end != len(octets) or octets[start] != 0:  # no unused bits
+            return None
+        start, end = _element(octets, start + 1, 0x30)
+        first, middle = _element(octets, start, 0x02)
+        second, last = _element(octets, middle, 0x02)
+    except IndexError:
+        return None
+    if not end == last == len(octets) or first == middle or second == last:
+        return None
+    if octets[first] > 0x7F or octets[second] > 0x7F:  # negative
+        return None
+    return int.from_bytes(octets[first:middle], "big"), int.from_bytes(octets[second:last], "big")
+
+
+def _element(octets: bytes, at: int, tag: int) -> tuple[int, int]:
+    """Start and end of the contents of the DER element at ``at``; :class:`IndexError` for another tag or form."""
+    length, start = octets[at + 1], at + 2
+    if octets[at] != tag or length > 0x82 or length == 0x80:
+        raise IndexError
+    if length > 0x80:
+        start += length - 0x80
+        length = int.from_bytes(octets[at + 2 : start], "big")
+        if length < (0x80 if start == at + 3 else 0x100):  # DER: the shortest form
+            raise IndexError
+    return start, start + length
 
 
 def _list(value: bytes) -> list[str]:

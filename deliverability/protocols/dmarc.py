@@ -5,9 +5,11 @@ of a walk are asked at once; a name server that did not answer never reads as "n
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from deliverability.evidence.names import Domain
@@ -16,10 +18,15 @@ from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsObse
 MAX_RECORD: Final = 65535
 """Octets of a record that are read: all that a DNS message can hold, so that none is too long to be seen."""
 MAX_TAGS: Final = 50
+MAX_KEPT: Final = 512
+"""Octets of a record whose reading is kept for the next check that needs it; real ones have a hundred."""
+MAX_NEAR: Final = 512
+"""Octets of a text in which a misplaced version is looked for."""
 WALK_LABELS: Final = 8
 """From so many labels on, the walk jumps to seven: eight queries at most (RFC 9989 §4.10)."""
 
 _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
+_NEAR = re.compile(rb"\bv[ \t]{0,9}=[ \t]{0,9}DMARC", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?\Z")  # RFC 9989 §4.8, obs-dmarc-uri
 _PERCENT = re.compile(r"(?:100|[0-9]{1,2})\Z", re.ASCII)
 _KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.4
@@ -97,6 +104,8 @@ class Node:
     """Its policy record, if there is exactly one."""
     discarded: int = 0
     """Records that were discarded because there were several (RFC 9989 §4.10 step 2)."""
+    ignored: tuple[str, ...] = ()
+    """Texts that name DMARC's version in another place or spelling than a record must: no records to any receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,10 @@ def parse_record(raw: bytes) -> DmarcRecord | None:
     """Read a TXT record; ``None`` if it is not a policy record of this version.  Never raises."""
     if len(raw) > MAX_RECORD or not _VERSION.match(raw):
         return None
+    return _parse_ordinary(raw) if len(raw) <= MAX_KEPT else _parse(raw)
+
+
+def _parse(raw: bytes) -> DmarcRecord:
     text = raw.decode("latin-1")
     tags: dict[str, str] = {}
     for spec in text.split(";")[1 : MAX_TAGS + 1]:
@@ -193,6 +206,10 @@ def parse_record(raw: bytes) -> DmarcRecord | None:
     )
 
 
+_parse_ordinary = lru_cache(maxsize=512)(_parse)
+
+
+@lru_cache(maxsize=256)
 def walk_names(domain: Domain) -> tuple[Domain, ...]:
     """The names of a full tree walk, the longest first (RFC 9989 §4.10)."""
     labels = domain.labels
@@ -202,19 +219,31 @@ def walk_names(domain: Domain) -> tuple[Domain, ...]:
 
 def walk(domain: Domain, observations: Observations) -> Walk:
     """Walk the tree; raises ``Unobserved`` for all of its names at once."""
+    return observations.once(_walk, domain)
+
+
+def _walk(domain: Domain, observations: Observations) -> Walk:
     answers = observations.ask_all(*_questions(domain))
     nodes: list[Node] = []
     for name, answer in zip(walk_names(domain), answers, strict=True):
         if isinstance(answer, CouldNotLook):
             return Walk(tuple(nodes), answer)
         records = [record for record in (parse_record(r.joined) for r in answer.records) if record]
+        ignored = tuple(_near_misses(answer)) if len(records) < len(answer.records) else ()
         if len(records) != 1:
-            nodes.append(Node(name, None, len(records)))
+            nodes.append(Node(name, None, len(records), ignored))
             continue
-        nodes.append(Node(name, records[0]))
+        nodes.append(Node(name, records[0], ignored=ignored))
         if records[0].psd != "u":
             break
     return Walk(tuple(nodes))
+
+
+def _near_misses(answer: DnsAnswer) -> Iterator[str]:
+    for record in answer.records:
+        head = record.joined[:MAX_NEAR]
+        if not _VERSION.match(record.joined) and _NEAR.search(head):
+            yield head.decode("latin-1")
 
 
 def organizational_domain(domain: Domain, observations: Observations) -> OrganizationalDomain:
@@ -224,16 +253,23 @@ def organizational_domain(domain: Domain, observations: Observations) -> Organiz
 
 def discover_policy(author_domain: Domain, observations: Observations) -> DmarcPolicy:
     """The policy record that applies, and the policy it states (RFC 9989 §4.10.1)."""
+    return observations.once(_discover, author_domain)
+
+
+def _discover(author_domain: Domain, observations: Observations) -> DmarcPolicy:
     walked = walk(author_domain, observations)
     own = observations.ask(f"_dmarc.{author_domain.name}", "TXT")
+    own_record = walked.nodes[0].record if walked.nodes else None
     found = DmarcPolicy(
         state=PolicyState.NONE,
         author_domain=author_domain,
+        domain=author_domain if own_record else None,
+        record=own_record,
         discarded=tuple(node.domain for node in walked.nodes if node.discarded),
         observed_at=own.observed_at,
     )
-    if walked.nodes and (record := walked.nodes[0].record):
-        return _stated(replace(found, domain=author_domain, record=record), "p")
+    if own_record:
+        return _stated(found, "p")
     if walked.obstacle:
         return replace(found, state=PolicyState.COULD_NOT_LOOK, obstacle=walked.obstacle)
     asked = observations.ask_all(*_questions(author_domain))
@@ -267,6 +303,7 @@ def aligned(identifier: Domain, author_domain: Domain, observations: Observation
     return Alignment(state, strict, identifier, author_domain, ours.domain, theirs.domain, obstacle, seen)
 
 
+@lru_cache(maxsize=256)
 def _questions(domain: Domain) -> tuple[DnsQuestion, ...]:
     return tuple(DnsQuestion(f"_dmarc.{name.name}", "TXT") for name in walk_names(domain))
 

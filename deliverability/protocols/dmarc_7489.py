@@ -53,6 +53,10 @@ def discover_policy(author_domain: Domain, observations: Observations) -> OldPol
 
     ``None`` without a public suffix list.  Raises ``Unobserved`` for both names at once.
     """
+    return observations.once(_discover, author_domain)
+
+
+def _discover(author_domain: Domain, observations: Observations) -> OldPolicy | None:
     organization = organizational_domain(author_domain)
     if organization is None:
         return None

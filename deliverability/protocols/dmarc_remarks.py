@@ -1,6 +1,6 @@
 """What there is to say of a DMARC policy beside whether it is there: its reach, its slips, and the next step.
 
-RFC 9989 §4.7 (tags), §5.1 (what domain owners do), §7.4 (who should not reject), Appendix C.5 (tags that are gone).
+RFC 9989 §4.7 (tags), §5.1 (what domain owners do), §7.4 (who should not reject), Appendix C.5.2 (tags that are gone).
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,11 @@ from deliverability.protocols.dmarc import (
     Policy,
     PolicyState,
     organizational_domain,
+    walk,
 )
 
+MAX_IGNORED: Final = 3
+"""Texts of one name that are shown."""
 _RANK: Final = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
 
 
@@ -31,9 +34,19 @@ def remarks(found: DmarcPolicy, observations: Observations) -> Iterator[Finding]
         )
     for name in found.discarded:
         yield Finding.of("discarded", where=name)
+    yield from ignored(found, observations)
     if found.record:
         yield from _record_remarks(found, found.record)
     yield from _differences(found, organization, observations)
+
+
+def ignored(found: DmarcPolicy, observations: Observations) -> Iterator[Finding]:
+    """Texts that look like a policy record and are none: ``v=DMARC1`` comes first, and is spelled so (RFC 9989 §4.7)."""
+    for node in walk(found.author_domain, observations).nodes:
+        for text in node.ignored[:MAX_IGNORED]:
+            yield Finding.of("ignored-record", where=f"_dmarc.{node.domain}", record=printable(text, 200))
+        if node.domain == found.domain:
+            return  # what stands above plays no part
 
 
 def advice(found: DmarcPolicy) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Where a domain wants its DMARC reports, and whether those places have agreed to take them.
 
-RFC 9990 §3 (before it RFC 7489 §7.1): a destination outside the organizational domain must say yes in its own DNS, at
+RFC 9990 §4 (before it RFC 7489 §7.1): a destination outside the organizational domain must say yes in its own DNS, at
 ``<domain>._report._dmarc.<destination>``; without that a receiver sends it nothing.
 """
 

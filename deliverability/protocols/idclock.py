@@ -4,9 +4,11 @@ Such a time gives a log line the year and zone that it does not state, and an ac
 of it.  It is a statement of whoever made the id, no proof: anyone can write a well-formed id.
 
 Sources: Postfix ``mail_queue.h`` (``enable_long_queue_ids``, 2.9 and later); Exim specification, "Message
-identification" (16 characters to 4.96, 23 since 4.97); Gmail's and qmail's replies to the end of DATA.
+identification" (16 characters to 4.96, 23 since 4.97); Sendmail ``queue.c``, ``assign_queueid`` (8.12 and later);
+Dovecot ``guid.c`` (session ids of LMTP and LDA since 2.3); Gmail's and qmail's replies to the end of DATA.
 """
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +28,11 @@ _POSTFIX = re.compile(
     r"z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,13}\Z"
 )
 _EXIM = re.compile(r"([0-9A-Za-z]{6})-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-([0-9A-Za-z]{4}))\Z")
+# Year, month, day, hour, minute, second: one digit each in base 60; a counter (2); the process id.
+_SENDMAIL = re.compile(r"([0-9A-Za-x])([0-9AB])([1-9A-V])([0-9A-N])([0-9A-Za-x])([0-9A-Za-x])[0-9A-Za-x]{2}\d{5,8}\Z")
+_SENDMAIL_DIGITS = _EXIM_DIGITS[:60]
+# 128 bits in base 64 without padding, then which transaction and recipient of the session.
+_DOVECOT = re.compile(r"([A-Za-z0-9+/]{21}[AQgw])(?::T\d{1,6})?(?::R\d{1,6})?\Z")
 _GMAIL = re.compile(r"(?<!\S)(\d{9,10}) [A-Za-z0-9._-]{6,80} - gsmtp\b")
 _QMAIL = re.compile(r"\bok (\d{9,10}) qp \d{1,10}\b")
 
@@ -55,11 +62,44 @@ def exim(queue_id: str) -> datetime | None:
     return _instant(_number(match[1], _EXIM_DIGITS), fraction if fraction < 1_000_000 else 0)
 
 
+def sendmail(queue_id: str) -> datetime | None:
+    """When Sendmail made this queue id: UTC, to the second.
+
+    The year is kept modulo 60 and told as the one within :data:`EARLIEST` and the 60 years after it.
+    """
+    match = _SENDMAIL.match(queue_id)
+    if not match:
+        return None
+    year, month, day, hour, minute, second = (_SENDMAIL_DIGITS.index(digit) for digit in match.groups())
+    year += 1900  # tm_year counts from there
+    while year < EARLIEST.year:
+        year += 60
+    try:
+        return datetime(year, month + 1, day, hour, minute, min(second, 59), tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def dovecot(session: str) -> datetime | None:
+    """When Dovecot (2.3 and later) made this LMTP or LDA session id: UTC, to the microsecond.
+
+    All recipients of one session share the id and its time; ``:T2`` and ``:R2`` after it count transactions and
+    recipients.
+    """
+    match = _DOVECOT.match(session)
+    if not match:
+        return None
+    octets = base64.b64decode(match[1] + "==")
+    nanoseconds, seconds = (int.from_bytes(octets[n : n + 4], "little") for n in (0, 4))
+    return _instant(seconds, nanoseconds // 1000) if nanoseconds < 1_000_000_000 else None
+
+
 def reply_clock(text: str) -> datetime | None:
     """The receiving server's own time, where its reply carries one: UTC.
 
     Gmail (``<epoch> … - gsmtp``, refusals included), qmail (``ok <epoch> qp``), and the ids that Postfix
-    (``queued as``) and Exim (``id=``) tell.  Whole seconds, but for ids with more.
+    (``queued as``), Exim (``id=``), Sendmail (``Message accepted``) and Dovecot (``Saved``) tell.  Whole seconds, but
+    for ids with more.
     """
     text = text[:MAX_REPLY]
     for pattern in (_GMAIL, _QMAIL):
@@ -67,7 +107,7 @@ def reply_clock(text: str) -> datetime | None:
         if match:
             return _instant(int(match[1]), 0)
     told = remote_queue_id(text)
-    return (postfix_long(told) or exim(told)) if told else None
+    return (postfix_long(told) or exim(told) or sendmail(told) or dovecot(told)) if told else None
 
 
 def _number(digits: str, alphabet: str) -> int:

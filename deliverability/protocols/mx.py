@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observation, Observations
 from deliverability.evidence.smtp import Host
 
+MAX_ADDRESS = 64
+"""Characters; the longest address with a zone has fewer."""
 MAX_TARGETS = 32
 """MX names whose addresses are looked up; real domains have ten at most."""
 
@@ -84,13 +87,20 @@ def addresses(
 
 def parse_ip(text: str | None) -> IPv4Address | IPv6Address | None:
     """An address in its one comparable form: IPv4-mapped IPv6 becomes IPv4; ``None`` if it is no address."""
+    return _parse_kept(text) if text and len(text) <= MAX_ADDRESS else _parse_ip(text or "")
+
+
+def _parse_ip(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip = ip_address((text or "").strip("[]"))
+        ip = ip_address(text.strip("[]"))
     except ValueError:
         return None
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
         return ip.ipv4_mapped
     return ip
+
+
+_parse_kept = lru_cache(maxsize=1024)(_parse_ip)
 
 
 def _by_address(

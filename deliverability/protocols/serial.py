@@ -11,7 +11,18 @@ from deliverability.evidence.event import LogTime, Session
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.smtp import Host, Reply, Tls
 from deliverability.evidence.spam import NoScore, Scored
-from deliverability.evidence.story import Attempt, Coverage, Delivery, FileCoverage, Gap, Message, Signing, Stay
+from deliverability.evidence.story import (
+    Attempt,
+    Coverage,
+    Delivery,
+    FileCoverage,
+    Gap,
+    Looked,
+    Message,
+    Signing,
+    SourceCoverage,
+    Stay,
+)
 from deliverability.evidence.verdict import Finding, Verdict
 from deliverability.protocols.observed import Json, instant_to_json, observation_to_json
 

@@ -17,10 +17,10 @@ _QUEUE_ID = (
     re.compile(r"\bOK +\d{9,10} ([A-Za-z0-9._-]{6,80}) - gsmtp\b"),
     # Exchange gives an InternalId and a host name
     re.compile(r"\[InternalId=(\d{4,20})"),
-    # Dovecot LMTP gives a session id before the word Saved
-    re.compile(r"> ([A-Za-z0-9+/_-]{8,40}) Saved\b"),
-    # Sendmail begins with its id
-    re.compile(r"\b([A-Za-z0-9]{12,20}) Message accepted for delivery"),
+    # Dovecot LMTP gives a session id before the word Saved; later transactions and recipients of a session have a suffix
+    re.compile(r"> ([A-Za-z0-9+/_-]{8,40}(?::T\d{1,6})?(?::R\d{1,6})?) Saved\b"),
+    # Sendmail begins with its id, OpenSMTPD with eight hexadecimal digits
+    re.compile(r"\b([A-Za-z0-9]{12,20}|[0-9a-f]{8}) Message accepted for delivery"),
     # qmail gives the second and a process number
     re.compile(r"\bok \d{9,10} (qp \d{1,10})\b"),
 )

@@ -4,7 +4,6 @@ Answers come from :class:`~deliverability.evidence.observation.Observations`; wh
 ``Unobserved``.  pyspf evaluates, behind one adapter that never asks the network.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,11 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.names import Domain
-from deliverability.evidence.observation import CouldNotLook, Observations, Unobserved
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsAnswer,
+    DnsQuestion,
+    Observation,
+    Observations,
+    Unobserved,
+)
 from deliverability.protocols.mx import parse_ip
+from deliverability.protocols.spf_reading import VERSION, Reading, is_plain_name, read
 
 if TYPE_CHECKING:
-    from deliverability.protocols._pyspf import Step
+    from deliverability.protocols.spf_steps import Step
 
 MAX_LOOKUPS: Final = 10
 """Terms that ask the DNS, in all records together (RFC 7208 §4.6.4)."""
@@ -26,8 +33,6 @@ DEFAULT_EXPLANATION: Final = "SPF fail - not authorized"
 """Stands where a domain explains nothing."""
 MAX_SENDER: Final = 512
 """Characters of a reverse-path or HELO name; RFC 5321 §4.5.3.1 allows 256."""
-
-_VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)  # RFC 7208 §4.5
 
 
 class SpfResult(StrEnum):
@@ -124,6 +129,7 @@ def check_host(  # noqa: PLR0913 - RFC 7208 §4.1 names the arguments
     identity, local, domain = _sender(reverse_path, helo)
     if not domain or len(domain) > MAX_SENDER or len(local) > MAX_SENDER or len(helo) > MAX_SENDER:
         return SpfEvaluation(SpfResult.NONE, domain[:MAX_SENDER], identity)
+    _pyspf.require(domain, observations)
     query = _pyspf.Query(str(ip).partition("%")[0], f"{local}@{domain}", helo, observations, receiver)
     query.l, query.o, query.d = local, domain, domain  # pyspf splits at the first "@", RFC 5321 at the last
     query.t = str(int(at.timestamp())) if at else "0"
@@ -150,16 +156,19 @@ def published(domain: Domain, observations: Observations) -> SpfPublication:
 
     Walks every include and redirect as if no mechanism matched: the longest way that a receiver may have to go.
     """
-    from deliverability.protocols import _pyspf
-
     answer = observations.ask(domain.name, "TXT")
     if isinstance(answer, CouldNotLook):
         told = f"{answer.question}: {answer.obstacle}"
         return SpfPublication(PublicationState.COULD_NOT_LOOK, problem=told, observed_at=answer.observed_at)
-    records = [r.joined.decode("ascii", "backslashreplace") for r in answer.records if _VERSION.match(r.joined)]
+    records = [r.joined.decode("ascii", "backslashreplace") for r in answer.records if VERSION.match(r.joined)]
     if len(records) != 1:
         state = PublicationState.SEVERAL if records else PublicationState.NONE
         return SpfPublication(state, " | ".join(records) or None, observed_at=answer.observed_at)
+    lookups = _plain_lookups(domain.name, observations)
+    if lookups is not None:
+        return SpfPublication(PublicationState.PUBLISHED, records[0], lookups, observed_at=answer.observed_at)
+    from deliverability.protocols import _pyspf
+
     survey = _pyspf.Survey(domain.name, observations)
     word = SpfResult(survey.check()[0])
     state = PublicationState.PUBLISHED
@@ -171,6 +180,43 @@ def published(domain: Domain, observations: Observations) -> SpfPublication:
         state = PublicationState.TOO_MANY_LOOKUPS if over else PublicationState.MALFORMED
         problem = survey.prob
     return SpfPublication(state, records[0], survey.lookups, problem, survey.depends_on_client, answer.observed_at)
+
+
+def _plain_lookups(root: str, observations: Observations) -> int | None:
+    """What a domain's records cost that are :attr:`~deliverability.protocols.spf_reading.Reading.plain` throughout.
+
+    Of such records every term is well-formed and nothing matches "everybody" on the way, so that the walk goes through
+    all of them and counts their terms.  ``None`` where any is not plain, cannot be had, or leads beyond the limit: then
+    the evaluator has to tell.  Asks in the order in which the evaluator would, and ahead of need what it would.
+    """
+    if not is_plain_name(root):
+        return None
+    known = observations.answers
+    foreseen: list[DnsQuestion] = []
+    ahead = [DnsQuestion(root, "TXT")]
+    lookups = 0
+    while ahead:
+        question = ahead.pop()
+        answer = known.get(question)
+        if answer is None:
+            raise Unobserved(question, *(q for q in dict.fromkeys(foreseen) if q not in known and q != question))
+        reading = _plain_reading(answer)
+        if reading is None or lookups + reading.lookups > MAX_LOOKUPS:
+            return None
+        lookups += reading.lookups
+        foreseen += reading.asks
+        ahead.extend(reversed(reading.asks))
+    return lookups
+
+
+def _plain_reading(answer: Observation) -> Reading | None:
+    if not isinstance(answer, DnsAnswer):
+        return None
+    records = [record for record in answer.records if record.joined[:6].lower() == b"v=spf1"]
+    if len(records) != 1 or not VERSION.match(records[0].joined):
+        return None
+    reading = read(records[0].strings)
+    return reading if reading.plain else None
 
 
 def _sender(reverse_path: str, helo: str) -> tuple[Identity, str, str]:

@@ -4,62 +4,27 @@ RFC 7208 §3 (records), §4.6 (syntax), §4.6.4 (limits), §5 (mechanisms), §6 
 redirect is followed, past the limits too, so that each branch has its price; nothing is matched against any client.
 """
 
-import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from deliverability.errors import printable
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Unobserved
-from deliverability.protocols.spf_terms import MACRO, MECHANISMS, Term, misformed, network_flaw, terms
+from deliverability.protocols.spf_reading import SHOWN, VERSION, Flaw, Reading, read
+from deliverability.protocols.spf_terms import MACRO, Term
+
+__all__ = ["FATAL", "Branch", "Flaw", "Price", "Remark", "Survey", "branches_below", "survey"]
 
 MAX_QUESTIONS: Final = 400
 """Questions of one survey; a real domain needs about forty."""
 MAX_BRANCHES: Final = 100
 MAX_REMARKS: Final = 60
-MAX_RECORD: Final = 8192
-"""Octets of one record that are read."""
-ADVISED_OCTETS: Final = 450
-"""RFC 7208 §3.4: so that the answer fits into 512 octets."""
 MAX_MX: Final = 10
 
-_VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _NEAR = re.compile(rb"[\"' \t]*(?:v\s*=\s*spf|spf[12]\b|spf\s*=)", re.IGNORECASE)
-_JOINT = re.compile(rb"[+?~-]?(?:include:|ip4:|ip6:|a:|mx:|exists:|all\b|redirect=)", re.IGNORECASE)
-
-
-class Flaw(StrEnum):
-    """What a remark is about; the words belong to whoever shows it."""
-
-    SEVERAL = "several-records"
-    NEAR_MISS = "near-miss"
-    PLUS_ALL = "plus-all"
-    NEUTRAL_ALL = "neutral-all"
-    NO_ALL = "no-all"
-    AFTER_ALL = "after-all"
-    REDIRECT_WITH_ALL = "redirect-with-all"
-    PTR = "ptr"
-    UNKNOWN = "unknown-mechanism"
-    SYNTAX = "syntax"
-    LONG = "long-record"
-    JOINED = "joined-strings"
-    NOT_ASCII = "not-ascii"
-    MACRO = "macro-by-sender"
-    BAD_MACRO = "bad-macro"
-    NO_RECORD = "include-without-record"
-    LOOP = "loop"
-    VOID = "void-lookup"
-    MANY_MX = "many-mx"
-    BROAD = "broad-network"
-    PRIVATE = "private-network"
-    REPEATED = "repeated-term"
-    NOT_WALKED = "depends-on-client"
-    COULD_NOT_LOOK = "not-counted"
-    LIMIT = "survey-limit"
 
 
 FATAL: Final = frozenset(
@@ -86,9 +51,6 @@ class Price:
     """Look-ups without an answer for a client that connects over IPv4."""
     void_v6: int = 0
 
-    def __add__(self, other: "Price") -> "Price":
-        return Price(self.lookups + other.lookups, self.void_v4 + other.void_v4, self.void_v6 + other.void_v6)
-
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -113,6 +75,10 @@ class Survey:
     remarks: tuple[Remark, ...]
     complete: bool
     """Nothing was left out: no limit, no name server that did not answer, no name that depends on the client."""
+    everybody: tuple[str, str] | None = None
+    """Domain and term that let the whole Internet pass, where the domain's own record leads there; else ``None``."""
+    neutral: bool = False
+    """The domain's own record says nothing of those whom it does not name: ``?all``, or no ``all`` and no redirect."""
 
     @property
     def price(self) -> Price:
@@ -122,7 +88,25 @@ class Survey:
 
 def survey(domain: Domain, observations: Observations) -> Survey:
     """Walk the whole tree; raises ``Unobserved`` with everything that a level needs at once."""
+    return observations.once(_survey, domain)
+
+
+def _survey(domain: Domain, observations: Observations) -> Survey:
     return _Surveyor(domain, observations).run()
+
+
+@dataclass(slots=True)
+class _Grown:
+    """A branch whose price is still being counted."""
+
+    domain: str
+    via: str
+    parent: int | None
+    record: str
+    lookups: int = 0
+    void_v4: int = 0
+    void_v6: int = 0
+    everybody: tuple[str, str] | None = None
 
 
 class _Surveyor:
@@ -130,12 +114,13 @@ class _Surveyor:
 
     def __init__(self, domain: Domain, observations: Observations) -> None:
         self._observations = observations
-        self._branches: list[Branch] = []
+        self._branches: list[_Grown] = []
         self._remarks: dict[Remark, None] = {}
         self._missing: dict[DnsQuestion, None] = {}
         self._asked: set[DnsQuestion] = set()
         self._level: list[tuple[str, str, int | None]] = [(domain.name, "", None)]
         self._complete = True
+        self._neutral = False
 
     def run(self) -> Survey:
         while self._level:
@@ -144,36 +129,38 @@ class _Surveyor:
                 self._branch(name, via, parent)
             if self._missing:
                 raise Unobserved(*self._missing)
-        self._total()
-        return Survey(tuple(self._branches), tuple(self._remarks), self._complete)
+        branches = self._total()
+        everybody = self._branches[0].everybody if branches else None
+        return Survey(branches, tuple(self._remarks), self._complete, everybody, self._neutral)
 
     def _remark(self, flaw: Flaw, domain: str, text: str = "") -> None:
+        """``text`` as it is fit to be shown."""
         if len(self._remarks) < MAX_REMARKS:
-            self._remarks.setdefault(Remark(flaw, domain, printable(text, 120)))
+            self._remarks.setdefault(Remark(flaw, domain, text))
 
     def _open(self, flaw: Flaw, domain: str, text: str) -> None:
         self._complete = False
-        self._remark(flaw, domain, text)
+        self._remark(flaw, domain, printable(text, SHOWN))
 
     def _ask(self, domain: str, name: str, rdtype: str) -> DnsAnswer | None:
         """The answer; ``None`` where there is none yet, or none to be had."""
-        bare = name.removesuffix(".")
-        if not bare or len(bare) > 253 or not all(0 < len(label) < 64 for label in bare.split(".")):
+        question = _question(name, rdtype) if len(name) < MAX_NAME else None
+        if question is None:
             return None
-        question = DnsQuestion(bare, rdtype)
         if question not in self._asked and len(self._asked) >= MAX_QUESTIONS:
             self._open(Flaw.LIMIT, domain, str(MAX_QUESTIONS))
             return None
         self._asked.add(question)
         try:
-            answer = self._observations.ask(bare, rdtype)
-        except Unobserved:
+            answer = self._observations.answers[question]
+        except KeyError:
             self._missing.setdefault(question)
             return None
+        if isinstance(answer, DnsAnswer):
+            return answer
         if isinstance(answer, CouldNotLook):
             self._open(Flaw.COULD_NOT_LOOK, domain, f"{question}: {answer.obstacle}")
-            return None
-        return answer
+        return None
 
     def _branch(self, name: str, via: str, parent: int | None) -> None:
         if len(self._branches) >= MAX_BRANCHES:
@@ -182,102 +169,60 @@ class _Surveyor:
         answer = self._ask(name, name, "TXT")
         if answer is None:
             return
-        raw = [record.joined for record in answer.records if _VERSION.match(record.joined)]
-        if not raw:
+        records = [record for record in answer.records if VERSION.match(record.joined)]
+        if not records:
             self._without_record(answer, name, via, parent)
             return
-        if len(raw) > 1:
-            self._remark(Flaw.SEVERAL, name, f"{len(raw)}")
+        if len(records) > 1:
+            self._remark(Flaw.SEVERAL, name, f"{len(records)}")
             return
-        strings = next(r.strings for r in answer.records if r.joined == raw[0])
-        text = raw[0][:MAX_RECORD].decode("latin-1")
-        self._branches.append(Branch(name, via, parent, text))
-        self._form(name, raw[0], strings)
-        self._terms(name, terms(text), len(self._branches) - 1)
+        reading = read(records[0].strings)
+        self._branches.append(_Grown(name, via, parent, reading.text))
+        self._terms(name, reading, len(self._branches) - 1)
 
     def _without_record(self, answer: DnsAnswer, name: str, via: str, parent: int | None) -> None:
         for record in answer.records:
             if _NEAR.match(record.joined[:64]):
-                self._remark(Flaw.NEAR_MISS, name, record.joined[:200].decode("latin-1"))
+                self._remark(Flaw.NEAR_MISS, name, printable(record.joined[:200].decode("latin-1"), SHOWN))
         if parent is None:
             return
         above = self._branches[parent].domain
-        self._remark(Flaw.NO_RECORD, above, via)
+        self._remark(Flaw.NO_RECORD, above, printable(via, SHOWN))
         if not answer.records:
-            self._pay(parent, Price(0, 1, 1))
+            self._void(parent)
 
-    def _form(self, name: str, raw: bytes, strings: tuple[bytes, ...]) -> None:
-        if len(raw) > ADVISED_OCTETS:
-            self._remark(Flaw.LONG, name, f"{len(raw)}")
-        if not raw.isascii():
-            self._remark(Flaw.NOT_ASCII, name, raw.decode("latin-1"))
-        for left, right in itertools.pairwise(strings):
-            if left and not left.endswith(b" ") and _JOINT.match(right[:40]):
-                self._remark(Flaw.JOINED, name, (left[-40:] + right[:40]).decode("latin-1"))
+    def _void(self, index: int, v4: int = 1, v6: int = 1) -> None:
+        self._branches[index].void_v4 += v4
+        self._branches[index].void_v6 += v6
 
-    def _pay(self, index: int, price: Price) -> None:
-        branch = self._branches[index]
-        self._branches[index] = replace(branch, own=branch.own + price)
-
-    def _terms(self, name: str, found: tuple[Term, ...], index: int) -> None:
-        counted = Counter(term.text.lower() for term in found)
-        for text, times in counted.items():
-            if times > 1:
-                self._remark(Flaw.REPEATED, name, text)
-        ended = next((i for i, term in enumerate(found) if term.name == "all" and not term.modifier), len(found))
-        redirect = next((term for term in found if term.modifier and term.name == "redirect"), None)
-        after = [term for term in found[ended + 1 :] if not term.modifier]
-        if after:
-            self._remark(Flaw.AFTER_ALL, name, after[0].text)
-        if ended < len(found):
-            self._all(name, found[ended])
-            if redirect:
-                self._remark(Flaw.REDIRECT_WITH_ALL, name, redirect.text)
-        elif redirect is None and self._branches[index].parent is None:
-            self._remark(Flaw.NO_ALL, name)
-        for place, term in enumerate(found):
-            self._syntax(name, term)
-            handler = _PAID.get(term.name) if not term.modifier and place < ended else None
-            if handler:
-                handler(self, name, term, index)
-        if redirect and ended == len(found):
-            self._follow(name, redirect, index)
-
-    def _all(self, name: str, term: Term) -> None:
-        if term.qualifier in ("+", "?"):
-            self._remark(Flaw.PLUS_ALL if term.qualifier == "+" else Flaw.NEUTRAL_ALL, name, term.text)
-
-    def _syntax(self, name: str, term: Term) -> None:
-        if not term.name:
-            self._remark(Flaw.SYNTAX, name, term.text)
-        elif not term.modifier and term.name not in MECHANISMS:
-            self._remark(Flaw.UNKNOWN, name, term.text)
-        elif not term.modifier and misformed(term):
-            self._remark(Flaw.SYNTAX, name, term.text)
-        if term.name in ("ip4", "ip6") and not term.modifier:
-            self._network(name, term)
-            return
-        if "%" in term.value:
-            if "%" in MACRO.sub("", term.value):
-                self._remark(Flaw.BAD_MACRO, name, term.text)
-            elif any(letter and letter.lower() in "sl" for letter in MACRO.findall(term.value)):
-                self._remark(Flaw.MACRO, name, term.text)
-
-    def _network(self, name: str, term: Term) -> None:
-        flaw = network_flaw(term)
-        if flaw:
-            self._remark(Flaw(flaw), name, term.text)
+    def _terms(self, name: str, reading: Reading, index: int) -> None:
+        for flaw, text in reading.flaws:
+            self._remark(flaw, name, text)
+        if reading.everybody:
+            self._branches[index].everybody = (name, reading.everybody)
+        if self._branches[index].parent is None:
+            self._neutral = reading.unfinished or any(flaw is Flaw.NEUTRAL_ALL for flaw, _ in reading.flaws)
+            if reading.unfinished:
+                self._remark(Flaw.NO_ALL, name)
+        for said in reading.said:
+            for flaw, text in said.flaws:
+                self._remark(flaw, name, text)
+            if said.walked:
+                self._branches[index].lookups += 1
+                _WALK[said.term.name](self, name, said.term, index)
+        if reading.redirect:
+            self._branches[index].lookups += 1
+            self._follow(name, reading.redirect, index)
 
     def _follow(self, name: str, term: Term, index: int) -> None:
         """An include or a redirect: one look-up, and all that is below."""
-        self._pay(index, Price(1))
         target = self._target(name, term, term.value)
         if target is None:
             return
         above: int | None = index
         while above is not None:
             if self._branches[above].domain == target:
-                self._remark(Flaw.LOOP, name, term.text)
+                self._remark(Flaw.LOOP, name, printable(term.text, SHOWN))
                 return
             above = self._branches[above].parent
         self._level.append((target, term.text, index))
@@ -286,6 +231,8 @@ class _Surveyor:
         """The name that a term asks; ``None`` where a macro over the client hides it."""
         if not value:
             return name
+        if "%" not in value:
+            return value.lower().removesuffix(".")
         letters = {letter.lower() for letter in MACRO.findall(value) if letter}
         if letters - {"d", "o"} or "%{" in re.sub(r"%\{[dDoO]\}", "", value):
             self._open(Flaw.NOT_WALKED, name, term.text)
@@ -297,59 +244,77 @@ class _Surveyor:
 
     def _address(self, name: str, term: Term, index: int) -> None:
         """``a``: one look-up, of A or of AAAA as the client connects."""
-        self._pay(index, Price(1))
         target = self._target(name, term, term.value)
-        if target is not None:
-            self._addresses(name, term, index, target)
-
-    def _addresses(self, name: str, term: Term, index: int, target: str) -> None:
-        v4, v6 = self._ask(name, target, "A"), self._ask(name, target, "AAAA")
-        void = Price(0, int(v4 is not None and not v4.records), int(v6 is not None and not v6.records))
-        self._pay(index, void)
-        if void.void_v4 and void.void_v6:
-            self._remark(Flaw.VOID, name, term.text)
+        if target is None:
+            return
+        v4, v6 = (self._ask(name, target, family) for family in ("A", "AAAA"))
+        void_v4, void_v6 = v4 is not None and not v4.records, v6 is not None and not v6.records
+        self._void(index, int(void_v4), int(void_v6))
+        if void_v4 and void_v6:
+            self._remark(Flaw.VOID, name, printable(term.text, SHOWN))
 
     def _mx(self, name: str, term: Term, index: int) -> None:
         """``mx``: one look-up; of those for its hosts one may be void for the whole term."""
-        self._pay(index, Price(1))
         target = self._target(name, term, term.value)
         answer = self._ask(name, target, "MX") if target is not None else None
         if answer is None:
             return
         if not answer.records:
-            self._pay(index, Price(0, 1, 1))
-            self._remark(Flaw.VOID, name, term.text)
+            self._void(index)
+            self._remark(Flaw.VOID, name, printable(term.text, SHOWN))
         if len(answer.records) > MAX_MX:
-            self._remark(Flaw.MANY_MX, name, f"{term.text}: {len(answer.records)}")
+            self._remark(Flaw.MANY_MX, name, printable(f"{term.text}: {len(answer.records)}", SHOWN))
             return
         hosts = [record.value for record in answer.records]
         found = [[self._ask(name, host, kind) for host in hosts] for kind in ("A", "AAAA")]
         void = [any(one is not None and not one.records for one in family) for family in found]
-        self._pay(index, Price(0, int(void[0]), int(void[1])))
+        self._void(index, int(void[0]), int(void[1]))
 
     def _exists(self, name: str, term: Term, index: int) -> None:
-        self._pay(index, Price(1))
         target = self._target(name, term, term.value) if term.value else None
         answer = self._ask(name, target, "A") if target is not None else None
         if answer is not None and not answer.records:
-            self._pay(index, Price(0, 1, 1))
-            self._remark(Flaw.VOID, name, term.text)
+            self._void(index)
+            self._remark(Flaw.VOID, name, printable(term.text, SHOWN))
 
     def _ptr(self, name: str, term: Term, index: int) -> None:
-        self._pay(index, Price(1))
-        self._remark(Flaw.PTR, name, term.text)
+        del index
+        self._remark(Flaw.PTR, name, printable(term.text, SHOWN))
 
-    def _total(self) -> None:
+    def _total(self) -> tuple[Branch, ...]:
         """Children come after their parents: one pass from the end."""
-        totals = [branch.own for branch in self._branches]
-        for index in range(len(totals) - 1, 0, -1):
-            parent = self._branches[index].parent
-            if parent is not None:
-                totals[parent] = totals[parent] + totals[index]
-        self._branches = [replace(b, total=t) for b, t in zip(self._branches, totals, strict=True)]
+        grown = self._branches
+        owns = [(one.lookups, one.void_v4, one.void_v6) for one in grown]
+        for one in reversed(grown):
+            if one.parent is not None:
+                above = grown[one.parent]
+                above.lookups += one.lookups
+                above.void_v4 += one.void_v4
+                above.void_v6 += one.void_v6
+                if one.via[:1] not in ("-", "~", "?"):  # who passes below, passes here
+                    above.everybody = above.everybody or one.everybody
+        return tuple(
+            Branch(
+                one.domain, one.via, one.parent, one.record, Price(*own), Price(one.lookups, one.void_v4, one.void_v6)
+            )
+            for one, own in zip(grown, owns, strict=True)
+        )
 
 
-_PAID: Final[dict[str, Callable[[_Surveyor, str, Term, int], None]]] = {
+MAX_NAME: Final = 255
+"""Characters of a name that could still be asked."""
+
+
+@lru_cache(maxsize=4096)
+def _question(name: str, rdtype: str) -> DnsQuestion | None:
+    """The question for a name, ``None`` if the DNS cannot hold it; one object for one question."""
+    bare = name.removesuffix(".")
+    if not bare or len(bare) > 253 or not all(0 < len(label) < 64 for label in bare.split(".")):
+        return None
+    return DnsQuestion(bare, rdtype)
+
+
+_WALK: Final[dict[str, Callable[[_Surveyor, str, Term, int], None]]] = {
     "include": _Surveyor._follow,  # noqa: SLF001 - the class's own table
     "a": _Surveyor._address,  # noqa: SLF001
     "mx": _Surveyor._mx,  # noqa: SLF001

@@ -1,8 +1,10 @@
 """The head of a syslog line in a file: who wrote it, when, and what is left for the writer's own words.
 
 Forms: RFC 3164 §4.1 ("Nov 22 05:31:12 host tag[pid]: …"), the same with the year in front, the same with an
-RFC 3339 time (rsyslog, ``journalctl -o short-iso``), and RFC 5424 §6 as text, also as rsyslog's
-``RSYSLOG_SyslogProtocol23Format`` writes it, which keeps of the tag ``postfix/smtp`` only ``postfix``.
+RFC 3339 time (rsyslog, ``journalctl -o short-iso``), the weekday, date, time and zone of ``journalctl -o short-full``
+(``with-unit`` begins alike, but names the unit in place of the tag, and seconds since 1970 of ``-o short-unix`` are
+read too), and RFC 5424 §6 as text, also as rsyslog's ``RSYSLOG_SyslogProtocol23Format`` writes it, which keeps of the
+tag ``postfix/smtp`` only ``postfix``.
 """
 
 import re
@@ -19,21 +21,25 @@ _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep
 _TIME = rb"[0-2]\d:[0-5]\d:[0-6]\d(?:[.,]\d{1,9})?"
 _BSD = rb"(?:\d{4} )?(?:%s) [ 0-3]?\d %s" % (b"|".join(_MONTHS), _TIME)
 _ISO = rb"\d{4}-\d\d-\d\dT%s(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?" % _TIME
+_FULL = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d %s (?:[A-Z][A-Za-z]{1,5}|[+-]\d\d(?:\d\d)?)" % _TIME
+_UNIX = rb"\d{9,11}\.\d{6}"
 _PRI = rb"(?:<\d{1,3}>)?(?:1 )?"
 _FACILITY = rb"(?:<[a-z0-9]{1,12}\.[a-z0-9]{1,12}> )?"  # FreeBSD syslogd -v
 _HOST = rb"[!-~]{0,254}[!-9;-~]"  # no colon at its end: that would be a tag where the host was left out
 _TAG = rb"[!-9;-Z\\^-~]{1,128}"  # printable, without ":", "[" and "]"
 _SD = rb'(?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*+")*+\])++)'  # RFC 5424 §6.3
 
-HEAD = rb"^%s(?:%s|%s) %s(?:%s )??" % (_PRI, _BSD, _ISO, _FACILITY, _HOST)
+_ANY_TIME = b"%s|%s|%s|%s" % (_BSD, _ISO, _FULL, _UNIX)
+
+HEAD = rb"^%s(?:%s) %s(?:%s )??" % (_PRI, _ANY_TIME, _FACILITY, _HOST)
 """Regular expression (bytes, for ``re.M``) for time and host of every supported line; the tag comes next."""
 
 _LINE = re.compile(
-    rb"%(pri)s(?P<time>%(bsd)s|%(iso)s) %(facility)s(?:"
+    rb"%(pri)s(?P<time>%(time)s) %(facility)s(?:"
     rb"(?:(?P<host>%(host)s) )?(?P<tag>%(tag)s)(?:\[(?P<pid>[!-Z\\^-~]{1,64})\])?:(?: |\Z)"
     rb"|(?P<host5424>%(host)s) (?P<app>[!-~]{1,128}) (?P<procid>[!-~]{1,128}) [!-~]{1,32} %(sd)s(?: |\Z)"
     rb"|(?:(?P<host_only>%(host)s) )?(?=last message repeated \d{1,9} times?\b)"
-    rb")" % {b"pri": _PRI, b"bsd": _BSD, b"iso": _ISO, b"facility": _FACILITY, b"host": _HOST, b"tag": _TAG, b"sd": _SD}
+    rb")" % {b"pri": _PRI, b"time": _ANY_TIME, b"facility": _FACILITY, b"host": _HOST, b"tag": _TAG, b"sd": _SD}
 )
 _SOLARIS_ID = re.compile(rb"\[ID \d{1,10} [a-z0-9]{1,12}\.[a-z0-9]{1,12}\] ")
 _UTF8_BOM = b"\xef\xbb\xbf"  # RFC 5424 §6.4
@@ -118,9 +124,10 @@ def _instant(local: datetime, year: int, offset: timedelta) -> datetime | None:
 def _log_time(raw: bytes) -> LogTime | None:
     text = raw.decode("ascii")
     offset: timedelta | None = None
-    if raw[4:5] == b"-":
-        date, _, clock = text.partition("T")
-        clock, offset = _split_offset(clock)
+    if raw[:9].isdigit():
+        return _from_unix(text)
+    if raw[4:5] == b"-" or raw[8:9] == b"-":
+        date, clock, offset = _date_and_zone(text)
         year, month, day = (int(part) for part in date.split("-"))
         has_year = True
     else:
@@ -140,6 +147,33 @@ def _log_time(raw: bytes) -> LogTime | None:
         zone_from=TimeBasis.LOGGED if offset is not None else None,
     )
     return resolve(at, year=None, year_from=None, offset=None, zone_from=None)
+
+
+def _from_unix(text: str) -> LogTime | None:
+    second, _, micro = text.partition(".")
+    local = datetime(1970, 1, 1) + timedelta(seconds=int(second), microseconds=int(micro))  # noqa: DTZ001 - naive on purpose
+    at = LogTime(
+        logged=text,
+        local=local,
+        has_year=True,
+        offset=timedelta(0),
+        year_from=TimeBasis.LOGGED,
+        zone_from=TimeBasis.LOGGED,
+    )
+    return resolve(at, year=None, year_from=None, offset=None, zone_from=None)
+
+
+def _date_and_zone(text: str) -> tuple[str, str, timedelta | None]:
+    """Date, clock and offset.  Of a zone's letters only UTC is sure: CST is three zones."""
+    if "T" in text[4:14] and text[4] == "-":
+        date, _, clock = text.partition("T")
+        return (date, *_split_offset(clock))
+    _, date, clock, zone = text.split(" ")
+    if zone in ("UTC", "GMT"):
+        return date, clock, timedelta(0)
+    if zone[1:].isdigit():
+        return (date, *_split_offset(clock + zone.ljust(5, "0")))
+    return date, clock, None
 
 
 def _split_offset(clock: str) -> tuple[str, timedelta | None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import threading
@@ -19,7 +20,8 @@ import pytest
 
 from deliverability import assess as assessing
 from deliverability.api import check_domain_async
-from deliverability.api.bulk import Checked, check_domains
+from deliverability.api.ahead import first_questions
+from deliverability.api.bulk import COLLECT_EVERY, Checked, check_domains, check_list
 from deliverability.api.observe import settle
 from deliverability.api.requests import Network, Request
 from deliverability.api.rounds import Rounds
@@ -48,6 +50,8 @@ SHARED = {
 
 class Zone:
     """A name server for any ``dN.example``: all of them send through one ESP."""
+
+    ttl = 300
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -83,7 +87,7 @@ class Zone:
                 message = dns.message.make_response(query, recursion_available=True)
                 found = self._records(question)
                 if found:
-                    message.answer = [dns.rrset.from_text(name, 300, "IN", kind, found)]
+                    message.answer = [dns.rrset.from_text(name, self.ttl, "IN", kind, found)]
                 else:
                     message.set_rcode(dns.rcode.NXDOMAIN)
                     message.authority = [dns.rrset.from_text("example.", 900, "IN", "SOA", "ns. host. 1 2 3 4 300")]
@@ -136,6 +140,38 @@ def test_each_question_is_asked_once_however_many_domains_need_it(zone: Zone) ->
     run([f"d{n}.example" for n in range(60)] + ["d1.example"] * 5, request(zone), jobs=30)
     assert max(zone.asked.values()) == 1
     assert zone.asked["_deep.esp.example TXT"] == 1
+
+
+def test_what_may_not_be_kept_is_not_asked_twice_for_one_domain_either(zone: Zone) -> None:
+    zone.ttl = 0
+    run(["d0.example", "d1.example"], request(zone), jobs=1)
+    assert {zone.asked[f"{name} {kind}"] for name in ("d0.example", "d1.example") for kind in ("TXT", "MX")} == {1}
+    assert zone.asked["_deep.esp.example TXT"] == 2
+
+
+def test_what_is_asked_first_follows_from_the_request_alone(zone: Zone) -> None:
+    checks = assessing.load_checks()
+    plain = first_questions(request(zone), checks)
+    assert {("", "TXT"), ("", "MX"), ("_dmarc.", "TXT")} <= set(plain)
+    with_selector = first_questions(replace(request(zone), selectors=("s1",)), checks)
+    assert set(with_selector) - set(plain) == {("s1._domainkey.", "TXT")}
+
+
+def test_what_is_on_record_is_not_asked_ahead(zone: Zone) -> None:
+    (first,) = run(["d0.example"], request(zone))
+    assert first.assessment is not None
+    before = zone.asked.total()
+    (again,) = run(["d0.example"], replace(request(zone), observations=first.assessment.evidence.observations))
+    assert again.assessment == first.assessment
+    assert zone.asked.total() == before
+
+
+def test_a_list_leaves_the_garbage_collector_as_it_was(zone: Zone) -> None:
+    usual, during, frozen = gc.get_threshold(), [], gc.get_freeze_count()
+    names = [f"d{n}.example" for n in range(3)]
+    check_list(names, request(zone), jobs=2, emit=lambda _: during.append(gc.get_threshold()))
+    assert set(during) == {(COLLECT_EVERY, *usual[1:])}
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, frozen)
 
 
 def test_the_assessment_is_that_of_a_single_check(zone: Zone) -> None:

@@ -14,6 +14,8 @@ import dns.rrset
 import pytest
 
 from deliverability.capture.dns import DnsObserver, Nameserver, parse_nameserver
+from deliverability.capture.dns_socket import Sockets
+from deliverability.capture.dns_wire import encode_query
 from deliverability.errors import UsageError
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observation, Obstacle, Rcode
 
@@ -509,6 +511,29 @@ def test_a_late_reply_meets_no_other_question(serve: Callable[..., Responder]) -
     first, second = asyncio.run(main())
     assert obstacle(first) is Obstacle.TIMEOUT
     assert answered(second).records[0].value == "192.0.2.2"
+
+
+def test_each_query_of_a_socket_has_its_own_time(serve: Callable[..., Responder]) -> None:
+    """The one sent last is given up first, and the other is still awaited: one timer serves both."""
+    server = serve(lambda _query, _over: None).address
+
+    async def main() -> list[str]:
+        ended: list[str] = []
+
+        async def ask(name: str, seconds: float) -> None:
+            try:
+                await sockets.exchange(server, encode_query(name, 1, 0, None), seconds)
+            except TimeoutError:
+                ended.append(name)
+
+        async with Sockets() as sockets:
+            long = asyncio.ensure_future(ask("long.example", 0.4))
+            await asyncio.gather(ask("short.example", 0.05), ask("shorter.example", 0.01))
+            assert not long.done()
+            await long
+        return ended
+
+    assert asyncio.run(main()) == ["shorter.example", "short.example", "long.example"]
 
 
 def test_a_server_that_stays_silent_is_asked_after_the_others(serve: Callable[..., Responder]) -> None:

@@ -2,19 +2,24 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import sys
 import threading
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zstandard
 
 from deliverability.capture import rotation
 from deliverability.capture.blocks import MAX_LINE, blocks, windows
 from deliverability.capture.commands import Command, output_of
-from deliverability.capture.files import LogFile, head, log_files, open_log, parse_log_argument
+from deliverability.capture.decoders.archives import decompressed
+from deliverability.capture.decoders.streams import beginning
+from deliverability.capture.files import DAMAGED, LogFile, head, log_files, open_log, parse_log_argument
 from deliverability.errors import CannotLookError, UsageError
 
 LINE = b"Nov 22 05:01:38 out1 postfix/qmgr[1]: 4jXH3k3V2zzLhRZ: removed\n"
@@ -47,6 +52,11 @@ def written(path: Path, content: bytes = LINE) -> Path:
         ["mail.log-2026-11-01.xz", "mail.log-2026-11-12.bz2", "mail.log"],
         ["mail.log-1793500000.gz", "mail.log-1793600000.gz", "mail.log"],
         ["mail.log.2.zst", "mail.log.1", "mail.log"],
+        ["mainlog.10.gz", "mainlog.02.gz", "mainlog.01", "mainlog"],
+        ["exim_mainlog-9-2026.gz", "exim_mainlog-10-2026.gz", "exim_mainlog-11-2026.gz", "exim_mainlog"],
+        ["exim_mainlog-12-2025.gz", "exim_mainlog-01-2026.gz", "exim_mainlog"],
+        ["mail-20261101.log.gz", "mail-20261108.log", "mail.log"],
+        ["mail-2026-11-01.log.xz", "mail-2026-11-08.log", "mail.log"],
     ],
 )
 def test_a_log_brings_its_rotations_oldest_first(tmp_path: Path, oldest_first: list[str]) -> None:
@@ -73,6 +83,23 @@ def test_a_log_brings_its_rotations_oldest_first(tmp_path: Path, oldest_first: l
 )
 def test_holes_in_the_numbers_are_named(present: list[str], holes: dict[str, str]) -> None:
     assert rotation.missing(present) == holes
+
+
+def test_a_number_before_the_extension_is_another_host_not_a_rotation(tmp_path: Path) -> None:
+    for name in ("mx.log", "mx-1.log", "mx-2.log"):
+        written(tmp_path / name)
+    assert names(tmp_path / "mx.log") == ["mx.log"]
+
+
+def test_a_pattern_that_no_shell_expanded(tmp_path: Path) -> None:
+    for name in ("mail.log", "mail.log.1", "mail.log.2.gz", "other"):
+        written(tmp_path / name)
+    written(tmp_path / "star*.log")
+    assert names(tmp_path / "mail.log*") == ["mail.log.2.gz", "mail.log.1", "mail.log"]
+    assert names(f"mx={tmp_path}/mail.log.[12]*") == ["mail.log.2.gz", "mail.log.1"]
+    assert names(tmp_path / "star*.log") == ["star*.log"]
+    with pytest.raises(CannotLookError, match="No such file"):
+        names(tmp_path / "nothing*")
 
 
 def test_a_file_given_twice_is_read_once(tmp_path: Path) -> None:
@@ -155,9 +182,18 @@ def test_a_pipe_is_read_once_and_kept(tmp_path: Path) -> None:
     assert head(file, 7) == LINE[:7]
 
 
+def frame(content: bytes, **options: Any) -> bytes:
+    compressor = zstandard.ZstdCompressor(write_checksum=True)
+    if not options:
+        return compressor.compress(content)
+    stream = compressor.compressobj()  # no size in its header
+    return stream.compress(content) + stream.flush()
+
+
 PACKED = {
     "gz": gzip.compress(LINE * 5000) + gzip.compress(LINE * 5000),
     "bz2": bz2.compress(LINE * 5000) + bz2.compress(LINE * 5000),
+    "zst": frame(LINE * 5000) + b"\x50\x2a\x4d\x18\x03\0\0\0abc" + frame(LINE * 5000, stream=True),
     "xz": lzma.compress(LINE * 5000) + bytes(8) + lzma.compress(LINE * 5000) + bytes(4),
 }
 
@@ -182,12 +218,75 @@ def test_a_truncated_archive_gives_what_it_holds_and_says_where_it_breaks_off(tm
     assert f"past octet {len(given)}:" in str(stopped.value)
 
 
-@pytest.mark.parametrize("form", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("form", PACKED)
+def test_however_an_archive_is_cut_it_never_ends_quietly(form: str) -> None:
+    packed = PACKED[form]
+    ends = {0, len(packed)}
+    for cut in (*range(6, 60), *range(60, len(packed), 7)):
+        stream = io.BytesIO(packed[:cut])
+        unpacked = decompressed(stream, "x")
+        assert unpacked is not None
+        content = b""
+        try:
+            while more := unpacked.read1(1 << 20):
+                content += more
+        except DAMAGED:
+            with pytest.raises(DAMAGED):  # and again: a second look does not take it for the end
+                unpacked.read1(10)
+        else:
+            ends.add(cut)
+            assert len(content) in (len(LINE) * 5000, len(LINE) * 10_000)
+        assert (LINE * 10_000).startswith(content)
+    assert len(ends) < 20  # between two members, and nowhere else
+
+
+@pytest.mark.parametrize("form", ["gz", "gz-zlib", "bz2", "xz", "zst"])
+def test_what_follows_an_archive_and_is_none_is_told(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if form == "gz-zlib":
+        monkeypatch.setitem(sys.modules, "isal", None)
+    packed = PACKED[form.removesuffix("-zlib")]
+    unpacked = decompressed(io.BytesIO(packed + b"Nov 22 05:01:38 some other text, appended"), "x")
+    assert unpacked is not None
+    content, rest = beginning(unpacked, 1 << 30)
+    assert content == LINE * 10_000
+    with pytest.raises(DAMAGED, match=r"."):
+        rest.read1(10)
+
+
+@pytest.mark.parametrize("isal", [True, False])
+def test_a_gzip_member_that_was_changed_is_told(isal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not isal:
+        monkeypatch.setitem(sys.modules, "isal", None)
+    packed = bytearray(gzip.compress(LINE * 5000))
+    packed[-6] ^= 1  # its checksum
+    file = LogFile("", "-", None, bytes(packed))
+    with pytest.raises(CannotLookError, match="octet"):
+        whole(file)
+    assert whole(LogFile("", "-", None, PACKED["gz"] + bytes(512))) == LINE * 10_000  # padding of a tape is none
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = log_files((str(written(tmp_path / "mail.log.1.zst", PACKED["zst"])),))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(CannotLookError, match=r"pip install 'deliverability\[logs\]'"):
+        whole(file)
+
+
+def test_a_zstandard_archive_that_wants_gigabytes_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=28)
+    stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    packed = stream.compress(LINE) + stream.flush()
+    with pytest.raises(CannotLookError, match="octet 0"):
+        whole(LogFile("", "-", None, packed))
+
+
+@pytest.mark.parametrize("form", ["gz", "bz2", "xz", "zst"])
 @pytest.mark.parametrize("filler", [b"\0", LINE])
 def test_a_bomb_takes_time_and_no_memory(tmp_path: Path, form: str, filler: bytes) -> None:
     size = 24 << 20
     path = tmp_path / f"bomb.{form}"
-    with {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[form](path, "wb") as packed:
+    opener = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open, "zst": zstandard.open}[form]
+    with opener(path, "wb") as packed:
         for _ in range(24):
             packed.write(filler * ((1 << 20) // len(filler)))
     assert path.stat().st_size < size // 100
@@ -212,9 +311,9 @@ def test_an_xz_archive_that_wants_gigabytes_is_refused(tmp_path: Path) -> None:
         whole(file)
 
 
-@pytest.mark.parametrize("magic", [b"\x28\xb5\x2f\xfd" + bytes(20), b"\x1f\x9d\x90" + bytes(20)])
+@pytest.mark.parametrize("magic", [b"\x1f\x9d\x90" + bytes(20), b"\x04\x22\x4d\x18" + bytes(20)])
 def test_archives_that_are_not_read_say_what_to_do(tmp_path: Path, magic: bytes) -> None:
-    (file,) = log_files((str(written(tmp_path / "mail.log.2.zst", magic)),))
+    (file,) = log_files((str(written(tmp_path / "mail.log.2.Z", magic)),))
     with pytest.raises(CannotLookError, match="--log -"):
         whole(file)
 

@@ -27,8 +27,8 @@ from deliverability.protocols.spf_lint import (
     Price,
     Survey,
     survey,
-    terms,
 )
+from deliverability.protocols.spf_terms import terms
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -1,0 +1,64 @@
+"""Which container a log is wrapped in, told by its first octets, and the stream of what is in it."""
+
+from collections.abc import Callable, Iterator
+
+from deliverability.capture.decoders.streams import Ahead, Decoded, Stream, beginning
+
+HEAD = 64 << 10  # octets by which a container is recognised
+
+Unwrap = Callable[[Stream], Iterator[bytes]]
+_BOM = b"\xef\xbb\xbf"
+
+
+def unwrapped(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
+    """What is in a stream that begins with ``head`` and goes on in ``stream``, and the names of what was taken off.
+
+    A stream of plain lines comes back as it was, with no name.
+    """
+    from deliverability.capture.decoders import utf16
+
+    if encoding := utf16.encoding_of(head):
+        found, names = _structured(*beginning(Decoded(utf16.text(Ahead(head, stream), encoding)), HEAD))
+        return found, (*names, "UTF-16")
+    return _structured(head, stream)
+
+
+def _structured(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
+    found = _container(head.removeprefix(_BOM))
+    if found is None:
+        return Ahead(head, stream), ()
+    name, unwrap = found
+    return Decoded(unwrap(Ahead(head.removeprefix(_BOM), stream))), (name,)
+
+
+def _container(head: bytes) -> tuple[str, Unwrap] | None:
+    first = head.lstrip(b" \t\r\n\x1e")[:6]
+    if first.startswith((b"{", b"[", b"data: ")):
+        return _json(head, journal=head.startswith((b"\x1e", b"data: ")))
+    from deliverability.capture.decoders import delimited, journal
+
+    if journal.is_export(head):
+        return "journal export", journal.export_lines
+    if table := delimited.table_of(head):
+        name = "TSV" if table.delimiter == "\t" else "CSV"
+        return name, lambda stream: delimited.row_lines(stream, table)
+    return None
+
+
+def _json(head: bytes, *, journal: bool) -> tuple[str, Unwrap] | None:
+    from deliverability.capture.decoders import ndjson
+
+    layout, document = ndjson.sample_of(head)
+    if layout is None:
+        return None
+    if document:
+        return "JSON", lambda stream: ndjson.document_lines(stream, layout)
+    name = "journal JSON" if journal or b'"__REALTIME_TIMESTAMP"' in head else "NDJSON"
+    return name, lambda stream: ndjson.record_lines(stream, layout)
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether the first octets are those of a plain log, so that nothing else need be looked at."""
+    from deliverability.protocols.wrapped import is_whole
+
+    return head[:1].isalnum() and is_whole(head[:1024].split(b"\n", 1)[0])

@@ -1,0 +1,123 @@
+"""Sendmail 8.12 to 8.18 as it writes to syslog: the daemon, the submission queue, and the queue runners.
+
+One line may speak of several recipients; each gets its event.  By default (LogLevel 9) Sendmail does not log which
+alias or ``.forward`` led to an address; from LogLevel 11 on it does, and the address asked for is then known too.
+
+Wordings: Sendmail 8.17.1 of Debian 12, run for this purpose; ``deliver.c``, ``envelope.c``, ``usersmtp.c``.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+from deliverability.evidence.event import Action, DeliveryEvent
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols import ingesting
+from deliverability.protocols.sendmail_attempts import Facts
+from deliverability.protocols.sendmail_lines import QUEUE_ID, split_queue_id
+from deliverability.protocols.sendmail_words import expansion, facts_of
+from deliverability.protocols.syslog import head_for, parse_prologue
+
+MAX_LINE = 65_536
+"""Octets of a line that are read; Sendmail cuts its own far earlier."""
+MAX_EXPANDED = 4096  # messages whose aliases are kept in mind
+
+_TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
+_HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
+_IS_LINE = re.compile(_HEAD)
+_LINKED = re.compile(rb"(%s): (?:DSN|return to sender|sender notify|postmaster notify|clone): " % QUEUE_ID)
+_CLONED = re.compile(rb"clone (%s), owner=" % QUEUE_ID)
+_HANDED_OVER = re.compile(
+    rb", stat=Sent \((?:(%s) Message accepted|.{0,100}?\bqueued as ([0-9A-Za-z]{6,24})\b)" % QUEUE_ID
+)
+
+Key = tuple[str, str | None, str]
+"""Log source, host and queue id."""
+
+
+class _Aliases:
+    """Which address led to which, by message."""
+
+    def __init__(self) -> None:
+        self._by_message: OrderedDict[Key, dict[str, str]] = OrderedDict()
+
+    def take(self, key: Key, name: str, targets: tuple[str, ...]) -> None:
+        """What the message's address ``name`` stands for; chains lead back to the first address."""
+        known = self._by_message.setdefault(key, {})
+        first = known.get(name, name)
+        known.update({target: first for target in targets if target != first})
+        if len(self._by_message) > MAX_EXPANDED:
+            self._by_message.popitem(last=False)
+
+    def before(self, key: Key, recipient: str) -> str | None:
+        """The address that led to ``recipient``."""
+        return self._by_message.get(key, {}).get(recipient)
+
+
+def _read(line: LogLine, aliases: _Aliases) -> Iterator[DeliveryEvent]:
+    head = parse_prologue(line.raw[:MAX_LINE])
+    if head is None or not _TAG.match(head.tag):
+        return
+    queue_id, words = split_queue_id(head.rest)
+    key = (line.place.log, head.host, queue_id or "")
+    cut = line.cut or len(line.raw) > MAX_LINE
+    expanded = expansion(words) if queue_id and not cut else None
+    if expanded:
+        aliases.take(key, *expanded)
+        return
+    for facts in facts_of(words, queue_id, cut=cut):
+        told: Facts = {"queue_id": queue_id, **facts}
+        if facts["action"] is Action.ATTEMPTED and facts.get("recipient") and not facts.get("original_recipient"):
+            told["original_recipient"] = aliases.before(key, facts["recipient"])
+        yield DeliveryEvent(
+            line=line,
+            at=head.at,
+            writer="sendmail",
+            host=head.host,
+            process=f"{head.tag}[{head.pid}]" if head.pid else None,
+            **told,
+        )
+
+
+def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
+    """The events of lines in their order, one for each recipient of a line; never raises."""
+    aliases = _Aliases()
+    for line in lines:
+        yield from _read(line, aliases)
+
+
+def is_line(raw: bytes) -> bool:
+    """Whether the head carries one of Sendmail's syslog tags."""
+    return _IS_LINE.match(raw) is not None
+
+
+def sniff(sample: bytes) -> float:
+    """Share of the sample's complete lines that Sendmail wrote."""
+    return ingesting.share(sample, is_line)
+
+
+def queue_ids(raw: bytes) -> list[str]:
+    """The line's own id, that of a notice or clone, and the one that the next server gave it."""
+    head = parse_prologue(raw[:MAX_LINE])
+    if head is None or not _TAG.match(head.tag):
+        return []
+    queue_id, words = split_queue_id(head.rest)
+    if queue_id is None:
+        return []
+    match = _LINKED.match(words) or _CLONED.match(words)
+    if match is None and words.startswith(b"to="):
+        match = _HANDED_OVER.search(words)
+    return [queue_id, *(found.decode("ascii") for found in match.groups() if found)] if match else [queue_id]
+
+
+FORMAT = LogFormat(
+    id="sendmail",
+    title="Sendmail (syslog)",
+    sniff=sniff,
+    parse=parse,
+    is_line=is_line,
+    queue_ids=queue_ids,
+    needles=ingesting.needles,
+    head=_HEAD,
+)

@@ -1,0 +1,86 @@
+"""Delivery events → what counting needs of them; shared by the full parsers and those that are in a hurry.
+
+A fast reader and the full parser of a format must say the same of every line: both make their :class:`Said` here.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from deliverability.evidence.attempted import MAX_WORDS, Lean, Said
+from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
+from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.smtp import Host
+from deliverability.protocols.hosts import is_loopback
+
+MAX_SAYINGS = 8192
+"""Distinct sayings that a reader remembers; past it it begins anew."""
+SOMEBODY = b"somebody@recipient.invalid"
+"""Stands for the recipient wherever a saying names it."""
+
+_SOMEBODY = SOMEBODY.decode()
+# As in ``correlate``: what servers that only took a message on say of it, and what a filter says that kept nothing.
+_TAKEN_ON = re.compile(
+    r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b", re.IGNORECASE
+)
+_THROWN_AWAY = re.compile(r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, discarded\b", re.IGNORECASE)  # amavis
+
+
+def passes_on(transport: Transport | None, relay: Host | None) -> bool:
+    """Whether the words of a 2yz tell more than that it is one: a filter of ours may have given it."""
+    return transport is Transport.LMTP or (relay is not None and is_loopback(relay))
+
+
+def kept(words: str) -> tuple[bool, bool]:
+    """Whether a host that is perhaps a filter of ours says that it queued the message, and that it kept nothing."""
+    return _TAKEN_ON.search(words) is not None, _THROWN_AWAY.match(words) is not None
+
+
+def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
+    """What an attempt's fields (names as in :class:`DeliveryEvent`) say of how it ended."""
+    reply, transport, relay = fields.get("reply"), fields.get("transport"), fields.get("relay")
+    result = fields.get("result")
+    said = reply.text if reply else ""
+    if result in (None, Result.SENT):
+        flags = kept(said) if result and passes_on(transport, relay) else (False, False)
+        return Said(result, transport, relay, stage=fields.get("stage"), taken_on=flags[0], thrown_away=flags[1])
+    # Codes tell the reason of a reply; words only where no server of the other side gave one.
+    words = "" if reply and reply.code else f"{fields.get('text') or ''} {said}".strip()
+    return Said(
+        result=result,
+        transport=transport,
+        relay=relay,
+        reply_code=reply.code if reply else None,
+        enhanced_status_code=reply.enhanced_status_code if reply else None,
+        dsn_code=fields.get("dsn_code"),
+        stage=fields.get("stage"),
+        words=(words.replace(recipient, _SOMEBODY) if "@" in recipient else words)[:MAX_WORDS].lower(),
+    )
+
+
+_FIELDS = ("result", "transport", "relay", "reply", "dsn_code", "stage", "text")
+
+
+def lean_of(event: DeliveryEvent, start: int) -> Lean | None:
+    """The same for an event; ``None`` for one that reports no attempt, or whose outcome nobody could tell."""
+    if event.action is not Action.ATTEMPTED or (event.result is None and not event.probe):
+        return None
+    tried = event.recipient or ""
+    whom = tried if "@" in tried else event.original_recipient or tried
+    said = said_of({name: getattr(event, name) for name in _FIELDS}, tried)
+    queue_id, recipient = (text.encode("utf-8", "backslashreplace") for text in (event.queue_id or "", whom))
+    return (start, event.at, queue_id, recipient, None, event.tls is not None, said)
+
+
+Full = Callable[[Iterable[LogLine]], Iterable[DeliveryEvent]]
+"""The full parser of a format."""
+
+
+def read_fully(full: Full, block: bytes, start: int, end: int, *, ended: bool = True) -> Iterable[Lean]:
+    """What the full parser makes of one line of a block."""
+    raw = block[start:end]
+    line = LogLine(Place("", "", 0, start), raw.removesuffix(b"\r"), not ended)
+    for event in full([line]):
+        lean = lean_of(event, start)
+        if lean is not None:
+            yield lean

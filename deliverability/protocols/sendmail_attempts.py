@@ -1,0 +1,118 @@
+"""Attempts of Sendmail to deliver (``to=…``), in the vocabulary of delivery events.
+
+The companion of :mod:`deliverability.protocols.sendmail_lines`.  Statuses: ``SysExMsg`` in ``sysexits.c`` and
+``giveresponse`` in ``deliver.c``, Sendmail 8.15 to 8.18; what is uncertain was run against receivers that hang up or
+fall silent at each command.
+
+The mailer ``local`` is whatever program the administrator chose: on most systems procmail, whose recipes may forward a
+message or throw it away.  Its success is told as handed to a program, unless it answered as LMTP does.
+"""
+
+import re
+from typing import Any
+
+from deliverability.evidence.event import Action, Result, Transport
+from deliverability.protocols.sendmail_lines import Delivery, parse_delivery
+from deliverability.protocols.smtp import parse_reply, remote_queue_id
+
+Facts = dict[str, Any]
+"""Keyword arguments of a delivery event."""
+
+MAX_TEXT = 2000  # characters of a line that are kept as text
+
+_SENT = re.compile(r"Sent(?: \((.*)\))?\Z", re.DOTALL)
+_DEFERRED = re.compile(r"Deferred(?:: (.*))?\Z", re.DOTALL)
+_OWN_REPLY = re.compile(r"4\d\d 4\.4\.\d Connection (?:reset by|timed out with) ")
+_CODED = re.compile(r"[45]\d\d[ -]")
+_LOST = "4.4.2"  # RFC 3463: bad connection
+
+_BY_MAILER = {
+    "prog": Transport.PIPE,
+    "*file*": Transport.MAILBOX,
+    "discard": Transport.DISCARD,
+    "bitbucket": Transport.DISCARD,
+    "local": Transport.PIPE,
+    "cyrus": Transport.PIPE,
+    "procmail": Transport.PIPE,
+    "error": Transport.NONE,
+}
+_STORES = ("local", "cyrus")
+_OF_AN_ALIAS = ("prog", "*file*")
+"""Mailers whose recipient is a program or file, and whose controlling address is the alias or user that named it."""
+
+
+def attempts(words: bytes, queue_id: str | None, cut: bool) -> list[Facts]:
+    """What a ``to=`` line says of each of its recipients: nothing, where it was cut or does not come out even."""
+    # Of a line that was cut, what is lost may be the true outcome, and what is left an address that imitates one.
+    said = parse_delivery(words) if queue_id is not None and not cut else None
+    if said is None:
+        return []
+    if said.stat in ("queued", "quarantined"):
+        action = Action.DESCRIBED if said.stat == "queued" else Action.HELD
+        return [{"action": action, "recipients": said.recipients, "text": said.stat}]
+    outcome = _outcome(said)
+    if outcome is None:
+        return []
+    original = said.controlling if said.mailer in _OF_AN_ALIAS else None
+    return [
+        {"action": Action.ATTEMPTED, "recipient": to, "original_recipient": original, **outcome}
+        for to in said.recipients
+    ]
+
+
+def _outcome(said: Delivery) -> Facts | None:
+    transport = _transport(said)
+    facts: Facts = {
+        "transport": transport,
+        "relay": said.relay if said.relay and said.relay.ip else None,
+        "route": f"mailer={said.mailer}",
+        "dsn_code": said.dsn_code,
+    }
+    sent = _SENT.match(said.stat)
+    if sent:
+        if said.reply is not None or (said.dsn_code or "2")[0] != "2":
+            return None
+        words = sent[1] or ""
+        facts |= {"result": Result.SENT, "reply": parse_reply(words) if words else None}
+        if transport in (Transport.SMTP, Transport.LMTP):
+            facts |= {"stage": "end-of-data", "remote_queue_id": remote_queue_id(words)}
+        return facts
+    deferred = _DEFERRED.match(said.stat)
+    words = said.reply if said.reply is not None else (deferred[1] or "" if deferred else "")
+    reply = parse_reply(words) if _CODED.match(words) and not _OWN_REPLY.match(words) else None
+    if reply is not None:
+        result = Result.FAILED if reply.permanent else Result.DEFERRED
+        return facts | {"result": result, "reply": reply, "text": said.stat[:MAX_TEXT]}
+    facts["text"] = (f"{words}; {said.stat}" if said.reply else said.stat)[:MAX_TEXT]
+    result_ = _by_status(said, transport, deferred=deferred is not None)
+    if result_ is Result.UNCERTAIN:
+        facts["stage"] = "end-of-data"
+    elif said.stat.startswith("Deferred: Connection refused"):
+        facts["stage"] = "connect"
+    elif transport is Transport.SMTP and facts["relay"] is None:
+        facts["transport"] = Transport.NONE  # no host was reached, nor tried
+    return None if result_ is None else facts | {"result": result_}
+
+
+def _by_status(said: Delivery, transport: Transport | None, *, deferred: bool) -> Result | None:
+    if deferred:
+        spoken = transport in (Transport.SMTP, Transport.LMTP)
+        # Hung up after the end of the data, Sendmail has no words for it: "Deferred", and bad connection.
+        lost = said.stat == "Deferred" and said.reply is None and said.dsn_code in (_LOST, None)
+        return Result.UNCERTAIN if spoken and lost else Result.DEFERRED
+    by_class = {"4": Result.DEFERRED, "5": Result.FAILED}
+    return by_class.get((said.dsn_code or "?")[0])
+
+
+def _transport(said: Delivery) -> Transport | None:
+    if "lmtp" in said.mailer.lower():
+        return Transport.LMTP
+    known = _BY_MAILER.get(said.mailer.lower())
+    if known is Transport.MAILBOX and said.recipients[0] == "/dev/null":
+        return Transport.DISCARD
+    if said.mailer.lower() in _STORES and said.stat.startswith("Sent ("):
+        return Transport.LMTP
+    if known is not None:
+        return known
+    by_smtp = "smtp" in said.mailer.lower() or said.mailer.lower() == "relay" or bool(said.relay and said.relay.ip)
+    return Transport.SMTP if by_smtp else None

@@ -1,0 +1,215 @@
+"""One SPF record, read once for all who walk through it (RFC 7208 §3, §4.6, §5, §6, §7).
+
+What a record says does not depend on who asks, and thousands of domains include the same few records: everything that
+the text alone shows is worked out here, and kept for ordinary records.
+"""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from deliverability.errors import printable
+from deliverability.evidence.observation import DnsQuestion
+from deliverability.protocols.spf_terms import MACRO, MECHANISMS, Term, misformed, network_flaw, terms
+
+MAX_RECORD: Final = 8192
+"""Octets of one record that are read."""
+MAX_KEPT: Final = 512
+"""Octets of a record whose reading is kept; RFC 7208 §3.4 advises 450."""
+ADVISED_OCTETS: Final = 450
+"""RFC 7208 §3.4: so that the answer fits into 512 octets."""
+SHOWN: Final = 120
+"""Characters of a term in a remark."""
+
+VERSION: Final = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)  # RFC 7208 §4.5
+_JOINT = re.compile(rb"[+?~-]?(?:include:|ip4:|ip6:|a:|mx:|exists:|all\b|redirect=)", re.IGNORECASE)
+_NAME = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,20}[a-z]{2,63}"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_V4_PREFIX, _V6_PREFIX = r"(?:/(?:3[0-2]|[12]?[0-9]))?", r"(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+_PLAIN_NAME = re.compile(_NAME + r"\Z", re.IGNORECASE)
+_PLAIN_TERM = re.compile(
+    rf"[+?~-]?(?:all|include:{_NAME}|(?:a|mx)(?::{_NAME})?{_V4_PREFIX}"
+    rf"|ip4:{_OCTET}(?:\.{_OCTET}){{3}}{_V4_PREFIX}|ip6:[0-9a-f:]{{2,39}}{_V6_PREFIX})\Z|redirect={_NAME}\Z",
+    re.IGNORECASE,
+)
+
+
+class Flaw(StrEnum):
+    """What a remark is about; the words belong to whoever shows it."""
+
+    SEVERAL = "several-records"
+    NEAR_MISS = "near-miss"
+    PLUS_ALL = "plus-all"
+    NEUTRAL_ALL = "neutral-all"
+    NO_ALL = "no-all"
+    AFTER_ALL = "after-all"
+    REDIRECT_WITH_ALL = "redirect-with-all"
+    PTR = "ptr"
+    UNKNOWN = "unknown-mechanism"
+    SYNTAX = "syntax"
+    LONG = "long-record"
+    JOINED = "joined-strings"
+    NOT_ASCII = "not-ascii"
+    MACRO = "macro-by-sender"
+    BAD_MACRO = "bad-macro"
+    NO_RECORD = "include-without-record"
+    LOOP = "loop"
+    VOID = "void-lookup"
+    MANY_MX = "many-mx"
+    BROAD = "broad-network"
+    PRIVATE = "private-network"
+    REPEATED = "repeated-term"
+    NOT_WALKED = "depends-on-client"
+    COULD_NOT_LOOK = "not-counted"
+    LIMIT = "survey-limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one term says by itself, and whether it is walked."""
+
+    term: Term
+    flaws: tuple[tuple[Flaw, str], ...]
+    walked: bool
+    """A mechanism that stands before any ``all``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the text of a record shows."""
+
+    text: str
+    flaws: tuple[tuple[Flaw, str], ...]
+    """Of the record as a whole, each with the text at fault, fit to be shown."""
+    said: tuple[Said, ...]
+    """Term by term; only those with a flaw, or that are walked."""
+    redirect: Term | None
+    """Followed when nothing matches: not where the record has ``all``."""
+    unfinished: bool
+    """Neither ``all`` nor ``redirect``."""
+    everybody: str
+    """The term that authorises the whole Internet, or all that has IPv4 or IPv6; empty where none does."""
+    plain: bool
+    """Only what RFC 7208 §12 allows, in its commonest forms: no macros, no modifier but one ``redirect``, nothing after
+    ``all``, and no ``+all``."""
+    asks: tuple[DnsQuestion, ...]
+    """Of a plain record: the records that it goes on to, in order."""
+    lookups: int
+    """Of a plain record: its own terms that ask the DNS (RFC 7208 §4.6.4)."""
+
+
+def read(strings: tuple[bytes, ...]) -> Reading:
+    """Read one record, given as its character-strings; never raises."""
+    return _read_ordinary(strings) if sum(map(len, strings)) <= MAX_KEPT else _read(strings)
+
+
+def is_plain_name(name: str) -> bool:
+    """A domain name as nearly all are: letters, digits, hyphens, underscores, under a top-level domain of letters."""
+    return len(name) <= 253 and _PLAIN_NAME.match(name) is not None
+
+
+def _read(strings: tuple[bytes, ...]) -> Reading:
+    raw = b"".join(strings)
+    text = raw[:MAX_RECORD].decode("latin-1")
+    found = terms(text)
+    ended = next((i for i, term in enumerate(found) if term.name == "all" and not term.modifier), len(found))
+    redirect = next((term for term in found if term.modifier and term.name == "redirect"), None)
+    flaws = tuple((flaw, printable(what, SHOWN)) for flaw, what in _flaws(raw, strings, found, ended, redirect))
+    said = []
+    for place, term in enumerate(found):
+        own = tuple((flaw, printable(term.text, SHOWN)) for flaw in _term_flaws(term))
+        walked = place < ended and not term.modifier and term.name in _WALKED
+        if own or walked:
+            said.append(Said(term, own, walked))
+    goes_on = redirect if ended == len(found) else None
+    plain = (
+        len(raw) <= MAX_KEPT
+        and ended >= len(found) - 1
+        and not {Flaw.PLUS_ALL, Flaw.REDIRECT_WITH_ALL} & {flaw for flaw, _ in flaws}
+    )
+    plain = plain and all(_is_plain(term) for term in found) and sum(term.modifier for term in found) <= 1
+    asks = [term.value for term in found if term.name == "include"] if plain else []
+    asks += [goes_on.value] if plain and goes_on else []
+    return Reading(
+        text,
+        flaws,
+        tuple(said),
+        goes_on,
+        unfinished=ended == len(found) and redirect is None,
+        everybody=next((printable(term.text, SHOWN) for term in found[: ended + 1] if _is_everybody(term)), ""),
+        plain=plain,
+        asks=tuple(DnsQuestion(name, "TXT") for name in asks),
+        lookups=sum(term.name in _ASKING for term in found) if plain else 0,
+    )
+
+
+_read_ordinary = lru_cache(maxsize=512)(_read)
+_WALKED: Final = frozenset({"include", "a", "mx", "exists", "ptr"})
+_ASKING: Final = frozenset({"include", "a", "mx", "redirect"})
+
+
+def _is_plain(term: Term) -> bool:
+    if len(term.value) > 253 or not _PLAIN_TERM.match(term.text):
+        return False
+    if term.modifier:
+        return term.text.startswith("redirect=")  # the evaluator takes it in no other spelling
+    return term.name != "ip6" or network_flaw(term) != "syntax"
+
+
+def _is_everybody(term: Term) -> bool:
+    if term.modifier or term.qualifier != "+" or misformed(term):
+        return False
+    if term.name in ("ip4", "ip6"):
+        return term.cidr == "/0" and network_flaw(term) != "syntax"
+    return term.name == "all"
+
+
+def _flaws(
+    raw: bytes, strings: tuple[bytes, ...], found: tuple[Term, ...], ended: int, redirect: Term | None
+) -> Iterator[tuple[Flaw, str]]:
+    """Of the record as a whole."""
+    if len(raw) > ADVISED_OCTETS:
+        yield Flaw.LONG, f"{len(raw)}"
+    if not raw.isascii():
+        yield Flaw.NOT_ASCII, raw.decode("latin-1")
+    for left, right in itertools.pairwise(strings):
+        if left and not left.endswith(b" ") and _JOINT.match(right[:40]):
+            yield Flaw.JOINED, (left[-40:] + right[:40]).decode("latin-1")
+    for text, times in Counter(term.text.lower() for term in found).items():
+        if times > 1:
+            yield Flaw.REPEATED, text
+    if ended < len(found):
+        yield from _flaws_of_all(found[ended], found[ended + 1 :], redirect)
+
+
+def _flaws_of_all(last: Term, rest: tuple[Term, ...], redirect: Term | None) -> Iterator[tuple[Flaw, str]]:
+    after = [term for term in rest if not term.modifier]
+    if after:
+        yield Flaw.AFTER_ALL, after[0].text
+    if last.qualifier in ("+", "?"):
+        yield Flaw.PLUS_ALL if last.qualifier == "+" else Flaw.NEUTRAL_ALL, last.text
+    if redirect:
+        yield Flaw.REDIRECT_WITH_ALL, redirect.text
+
+
+def _term_flaws(term: Term) -> Iterator[Flaw]:
+    if not term.name:
+        yield Flaw.SYNTAX
+    elif not term.modifier and term.name not in MECHANISMS:
+        yield Flaw.UNKNOWN
+    elif not term.modifier and misformed(term):
+        yield Flaw.SYNTAX
+    if term.name in ("ip4", "ip6") and not term.modifier:
+        flaw = network_flaw(term)
+        if flaw:
+            yield Flaw(flaw)
+    elif "%" in term.value:
+        if "%" in MACRO.sub("", term.value):
+            yield Flaw.BAD_MACRO
+        elif any(letter and letter.lower() in "sl" for letter in MACRO.findall(term.value)):
+            yield Flaw.MACRO

@@ -1,0 +1,80 @@
+"""Whatever part a string is found by, and however many are looked for: the places are those of a plain search."""
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deliverability.api import needles as finding
+from deliverability.api.ids import finder
+from deliverability.api.needles import Needles, each_position
+from deliverability.api.times import stamp
+from deliverability.api.words import Words
+
+TEXT = st.lists(
+    st.sampled_from([b"a", b"B", b"ab", b"@", b".", b"12", b"<", b">", b" ", b"\n", b"Jo32@Corp.example", b"x" * 40, b"=", b"\xc3\xbc"]),
+    max_size=60,
+).map(b"".join)
+NEEDLE = st.sampled_from([b"a", b"ab", b"jo32@corp.example", b"12@ab.12@ab", b"corp.example", b"bab12ab", b"\xc3\xbc@ab", b"aa"])
+
+
+@given(TEXT, st.lists(NEEDLE, max_size=4), st.integers(0, 3))
+def test_needles_are_found_in_any_case(text: bytes, wanted: list[bytes], repeats: int) -> None:
+    content = text * (1 + 200 * repeats)
+    lower = content.lower()
+    lines = {lower.rfind(b"\n", 0, m.start()) for w in wanted for m in re.finditer(re.escape(w), lower)}
+    needles = Needles(wanted)
+    kept, finding.MIN_SAMPLE = finding.MIN_SAMPLE, 64
+    try:
+        for _ in range(2):  # the second time with the parts that the first chose
+            found = needles.find(content, len(content))
+            assert all(any(lower.startswith(w, at) for w in wanted) for at in found)
+            assert {lower.rfind(b"\n", 0, at) for at in found} == lines
+    finally:
+        finding.MIN_SAMPLE = kept
+
+
+@given(st.integers(0, 70_000), st.integers(0, 40), st.integers(1, 2000))
+def test_positions_across_pieces(before: int, gap: int, length: int) -> None:
+    name = b"n" * length
+    content = b"." * before + name + b"." * gap + name + b"."
+    assert list(each_position(content, name, 0, len(content))) == [before, before + length + gap]
+
+
+IDS = st.sampled_from(["4jXH3k3V2zzLhRZ", "4jXH3k3V2zzLhRX", "8213C42E3A", "0A1B2C", "1xV0AV-0000000002z-42Us", "1vccKQ-0000Bp-00", "zz9Q8w7E6r5T"])
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from([" ", "=", "\n", "x", "-", "]: "]), IDS, st.sampled_from([":", " ", ",", "y", ": ", "\n"])), max_size=12), st.sets(IDS))
+def test_many_ids_are_found_where_each_is_found(parts: list[tuple[str, str, str]], wanted: set[str]) -> None:
+    content = "".join(a + i + b for a, i, b in parts).encode()
+    others = {f"{n:06X}" for n in range(20)}
+    many = finder(wanted | others)(content, len(content))
+    marks = b" =:<(\"'\n"
+    for one in wanted:
+        name = one.encode()
+        for match in re.finditer(rb"(?<![^%s])%s(?![0-9A-Za-z-])" % (re.escape(marks), re.escape(name)), content):
+            assert match.start() in many
+    assert all(any(content.startswith(i.encode(), at) for i in wanted | others) for at in many)
+    assert finder(set(list(wanted)[:3]))(content, len(content)) == sorted(
+        {m.start() for i in list(wanted)[:3] for m in re.finditer(re.escape(i.encode()), content)}
+    )
+
+
+@given(TEXT, st.lists(NEEDLE, max_size=5, unique=True))
+def test_words_name_the_rows_of_each_line(text: bytes, wanted: list[bytes]) -> None:
+    spelled = {w: [n] for n, w in enumerate(wanted)}
+    found = {text.rfind(b"\n", 0, at): rows for at, rows in Words(spelled).find(text, len(text))}
+    start = -1
+    for line in text.split(b"\n"):
+        for w, (row,) in spelled.items():
+            standing_alone = re.search(rb"(?:^|[ <>])%s(?:$|[ <>])" % re.escape(w), line.lower())
+            assert not standing_alone or row in found.get(start, [])
+            assert w in line.lower() or row not in found.get(start, [])
+        start += len(line) + 1
+
+
+@given(st.binary(max_size=80))
+def test_any_octets_have_a_time_or_none(head: bytes) -> None:
+    at = stamp(head)
+    assert at is None or at.local
