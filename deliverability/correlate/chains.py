@@ -72,19 +72,13 @@ def chains(entries: list[Entry], near: Near) -> list[Chain]:
     for entry in entries:
         by_id.setdefault(entry.queue_id, []).append(entry)
     union = _Union(entries)
-    claims: Claims = {}
-    for entry in entries:
-        old = _predecessor(entry, by_id.get(entry.requeued_from or "", []))
-        if old:
-            union.join(old, entry, Tie.REQUEUED)
-            if entry.session and entry.session.client:  # not requeued: handed to a filter, which gave it back
-                claims |= {id(e): (e, old, entry) for e in old.events if _led_to(e, entry)}
-        for event in entry.events:
-            following = _following(entry, event, by_id, near)
-            if following:
-                claims.setdefault(id(event), (event, entry, following))
+    claims = _named(entries, by_id, near, union)
     for event, entry, following in _undisputed(claims):
+        if following.is_store:
+            following.known_as(event.original_recipient or event.recipient)
         union.join(entry, following, Tie.QUEUED_AS).followed[id(event)] = following
+    for entry, session in _refused_by_store(entries, near):
+        union.join(entry, session, Tie.SAME_MAIL)
     for event, entry, following in _undisputed(_fitting_claims(entries, claims, near)):
         union.join(entry, following, Tie.SAME_MAIL).followed[id(event)] = following
     return union.chains()
@@ -136,6 +130,11 @@ def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]]
         return None
     candidates = [c for c in by_id.get(event.remote_queue_id, []) if c is not entry and _in_time(c, event.at.instant)]
     candidates.sort(key=lambda c: c.log != entry.log)
+    if near.is_our_store(event):
+        # A store names its own session, and no one else's: its id is proof enough.
+        session = next((c for c in candidates if c.is_store), None)
+        if session:
+            return session
     if event.transport is Transport.FORWARD:
         # Our own MTA names its own new entry.
         return next((c for c in candidates if c.log == entry.log and c.host == entry.host), None)
@@ -163,6 +162,48 @@ def _fitting(entry: Entry, event: DeliveryEvent, namesakes: list[Entry], near: N
 def _grew(before: int | None, after: int | None) -> bool:
     """Whether a message of one size can be the other one hop later: every hop adds at least its Received line."""
     return before is not None and after is not None and 0 < after - before <= MAX_GROWTH
+
+
+def _named(entries: list[Entry], by_id: dict[str, list[Entry]], near: Near, union: _Union) -> Claims:
+    """Hand-overs whose reply names an entry; those that an entry itself names as its past are joined at once."""
+    claims: Claims = {}
+    for entry in entries:
+        old = _predecessor(entry, by_id.get(entry.requeued_from or "", []))
+        if old:
+            union.join(old, entry, Tie.REQUEUED)
+            if entry.session and entry.session.client:  # not requeued: handed to a filter, which gave it back
+                claims |= {id(e): (e, old, entry) for e in old.events if _led_to(e, entry)}
+        for event in entry.events:
+            following = _following(entry, event, by_id, near)
+            if following:
+                claims.setdefault(id(event), (event, entry, following))
+    return claims
+
+
+def _refused_by_store(entries: list[Entry], near: Near) -> Iterable[tuple[Entry, Entry]]:
+    """Sessions in which a store of ours did not keep the message, each with the entry that had offered it.
+
+    The store says why; how the attempt ended, and what follows from it, our queue says.
+    """
+    sessions: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.is_store and entry.message_id and entry.kept_nothing:
+            sessions.setdefault(entry.message_id, []).append(entry)
+    for entry in entries:
+        for event in entry.events if entry.message_id in sessions and not entry.is_store else ():
+            if event.action is not Action.ATTEMPTED or event.result is Result.SENT or not near.is_our_store(event):
+                continue
+            found = [
+                s
+                for s in sessions[entry.message_id or ""]
+                if s.log == entry.log
+                and s.host == entry.host
+                and s.may_hold(event.recipient)
+                and _in_time(s, event.at.instant)
+            ]
+            if len(found) == 1:
+                found[0].told_elsewhere()
+                yield entry, found[0]
 
 
 def _led_to(event: DeliveryEvent, later: Entry) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from deliverability.errors import ParseError
-from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Relation, Session
+from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Relation, Result, Session
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.protocols import idclock
@@ -109,6 +109,29 @@ class Entry:
             elif other not in self.notices:
                 self.notices.append(other)
 
+    @property
+    def is_store(self) -> bool:
+        """Whether it is a session of a mail store, not a stay in a queue."""
+        return self.events[0].writer.startswith("dovecot")
+
+    @property
+    def kept_nothing(self) -> bool:
+        """Whether every attempt in it failed."""
+        tried = [e for e in self.events if e.action is Action.ATTEMPTED]
+        return bool(tried) and all(e.result is not Result.SENT for e in tried)
+
+    def known_as(self, recipient: str | None) -> None:
+        """A store may know an address by another name (without its detail): the sender's name is this one."""
+        mine = address_key(recipient)
+        self.events = [
+            replace(e, original_recipient=recipient) if e.recipient and address_key(e.recipient) != mine else e
+            for e in self.events
+        ]
+
+    def told_elsewhere(self) -> None:
+        """Its attempts are told by the queue that made them: what it says of them is only detail."""
+        self.events = [replace(e, action=Action.TROUBLE) if e.action is Action.ATTEMPTED else e for e in self.events]
+
     def may_hold(self, recipient: str | None) -> bool:
         """Whether this entry can have that recipient: it names it, or has not named them all."""
         tried = {address_key(a) for e in self.events for a in (e.recipient, e.original_recipient) if a}
@@ -127,18 +150,18 @@ class Entry:
 
 def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
     """Sort events, in the order of :func:`in_order`, into entries; a reused id starts a new epoch."""
+    events = [event for event in events if event.queue_id]
+    hosts = _hosts_of(events)
     epochs: dict[tuple[str, str, str], Entry] = {}
     seen: dict[EntryKey, _Said] = {}
     entries: list[Entry] = []
-    for event in events:
-        if not event.queue_id:
-            continue
-        lasting = _is_lasting(event.queue_id)
-        scope = (event.line.place.log, "" if lasting else event.host or "", event.queue_id)
+    for event in _remarks_last(events, hosts):
+        lasting = _is_lasting(event.queue_id or "")
+        scope = _scope(event, hosts)
         entry = epochs.get(scope)
         if entry and seen[entry.key].is_repeated(event):
             continue
-        if entry is None or (not lasting and _is_reuse(entry, event)):
+        if entry is None or (not lasting and event.action not in REMARKS and _is_reuse(entry, event)):
             entry = Entry((*scope, entry.key[3] + 1 if entry else 0))
             epochs[scope] = entry
             seen[entry.key] = _Said()
@@ -148,12 +171,61 @@ def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
     return entries
 
 
+REMARKS = frozenset({Action.FILTERED, Action.SIGNED})
+"""What a filter or signer says of a queue entry, also after its end: it makes no entry of its own."""
+
+Scope = tuple[str, str, str]
+Hosts = dict[tuple[str, str], set[str]]
+
+
+def _hosts_of(events: Iterable[DeliveryEvent]) -> Hosts:
+    """By log and id: the hosts whose queue it is, as far as lines name them."""
+    found: Hosts = {}
+    for event in events:
+        if event.host:
+            found.setdefault((event.line.place.log, event.queue_id or ""), set()).add(event.host)
+    return found
+
+
+def _scope(event: DeliveryEvent, hosts: Hosts) -> Scope:
+    log, queue_id = event.line.place.log, event.queue_id or ""
+    if _is_lasting(queue_id):
+        return (log, "", queue_id)
+    named = hosts.get((log, queue_id), set())
+    # A program with a log file of its own names no host; where one host alone has the id, it is that one's.
+    host = event.host or (next(iter(named)) if len(named) == 1 else "")
+    return (log, host, queue_id)
+
+
+def _remarks_last(events: Sequence[DeliveryEvent], hosts: Hosts) -> list[DeliveryEvent]:
+    """Remarks on an id before its first line of another kind are put behind that line; the rest stays in order."""
+    waiting: dict[Scope, list[DeliveryEvent]] = {}
+    begun: set[Scope] = set()
+    told: list[DeliveryEvent] = []
+    for event in events:
+        scope = _scope(event, hosts)
+        if event.action in REMARKS and scope not in begun:
+            waiting.setdefault(scope, []).append(event)
+            continue
+        told.append(event)
+        if event.action not in REMARKS:
+            begun.add(scope)
+            told += waiting.pop(scope, ())
+    return told + [event for remarks in waiting.values() for event in remarks]
+
+
 def in_order(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
     """The events of each log source as they were written, whichever way round its files were given.
 
     Within a file the order of lines is kept: a clock may be set back.  Across files the latest time so far decides.
     """
     latest: dict[tuple[str, str], datetime] = {}
+    files: dict[tuple[str, str], int] = {}
+    events = list(events)
+    for event in events:
+        files.setdefault((event.line.place.log, event.line.place.file), len(files))
+    # Of a file that several programs write, each format brings its own events.
+    events.sort(key=lambda e: (files[e.line.place.log, e.line.place.file], e.line.place.offset))
     keyed = []
     for event in events:
         file = (event.line.place.log, event.line.place.file)

@@ -5,7 +5,7 @@ A loopback or private address is inside our own network by its nature: no strang
 
 from deliverability.correlate.entries import Entry
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.event import DeliveryEvent, Transport
 from deliverability.evidence.smtp import Host
 from deliverability.protocols import grounds
 from deliverability.protocols.hosts import is_inside
@@ -24,6 +24,13 @@ class Near:
             return False
         ip = parse_ip(host.ip)
         return (ip is not None and is_inside(ip)) or grounds.is_own(Host(host.name, str(ip) if ip else None), self._own)
+
+    def is_our_store(self, event: DeliveryEvent) -> bool:
+        """Whether an LMTP attempt went to a store of ours: through a socket of this machine, or to a host of ours."""
+        if event.transport is not Transport.LMTP:
+            return False
+        socket = event.route is not None and event.route.startswith(("/", "private/", "public/"))
+        return self.is_ours(event.relay) or (socket and (event.relay is None or event.relay.ip is None))
 
     def handed_over(self, entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
         """Whether ``candidate`` came in from the host that ``event`` handed the message to, or from ``entry``'s own.

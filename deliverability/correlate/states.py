@@ -25,6 +25,8 @@ class Circumstances:
     """The last queue entry was closed by the MTA."""
     cancelled: bool
     """An operator deleted it, or marked the address as done."""
+    marked: bool = False
+    """Somebody, or a filter of ours, took this address out."""
     held: bool = False
     """On hold: nothing is tried until somebody releases it."""
     uncertain: Attempt | None = None
@@ -50,6 +52,8 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     if believed:
         # A record may tell of steps on our own side as well: what went furthest is how it ended.
         success = max(believed, key=lambda a: _FURTHEST.get(_of_success(a), 0))
+        if around.marked and success.relay and is_loopback(success.relay):
+            return Standing(State.CANCELLED, success)  # a filter of ours took it, and says that it kept it
         return Standing(_of_success(success), success)
     if successes:
         return Standing(State.UNKNOWN, successes[0])  # its line contradicts its own id: the record is not whole

@@ -247,6 +247,7 @@ def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sess
         ended=last.ended,
         held=last.held,
         cancelled=last.cancelled or marked,
+        marked=marked,
         uncertain=uncertain(chain, attempts, name, sessions),
         withheld=any(
             e.action is Action.FILTERED and e.recipient and _key(e.recipient) == _key(name)

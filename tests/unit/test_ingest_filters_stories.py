@@ -124,7 +124,6 @@ def of_rspamds_own_file(content: bytes) -> tuple[bytes, bytes]:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="correlate keeps a short id without a host apart from the same id of a host")
 def test_rspamds_own_file_beside_a_log_with_short_ids() -> None:
     events: list[DeliveryEvent] = []
     for name, content in zip(("mail.log", "rspamd.log"), of_rspamds_own_file(SHORT_IDS.read_bytes()), strict=True):
@@ -145,16 +144,12 @@ def test_the_filters_own_line_ties_the_two_queues(key: str, change: Change) -> N
     assert {d.attempts[-1].relay.port for d in found.deliveries if d.attempts[-1].relay} == {25}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="correlate does not yet hold a filter's CANCELLED against the 2yz of that filter"
-)
 @BOTH
 def test_what_the_filter_kept_for_one_recipient_went_nowhere(path: Path) -> None:
     """Postfix logs ``sent (250 … queued as Y, but 1 DISCARD)`` for both recipients; only amavis says which of them."""
     assert delivery(message("spam-for-one", path), "ok-7@corp.example").state is State.CANCELLED
 
 
-@pytest.mark.xfail(strict=True, reason="correlate lets FILTERED and SIGNED begin an entry of a short id that has ended")
 def test_the_filters_line_makes_no_second_entry() -> None:
     """amavis logs after the queue behind it may have delivered and removed the message; short ids are used again."""
     for found in messages(SHORT_IDS):
@@ -165,11 +160,7 @@ def test_the_filters_line_makes_no_second_entry() -> None:
     "path",
     [
         pytest.param(LONG_IDS, id="long-ids"),
-        pytest.param(
-            SHORT_IDS,
-            id="short-ids",
-            marks=pytest.mark.xfail(strict=True, reason="in_order keeps the order of events, not of a file's lines"),
-        ),
+        pytest.param(SHORT_IDS, id="short-ids"),
     ],
 )
 def test_formats_of_one_file_may_come_one_after_the_other(path: Path) -> None:
