@@ -17,6 +17,7 @@ from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.encoded_words import decode_header_text
 from deliverability.protocols.postfix_attempts import Fields, attempt_fields, trouble_fields
+from deliverability.protocols.postfix_fast import reader
 from deliverability.protocols.postfix_lines import (
     Refusal,
     parse_header_line,
@@ -343,4 +344,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=needles,
     head=_HEAD,
+    deliveries=lambda _sample: reader(parse),
 )

@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
-from deliverability.evidence.event import Action, DeliveryEvent
+from deliverability.evidence.event import Action, DeliveryEvent, Result
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import ingesting
@@ -21,7 +21,7 @@ from deliverability.protocols.syslog import head_for, parse_prologue
 
 MAX_LINE = 65_536
 """Octets of a line that are read; Sendmail cuts its own far earlier."""
-MAX_EXPANDED = 4096  # messages whose aliases are kept in mind
+MAX_EXPANDED = 4096  # messages of which aliases, and hosts that fell silent, are kept in mind
 
 _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
@@ -55,7 +55,28 @@ class _Aliases:
         return self._by_message.get(key, {}).get(recipient)
 
 
-def _read(line: LogLine, aliases: _Aliases) -> Iterator[DeliveryEvent]:
+class _Silences:
+    """At which command a host fell silent, by message, process and host: the outcome that follows does not say it."""
+
+    def __init__(self) -> None:
+        self._stages: OrderedDict[tuple[Key, str | None, str | None], str] = OrderedDict()
+
+    def settle(self, key: Key, process: str | None, facts: Facts) -> Facts:
+        """Keep what a ``timeout waiting`` line says; tell by it that the outcome after it came before any data."""
+        told = (key, process, facts["relay"].name if facts.get("relay") else None)
+        if facts["action"] is Action.TROUBLE and facts["stage"] and facts["text"].startswith("timeout waiting "):
+            self._stages[told] = facts["stage"]
+            if len(self._stages) > MAX_EXPANDED:
+                self._stages.popitem(last=False)
+        elif facts["action"] is Action.ATTEMPTED:
+            stage = self._stages.get(told)
+            timed_out = facts.get("text", "").startswith("Deferred: Connection timed out with ")
+            if stage not in (None, "end-of-data") and timed_out:
+                return {**facts, "result": Result.DEFERRED, "stage": stage}
+        return facts
+
+
+def _read(line: LogLine, aliases: _Aliases, silences: _Silences) -> Iterator[DeliveryEvent]:
     head = parse_prologue(line.raw[:MAX_LINE])
     if head is None or not _TAG.match(head.tag):
         return
@@ -66,8 +87,9 @@ def _read(line: LogLine, aliases: _Aliases) -> Iterator[DeliveryEvent]:
     if expanded:
         aliases.take(key, *expanded)
         return
+    process = f"{head.tag}[{head.pid}]" if head.pid else None
     for facts in facts_of(words, queue_id, cut=cut):
-        told: Facts = {"queue_id": queue_id, **facts}
+        told: Facts = {"queue_id": queue_id, **silences.settle(key, process, facts)}
         if facts["action"] is Action.ATTEMPTED and facts.get("recipient") and not facts.get("original_recipient"):
             told["original_recipient"] = aliases.before(key, facts["recipient"])
         yield DeliveryEvent(
@@ -75,16 +97,16 @@ def _read(line: LogLine, aliases: _Aliases) -> Iterator[DeliveryEvent]:
             at=head.at,
             writer="sendmail",
             host=head.host,
-            process=f"{head.tag}[{head.pid}]" if head.pid else None,
+            process=process,
             **told,
         )
 
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """The events of lines in their order, one for each recipient of a line; never raises."""
-    aliases = _Aliases()
+    aliases, silences = _Aliases(), _Silences()
     for line in lines:
-        yield from _read(line, aliases)
+        yield from _read(line, aliases, silences)
 
 
 def is_line(raw: bytes) -> bool:

@@ -25,6 +25,12 @@ _DEFERRED = re.compile(r"Deferred(?:: (.*))?\Z", re.DOTALL)
 _OWN_REPLY = re.compile(r"4\d\d 4\.4\.\d Connection (?:reset by|timed out with) ")
 _CODED = re.compile(r"[45]\d\d[ -]")
 _LOST = "4.4.2"  # RFC 3463: bad connection
+_NOT_CONNECTED = (
+    "Deferred: Connection refused",
+    "Deferred: No route to host",
+    "Deferred: Network is unreachable",
+    "Deferred: Host is down",
+)
 
 _BY_MAILER = {
     "prog": Transport.PIPE,
@@ -84,24 +90,24 @@ def _outcome(said: Delivery) -> Facts | None:
         result = Result.FAILED if reply.permanent else Result.DEFERRED
         return facts | {"result": result, "reply": reply, "text": said.stat[:MAX_TEXT]}
     facts["text"] = (f"{words}; {said.stat}" if said.reply else said.stat)[:MAX_TEXT]
-    result_ = _by_status(said, transport, deferred=deferred is not None)
-    if result_ is Result.UNCERTAIN:
-        facts["stage"] = "end-of-data"
-    elif said.stat.startswith("Deferred: Connection refused"):
-        facts["stage"] = "connect"
-    elif transport is Transport.SMTP and facts["relay"] is None:
-        facts["transport"] = Transport.NONE  # no host was reached, nor tried
-    return None if result_ is None else facts | {"result": result_}
-
-
-def _by_status(said: Delivery, transport: Transport | None, *, deferred: bool) -> Result | None:
+    if transport is Transport.SMTP and facts["relay"] is None:
+        facts["transport"] = transport = Transport.NONE  # no host was reached, nor tried
     if deferred:
-        spoken = transport in (Transport.SMTP, Transport.LMTP)
-        # Hung up after the end of the data, Sendmail has no words for it: "Deferred", and bad connection.
-        lost = said.stat == "Deferred" and said.reply is None and said.dsn_code in (_LOST, None)
-        return Result.UNCERTAIN if spoken and lost else Result.DEFERRED
-    by_class = {"4": Result.DEFERRED, "5": Result.FAILED}
-    return by_class.get((said.dsn_code or "?")[0])
+        facts["stage"] = "connect" if said.stat.startswith("Deferred: Connection refused") else None
+        return facts | {"result": Result.UNCERTAIN if _may_be_lost(said, transport) else Result.DEFERRED}
+    result_ = {"4": Result.DEFERRED, "5": Result.FAILED}.get((said.dsn_code or "?")[0])
+    return facts | {"result": result_} if result_ else None
+
+
+def _may_be_lost(said: Delivery, transport: Transport | None) -> bool:
+    """Whether the connection may have broken after the end of the data, when the message may have been accepted.
+
+    Hung up there, Sendmail writes ``Deferred`` and no more; after a TCP reset what it also writes for earlier commands.
+    """
+    if said.dsn_code not in (_LOST, None) or said.stat.startswith(_NOT_CONNECTED):
+        return False
+    # A reply= of Sendmail's own is written for RCPT; over LMTP (RFC 2033) recipients are also answered after the data.
+    return transport is Transport.LMTP or (transport is Transport.SMTP and said.reply is None)
 
 
 def _transport(said: Delivery) -> Transport | None:

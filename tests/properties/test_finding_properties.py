@@ -12,10 +12,29 @@ from deliverability.api.times import stamp
 from deliverability.api.words import Words
 
 TEXT = st.lists(
-    st.sampled_from([b"a", b"B", b"ab", b"@", b".", b"12", b"<", b">", b" ", b"\n", b"Jo32@Corp.example", b"x" * 40, b"=", b"\xc3\xbc"]),
+    st.sampled_from(
+        [
+            b"a",
+            b"B",
+            b"ab",
+            b"@",
+            b".",
+            b"12",
+            b"<",
+            b">",
+            b" ",
+            b"\n",
+            b"Jo32@Corp.example",
+            b"x" * 40,
+            b"=",
+            b"\xc3\xbc",
+        ]
+    ),
     max_size=60,
 ).map(b"".join)
-NEEDLE = st.sampled_from([b"a", b"ab", b"jo32@corp.example", b"12@ab.12@ab", b"corp.example", b"bab12ab", b"\xc3\xbc@ab", b"aa"])
+NEEDLE = st.sampled_from(
+    [b"a", b"ab", b"jo32@corp.example", b"12@ab.12@ab", b"corp.example", b"bab12ab", b"\xc3\xbc@ab", b"aa"]
+)
 
 
 @given(TEXT, st.lists(NEEDLE, max_size=4), st.integers(0, 3))
@@ -41,11 +60,29 @@ def test_positions_across_pieces(before: int, gap: int, length: int) -> None:
     assert list(each_position(content, name, 0, len(content))) == [before, before + length + gap]
 
 
-IDS = st.sampled_from(["4jXH3k3V2zzLhRZ", "4jXH3k3V2zzLhRX", "8213C42E3A", "0A1B2C", "1xV0AV-0000000002z-42Us", "1vccKQ-0000Bp-00", "zz9Q8w7E6r5T"])
+IDS = st.sampled_from(
+    [
+        "4jXH3k3V2zzLhRZ",
+        "4jXH3k3V2zzLhRX",
+        "8213C42E3A",
+        "0A1B2C",
+        "1xV0AV-0000000002z-42Us",
+        "1vccKQ-0000Bp-00",
+        "zz9Q8w7E6r5T",
+    ]
+)
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.sampled_from([" ", "=", "\n", "x", "-", "]: "]), IDS, st.sampled_from([":", " ", ",", "y", ": ", "\n"])), max_size=12), st.sets(IDS))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([" ", "=", "\n", "x", "-", "]: "]), IDS, st.sampled_from([":", " ", ",", "y", ": ", "\n"])
+        ),
+        max_size=12,
+    ),
+    st.sets(IDS),
+)
 def test_many_ids_are_found_where_each_is_found(parts: list[tuple[str, str, str]], wanted: set[str]) -> None:
     content = "".join(a + i + b for a, i, b in parts).encode()
     others = {f"{n:06X}" for n in range(20)}

@@ -13,6 +13,7 @@ import os
 import signal
 import smtplib
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -123,6 +124,8 @@ OUTBOUND = [
     mail("closed-at-rcpt", "close-rcpt@rude.example", "deferred"),
     mail("closed-at-data", "close-data@rude.example", "deferred"),
     mail("closed-in-data", "close-body@rude.example", "unknown", octets=200_000),
+    mail("reset-after-dot", "reset-dot@rude.example", "unknown"),
+    mail("closed-after-dot", "close-dot@rude.example", "unknown"),
     mail("silent-at-data", "hang-data@rude.example", "deferred"),
     mail("silent-after-dot", "hang-dot@rude.example", "unknown"),
     Mail("drop-two", {"drop-22@corp.example": "unknown", "drop-23@corp.example": "unknown"}),
@@ -144,7 +147,8 @@ OUTBOUND = [
 class RudeHosts:
     """A host that never says a word, and one that hangs up or falls silent at the command its recipient names.
 
-    ``close-rcpt@rude.example`` is hung up on at RCPT, ``hang-dot@…`` gets no answer to the end of the data.
+    ``close-rcpt@rude.example`` is hung up on at RCPT, ``reset-dot@…`` by a TCP reset after the end of the data,
+    ``hang-dot@…`` gets no answer to it.
     """
 
     def __init__(self) -> None:
@@ -176,6 +180,8 @@ class RudeHosts:
                         pass
                     break
                 stream.write(b"221 bye\r\n" if verb == "QUIT" else b"250 ok\r\n")
+            if how == "reset":  # RST instead of FIN
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             if how == "hang":
                 time.sleep(60)
 

@@ -23,6 +23,7 @@ OPENSMTPD_CANNOT_TELL = {
     "null-mx": "deferred",  # it knows no null MX (RFC 7505) and tries on
 }
 SENDMAIL_DIFFERS = {
+    "closed-at-data": "unknown",  # a reset after the end of the data is logged in the same words
     "greeting-554": "refused",
     "local": "handed-over",  # by which program is not logged
     "alias": "not-found",  # LogLevel 9 does not log which alias led to an address
