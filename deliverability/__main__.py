@@ -14,8 +14,15 @@ from dataclasses import dataclass
 import typer
 
 from deliverability.cli import app
-from deliverability.errors import AmbiguousError, CannotLookError, DeliverabilityError, UsageError, printable
-from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED, USAGE
+from deliverability.errors import (
+    AmbiguousError,
+    CannotLookError,
+    DeliverabilityError,
+    TamperedError,
+    UsageError,
+    printable,
+)
+from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED, TAMPERED, USAGE
 from deliverability.terminal.streams import say, silence_stdout
 
 _MANY = frozenset({"--log", "--to"})
@@ -48,6 +55,8 @@ def _failure(problem: BaseException) -> _Failure:
     match problem:
         case UsageError() | AmbiguousError():
             return _Failure(USAGE, str(problem))
+        case TamperedError():
+            return _Failure(TAMPERED, str(problem))
         case CannotLookError() | DeliverabilityError():
             return _Failure(COULD_NOT_LOOK, str(problem))
         case MemoryError() | OSError():

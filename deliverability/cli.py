@@ -11,6 +11,7 @@ import typer
 
 from deliverability.errors import AmbiguousError, UsageError, printable
 from deliverability.terminal.asking import read_message, reader_for, refuse_idle_options, request_from
+from deliverability.terminal.ledger import ledger, show_history, verify_bundle_file
 from deliverability.terminal.lists import ListTask, check_list_file
 from deliverability.terminal.options import (
     SUFFIXES,
@@ -308,6 +309,11 @@ def init(
         return
     create(output, text.encode(), replace=force)
     say(f"wrote {printable(str(output))}")
+
+
+app.add_typer(ledger, name="ledger", short_help="The tamper-evident log.")
+app.command(name="verify", short_help="Verify a bundle of evidence, offline.")(verify_bundle_file)
+app.command(name="history", short_help="Every notice to a customer, failures included.")(show_history)
 
 
 @app.callback(invoke_without_command=True)

@@ -29,6 +29,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}\Z")
 
 
+class NotABundleError(ParseError):
+    """A file of something else, or of a newer version: nothing can be said of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class SealedEntry:
     """One entry of the log with its proof."""
@@ -103,12 +107,14 @@ def parse_bundle(content: bytes) -> Bundle:
     """Read a bundle; raises :class:`ParseError` for whatever is not exactly of the form, of a newer version included."""
     if len(content) > MAX_BUNDLE:
         raise ParseError(f"a bundle of more than {MAX_BUNDLE >> 20} MiB")
+    if KIND.encode() not in content:
+        raise NotABundleError("this is no bundle of dispatch evidence")
     value = canonical.parse(content, limit=MAX_BUNDLE)
     if not isinstance(value, dict) or value.get("kind") != KIND:
-        raise ParseError("not a bundle of dispatch evidence")
+        raise NotABundleError("this is no bundle of dispatch evidence")
     version = value.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise ParseError(f"a bundle of version {version}, which this program does not know yet; use a newer one")
+        raise NotABundleError(f"a bundle of version {version}, which this program does not know yet; use a newer one")
     lists = dict.fromkeys(("keys", "entries", "tokens", "continuations", "files"), list)
     shape = {"kind": str, "schema_version": int, "origin": str, "checkpoint": str, **lists}
     fields = canonical.members(value, shape, "a bundle")

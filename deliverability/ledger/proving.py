@@ -1,5 +1,6 @@
 """Out of the ledger: a bundle for one dispatch, one customer, or one message."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from deliverability.errors import CannotLookError, UsageError
@@ -20,13 +21,19 @@ def numbers_for(
     if account is not None:
         return store.numbers_of(account=account)
     if dispatch is not None:
-        intent = store.intent_of(bytes.fromhex(dispatch))
+        intent = store.intent_of(_dispatch(dispatch))
         if intent is None:
             raise UsageError(f"the ledger has no dispatch {dispatch}")
         intents = {intent}
     else:
         intents = set(store.numbers_of(address=canonical_address(address or "")))
     return tuple(sorted(intents | set(_about(ledger, intents))))
+
+
+def _dispatch(text: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise UsageError("a dispatch is named by 32 hexadecimal digits")
+    return bytes.fromhex(text)
 
 
 def _about(ledger: Ledger, intents: set[int]) -> Iterable[int]:
@@ -77,10 +84,10 @@ def continued(ledger: Ledger, bundle: Bundle, heads: Sequence[bytes]) -> Bundle:
 
 
 def _head_over(ledger: Ledger, size: int) -> bytes:
-    """A signed head over the entries: one with a time-stamp, where there is one."""
-    stamped = sorted({token.size for token in ledger.store.tokens() if token.size >= size})
-    note = ledger.store.checkpoint(stamped[0]) if stamped else ledger.store.checkpoint(size)
-    if note is None:
+    """The newest signed head over the entries, which bears the newest key; one with a time-stamp, where there is one."""
+    stamped = max((token.size for token in ledger.store.tokens() if token.size >= size), default=None)
+    note = ledger.store.checkpoint(stamped)
+    if note is None or parse_checkpoint(note)[0].size < size:
         raise CannotLookError("no head has been signed over these entries yet: deliverability ledger checkpoint")
     return note
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
 from deliverability.evidence.recorder import Finish, Intent, Later, Outcome, Record
-from deliverability.ledger.bundle import Bundle, SealedEntry, parse_bundle
+from deliverability.ledger.bundle import Bundle, NotABundleError, SealedEntry, parse_bundle
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
 from deliverability.ledger.leaves import Body, Leaf, LeafKind, commitment, parse_body, parse_leaf
 from deliverability.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -120,6 +120,8 @@ def verify_bundle(
     try:
         bundle = parse_bundle(content)
         checkpoint, note = parse_checkpoint(bundle.checkpoint)
+    except NotABundleError as problem:
+        return Verification((Finding(Step.FORM, Held.UNDECIDED, "form-other", {"problem": str(problem)[:300]}),))
     except ParseError as problem:
         return Verification((Finding(Step.FORM, Held.FAILED, "form-bad", {"problem": str(problem)[:300]}),))
     work = _Work(bundle, checkpoint, note)

@@ -10,8 +10,18 @@ if TYPE_CHECKING:
     from deliverability.evidence.bundle import Assessment
     from deliverability.evidence.story import State
 
-ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, COULD_NOT_LOOK, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 6, 70, 130
-WORST_FIRST = (5, INTERNAL, COULD_NOT_LOOK, UNKNOWN, NEGATIVE, PENDING, ACCEPTED)
+ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, TAMPERED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    70,
+    130,
+)
+WORST_FIRST = (TAMPERED, INTERNAL, COULD_NOT_LOOK, UNKNOWN, NEGATIVE, PENDING, ACCEPTED)
 
 
 def dispatch_status(state: "State", traced: "TraceResult") -> int:

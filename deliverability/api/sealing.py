@@ -1,0 +1,196 @@
+"""The ledger's use cases: verifying a bundle, a customer's history, stamping heads, erasing a person."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deliverability.compose.sealed import Told
+from deliverability.config import Authority, Configuration
+from deliverability.errors import CannotLookError, ParseError, UsageError, printable
+from deliverability.evidence.recorder import Intent, Later, Outcome
+from deliverability.ledger.bundle import Bundle, File
+from deliverability.ledger.checkpoint import parse_checkpoint
+from deliverability.ledger.keys import CommandSigner, Signer
+from deliverability.ledger.leaves import LeafKind, parse_body
+from deliverability.ledger.log import Ledger, canonical_address
+from deliverability.ledger.proving import bundle_of, continued, numbers_for
+from deliverability.ledger.store import Token
+from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
+from deliverability.protocols.records import record_from_bytes, time_to_text
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+MAX_ROOTS = 1 << 20
+
+
+def ledger_folder(configuration: Configuration, given: Path | None) -> Path:
+    """Where the ledger lies: the option, else ``[ledger] path``; raises :class:`UsageError` where neither is given."""
+    folder = given or (Path(configuration.ledger.path) if configuration.ledger.path else None)
+    if folder is None:
+        raise UsageError("say where the ledger lies: --ledger FOLDER, or [ledger] path in the configuration")
+    return folder
+
+
+def open_ledger(configuration: Configuration, given: Path | None, *, write: bool) -> Ledger:
+    """The ledger of the option or the configuration."""
+    head = Path(configuration.ledger.head) if configuration.ledger.head else None
+    return Ledger.open(ledger_folder(configuration, given), write=write, head=head)
+
+
+def signers_for(ledger: Ledger, configuration: Configuration) -> tuple[Signer, ...] | None:
+    """The program that signs, where one is configured; ``None``: the keys in the folder."""
+    if not configuration.ledger.signer:
+        return None
+    in_use = [
+        key for key, entry in zip(ledger.verifier_keys(), ledger.key_history(), strict=True) if not entry["until"]
+    ]
+    return tuple(CommandSigner(configuration.ledger.signer, key) for key in in_use)
+
+
+# --- stamping ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """What came of asking one authority."""
+
+    authority: str
+    at: datetime | None
+    problem: str = ""
+
+
+def anchor(ledger: Ledger, authorities: Sequence[Authority], now: datetime) -> tuple[Anchored, ...]:
+    """Have the newest head stamped by each authority; a token is kept only when it holds."""
+    from deliverability.capture import tsa
+
+    note = ledger.store.checkpoint()
+    if note is None:
+        raise UsageError("no head has been signed yet: deliverability ledger checkpoint")
+    size = parse_checkpoint(note)[0].size
+    done: list[Anchored] = []
+    for authority in authorities:
+        try:
+            query = request_for(note)
+            response = tsa.ask(authority.url, query)
+            stamped = verify_response(response, note, roots_of(authority), query)
+        except (CannotLookError, ParseError) as problem:
+            done.append(Anchored(authority.name, None, str(problem)))
+            continue
+        ledger.store.keep_token(Token(size, authority.name, response, now))
+        done.append(Anchored(authority.name, stamped.at))
+    return tuple(done)
+
+
+def roots_of(authority: Authority) -> tuple["x509.Certificate", ...]:
+    """The roots that an authority's tokens are held against."""
+    if not authority.roots:
+        raise CannotLookError(
+            f"[[tsa]] {printable(authority.name)}: roots is missing: a token is verified before it is kept"
+        )
+    return read_roots([Path(authority.roots)])
+
+
+def read_roots(paths: Iterable[Path]) -> tuple["x509.Certificate", ...]:
+    """Certificates out of PEM files; raises :class:`CannotLookError`."""
+    found: list[x509.Certificate] = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                found += certificates_from_pem(file.read(MAX_ROOTS))
+        except (OSError, ParseError) as problem:
+            said = getattr(problem, "strerror", None) or problem
+            raise CannotLookError(f"{printable(str(path))}: {said}") from problem
+    return tuple(found)
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A customer's notices, failures included."""
+
+    told: tuple[Told, ...]
+    first: int | None
+    """Sequence number of the customer's first entry that is shown."""
+    last: int | None
+    entries: int
+    erased: int
+
+
+def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[str] = ()) -> History:
+    """Every notice to a customer, by account or by addresses, oldest first."""
+    numbers: set[int] = set()
+    if account is not None:
+        numbers.update(numbers_for(ledger, account=account))
+    for address in addresses:
+        numbers.update(numbers_for(ledger, address=address))
+        numbers.update(numbers_for(ledger, account=canonical_address(address)))
+    sequences: list[int] = []
+    records: list[Intent | Outcome | Later] = []
+    erased = 0
+    for number in sorted(numbers):
+        entry = ledger.store.entry(number)
+        if entry.body is None:
+            erased += 1
+            continue
+        body = parse_body(entry.body)
+        if body.sequence is not None:
+            sequences.append(body.sequence)
+        if body.kind in (LeafKind.INTENT, LeafKind.OUTCOME, LeafKind.LATER):
+            record = record_from_bytes(body.event)
+            if isinstance(record, (Intent, Outcome, Later)):
+                records.append(record)
+    return History(_told(records), min(sequences, default=None), max(sequences, default=None), len(numbers), erased)
+
+
+def _told(records: Sequence[Intent | Outcome | Later]) -> tuple[Told, ...]:
+    outcomes: dict[str, list[Outcome]] = {}
+    later: dict[str, list[Later]] = {}
+    for record in records:
+        if isinstance(record, Outcome):
+            outcomes.setdefault(record.dispatch, []).append(record)
+        elif isinstance(record, Later):
+            later.setdefault(record.dispatch, []).append(record)
+    intents = [record for record in records if isinstance(record, Intent)]
+    return tuple(Told(i, outcomes.get(i.dispatch, ()), later.get(i.dispatch, ())) for i in intents)
+
+
+def prove(  # noqa: PLR0913 - each is named
+    ledger: Ledger,
+    *,
+    account: str | None,
+    address: str | None,
+    dispatch: str | None,
+    mail: bytes | None = None,
+    heads: Sequence[bytes] = (),
+) -> Bundle:
+    """A bundle; ``mail`` is a copy of the message, ``heads`` are those whose continuation is to be shown."""
+    if sum(value is not None for value in (account, address, dispatch)) != 1:
+        raise UsageError("say what to prove: one of --account, --to and --dispatch")
+    numbers = numbers_for(ledger, account=account, address=address, dispatch=dispatch)
+    files = [File("notice.eml", "message/rfc822", mail)] if mail is not None else []
+    return continued(ledger, bundle_of(ledger, numbers, files), heads)
+
+
+# --- erasing ----------------------------------------------------------------------------------------------------------
+
+
+def erase(ledger: Ledger, *, account: str | None, address: str | None, now: datetime) -> int:
+    """Erase a person's records and salts; the erasure itself is an entry, which names no one.  How many went."""
+    if (account is None) == (address is None):
+        raise UsageError("say whose records to erase: --account or --to, one of them")
+    canonical = canonical_address(address) if address is not None else None
+    numbers = numbers_for(ledger, account=account, address=address)
+    if not numbers:
+        raise UsageError("the ledger holds nothing of that")
+    ledger.append_own(LeafKind.ERASURE, {"at": time_to_text(now), "entries": [*numbers]})
+    return ledger.store.empty(numbers, account=account, address=canonical)
+
+
+def clock(now: datetime | None) -> datetime:
+    """The given time, else the machine's."""
+    return now or datetime.now(UTC)
