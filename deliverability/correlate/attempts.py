@@ -10,7 +10,7 @@ from deliverability.correlate.entries import Entry, session_events
 from deliverability.correlate.entries import address_key as _key
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.smtp import Tls
+from deliverability.evidence.smtp import Host, Tls
 from deliverability.evidence.story import Attempt
 
 MAX_APART = 16  # attempts between two records of one
@@ -44,7 +44,15 @@ def attempt_of(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: Sessi
 
 
 def _same_host(one: DeliveryEvent, other: DeliveryEvent) -> bool:
-    return bool(one.relay and other.relay and one.relay.ip == other.relay.ip and one.relay.name == other.relay.name)
+    """By name and address; where one line gives no address, by the name that both give."""
+    if one.relay is None or other.relay is None:
+        return False
+    same_ip = one.relay.ip == other.relay.ip or (one.relay.name is not None and None in (one.relay.ip, other.relay.ip))
+    return same_ip and _name(one.relay) == _name(other.relay)
+
+
+def _name(host: Host) -> str | None:
+    return host.name.lower().removesuffix(".") if host.name else None
 
 
 def plain_attempt(

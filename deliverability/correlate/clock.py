@@ -95,7 +95,7 @@ def _id_clock(event: DeliveryEvent) -> datetime | None:
     """When our MTA made the id of the line, UTC, for ids that tell."""
     if not event.queue_id:
         return None
-    return idclock.postfix_long(event.queue_id) or idclock.exim(event.queue_id)
+    return idclock.own(event.queue_id, event.writer)
 
 
 def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:

@@ -94,6 +94,19 @@ def dovecot(session: str) -> datetime | None:
     return _instant(seconds, nanoseconds // 1000) if nanoseconds < 1_000_000_000 else None
 
 
+def own(queue_id: str, writer: str) -> datetime | None:
+    """When a mail server of ours made this id of its own: UTC; ``None`` for an id without a whole clock.
+
+    ``writer`` says whose id it is: a short Postfix id of a file system with long inode numbers may look like one of
+    Sendmail's.
+    """
+    if writer.startswith("sendmail"):
+        return sendmail(queue_id)
+    if writer.startswith("dovecot"):
+        return dovecot(queue_id)
+    return postfix_long(queue_id) or exim(queue_id)
+
+
 def reply_clock(text: str) -> datetime | None:
     """The receiving server's own time, where its reply carries one: UTC.
 
