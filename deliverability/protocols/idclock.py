@@ -120,7 +120,13 @@ def reply_clock(text: str) -> datetime | None:
         if match:
             return _instant(int(match[1]), 0)
     told = remote_queue_id(text)
-    return (postfix_long(told) or exim(told) or sendmail(told) or dovecot(told)) if told else None
+    if told is None:
+        return None
+    if "Message accepted for delivery" in text:
+        return sendmail(told)
+    if text.rstrip().endswith("Saved"):
+        return dovecot(told)
+    return postfix_long(told) or exim(told)
 
 
 def _number(digits: str, alphabet: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.protocols import idclock
 from deliverability.protocols.idclock import exim, postfix_long, reply_clock
 from deliverability.protocols.syslog import parse_prologue
 
@@ -137,3 +138,13 @@ def test_not_an_exim_id(text: str) -> None:
 )
 def test_reply_clock(reply: str, expected: datetime | None) -> None:
     assert reply_clock(reply) == expected
+
+
+def test_a_short_postfix_id_is_not_taken_for_one_of_sendmails() -> None:
+    """With inode numbers of five octets, as XFS has them, a short id may have Sendmail's form by chance."""
+    short = "4A5B612345678"
+    assert idclock.sendmail(short) is not None
+    assert idclock.own(short, "postfix/smtp") is None
+    assert idclock.own(short, "sendmail") is not None
+    assert idclock.reply_clock(f"250 2.0.0 Ok: queued as {short}") is None
+    assert idclock.reply_clock(f"250 2.0.0 {short} Message accepted for delivery") is not None
