@@ -1,132 +1,159 @@
-"""How long ``deliverability trace`` takes on a large log, beside ``grep`` and plain reading, in one run.
+"""How long ``deliverability trace`` takes on a large log, beside ``grep`` and other tracers, in one run.
 
-    python benchmarks/trace_log.py [--size MIB] [--runs N]
+    python benchmarks/trace_log.py [--shape postfix-iso] [--size MIB] [--runs N] [--log FILE]
+                                   [--exigrep FILE] [--collate FILE] [--mailforensics PYTHON] [--cohort ROWS]
 
-Generates a Postfix log (one message in ``MANY`` goes to one address, and one message to another), then measures in
-turn, ``N`` times, and prints medians and ratios.  Absolute figures belong to the machine; ratios travel better.
+Writes a log in the shape of a recorded one (``log_writer.py``), then measures everything in turn, ``N`` times round,
+and prints medians and ratios.  Absolute figures belong to the machine; ratios travel better.  The two passes of
+``grep -Fi`` are what a postmaster types: the address, then the queue ids of its lines.  Peers are slow: they get the
+first ``--peer-size`` MiB, and their time is held against ours for the same part.
 """
 
 import argparse
 import os
 import platform
-import random
+import re
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-ALPHABET = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"  # of Postfix's long queue ids
-ONE, MANY_TO, NOBODY = "one@corp.example", "many@corp.example", "nobody@corp.example"
-MANY = 85
+sys.path.insert(0, str(Path(__file__).parent))
+import log_writer
+
+ENVIRON = {**os.environ, "LC_ALL": "C"}
+TOOL = (sys.executable, "-m", "deliverability")
+IDS = re.compile(rb"(?:\]: |\d )([0-9A-Za-z]{10,24}(?=: )|[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})")
+PEERS = "trace, the peers' part"
+NOBODY = "nobody@corp.example"
+Work = Callable[[], object]
 
 
-def number(value: int, width: int, base: int = 52) -> str:
-    digits = ""
-    for _ in range(width):
-        value, digit = divmod(value, base)
-        digits = ALPHABET[digit] + digits
-    return digits
+def run(*command: str) -> bytes:
+    """What the command prints; statuses of ours that are answers are no failures."""
+    done = subprocess.run(command, env=ENVIRON, capture_output=True, check=False)
+    if done.returncode not in (0, 1, 3, 4):
+        sys.exit(f"{command}: {done.stderr.decode()}")
+    return done.stdout
 
 
-def message(n: int, at: datetime, to: str, queued_as: int) -> str:
-    queue_id = f"{number(int(at.timestamp()), 6)}{number(at.microsecond, 4)}z{number(n, 5, 51)}"
-    head = f"{at:%Y-%m-%dT%H:%M:%S.%f}+00:00 out1 postfix/"
-    pid = 1000 + n % 37
-    return (
-        f"{head}smtpd[{pid}]: {queue_id}: client=app.hosting.example[192.0.2.5]\n"
-        f"{head}cleanup[{pid + 100}]: {queue_id}: message-id=<INV-{n}@billing.hosting.example>\n"
-        f"{head}cleanup[{pid + 100}]: {queue_id}: info: header Subject: Hosting renewal notice INV-{n} from"
-        f" app.hosting.example[192.0.2.5]; from=<renewals@hosting.example> to=<{to}> proto=ESMTP helo=<app>\n"
-        f"{head}qmgr[77]: {queue_id}: from=<renewals@hosting.example>, size=2310, nrcpt=1 (queue active)\n"
-        f"{head}smtp[{pid + 300}]: Trusted TLS connection established to mx.corp.example[203.0.113.7]:25: TLSv1.3"
-        " with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\n"
-        f"{head}smtp[{pid + 300}]: {queue_id}: to=<{to}>, relay=mx.corp.example[203.0.113.7]:25, delay=0.4,"
-        f" delays=0.1/0/0.1/0.2, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {queued_as:010X})\n"
-        f"{head}qmgr[77]: {queue_id}: removed\n"
-    )
+def grep_twice(log: Path, address: str) -> bytes:
+    ids = sorted(set(IDS.findall(run("grep", "-Fi", address, str(log)))))
+    return run("grep", "-Fi", *(word for i in ids for word in ("-e", i.decode())), str(log))
 
 
-def generate(path: Path, size: int) -> tuple[int, int]:
-    """Write a log of ``size`` octets; returns how many messages it has, and how many of them go to ``MANY_TO``."""
-    chance = random.Random(1)
-    at = datetime(2026, 11, 1, tzinfo=UTC)
-    written = n = many = 0
-    with path.open("w") as file:
-        while written < size:
-            n += 1
-            at += timedelta(milliseconds=700)
-            to = f"user{chance.randrange(10**6)}@corp{n % 50}.example"
-            if n % MANY == 0:
-                to, many = MANY_TO, many + 1
-            elif n == 50_000 or (n == 10 and size < 60 << 20):
-                to = ONE
-            written += file.write(message(n, at, to, chance.getrandbits(40)))
-    return n, many
-
-
-def run(*command: str) -> Callable[[], None]:
-    environ = {**os.environ, "LC_ALL": "C"}
-
-    def once() -> None:
-        done = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        if done.returncode not in (0, 1, 3, 4):
-            sys.exit(done.stderr.decode())
-
-    return once
-
-
-def read(path: Path) -> None:
-    with path.open("rb") as file:
-        while file.read(1 << 20):
+def read(log: Path) -> None:
+    with log.open("rb", buffering=0) as file:
+        buffer = bytearray(1 << 20)
+        while file.readinto(buffer):
             pass
 
 
-def median(work: Callable[[], None], runs: int) -> float:
-    times = []
+def trace(log: Path, *question: str) -> bytes:
+    return run(*TOOL, "trace", "--offline", "--log", str(log), "--latest", *question)
+
+
+def cohort(log: Path, rows: int) -> None:
+    code = (
+        "import sys; from deliverability.api.cohort import Wanted, read_cohort\n"
+        "from deliverability.api.requests import Request\n"
+        "log, count = sys.argv[1], int(sys.argv[2])\n"
+        "rows = [Wanted(address=f'jo32.{n}@corp.example') for n in range(count)]\n"
+        "print(sum(bool(row.messages) for row in read_cohort(Request(logs=(log,)), rows).rows))\n"
+    )
+    run(sys.executable, "-c", code, str(log), str(rows))
+
+
+def medians(cases: dict[str, Work], runs: int) -> dict[str, float]:
+    """Each case once in every round, so that a busy minute spoils no single one."""
+    times: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(runs):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+        for name, work in cases.items():
+            started = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def rounds_of(log: Path) -> int:
+    """The number of the last round, from the end of the log."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - (1 << 20), 0))
+        return max(int(n) for n in re.findall(rb"jo32\.(\d+)@", file.read()))
+
+
+def peers(given: argparse.Namespace, part: Path, one: str) -> dict[str, Work]:
+    cases: dict[str, Work] = {PEERS: lambda: trace(part, "--to", one)}
+    if given.exigrep:
+        cases["exigrep"] = lambda: run("perl", given.exigrep, "-l", one, str(part))
+    if given.collate:
+        cases["collate"] = lambda: run("perl", given.collate, str(part))
+    if given.mailforensics:
+        cases["mailforensics"] = lambda: run(given.mailforensics, "trace", str(part), "--to", one)
+    return cases if len(cases) > 1 else {}
+
+
+def measure(given: argparse.Namespace, log: Path, directory: Path) -> None:
+    number = rounds_of(log) // 2
+    one = f"jo32.{number}@corp.example"
+    print(
+        f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load {os.getloadavg()[0]}"
+    )
+    print(f"{log.stat().st_size >> 20} MiB of {given.shape}; one in the middle: {one}; median of {given.runs}")
+    cases: dict[str, Work] = {
+        "read in Python": lambda: read(log),
+        "grep -Fi ADDRESS": lambda: run("grep", "-Fi", one, str(log)),
+        "grep -Fi NOBODY": lambda: run("grep", "-Fi", NOBODY, str(log)),
+        "grep -Fi twice": lambda: grep_twice(log, one),
+        "trace, one message": lambda: trace(log, "--to", one),
+        "trace, nobody": lambda: trace(log, "--to", NOBODY),
+        "python -c pass": lambda: run(sys.executable, "-c", "pass"),
+    }
+    if given.cohort:
+        cases[f"cohort of {given.cohort}"] = lambda: cohort(log, given.cohort)
+    read(log)  # into the page cache
+    times = medians(cases, given.runs)
+    part = directory / "part.log"
+    with log.open("rb") as source:
+        part.write_bytes(source.read(given.peer_size << 20))
+    times |= medians(peers(given, part, "jo32.1@corp.example"), 1)
+    twice, absent = times["grep -Fi twice"], times["grep -Fi NOBODY"]
+    for name, seconds in times.items():
+        ratio = ""
+        if name == "trace, one message":
+            ratio = f"{seconds / twice:6.2f} × grep -Fi twice"
+        elif name == "trace, nobody":
+            ratio = f"{seconds / absent:6.2f} × grep -Fi NOBODY"
+        elif name.startswith("cohort"):
+            ratio = f"{seconds / times['trace, one message']:6.2f} × trace, one message"
+        elif name in {"exigrep", "collate", "mailforensics"}:
+            ratio = f"{seconds / times[PEERS]:6.1f} × {PEERS}"
+        print(f"{name:26} {seconds:8.3f} s  {ratio}".rstrip())
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+    print(f"largest process: {largest} MiB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=200, help="MiB of log to generate")
+    parser.add_argument("--shape", choices=sorted(log_writer.SHAPES), default="postfix-iso")
+    parser.add_argument("--log", type=Path, help="a log that log_writer.py wrote; none: one is written")
+    parser.add_argument("--size", type=int, default=200, help="MiB of log to write")
+    parser.add_argument("--peer-size", type=int, default=50, help="MiB of it for peers")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cohort", type=int, default=0, help="rows")
+    parser.add_argument("--exigrep", help="Exim's script")
+    parser.add_argument("--collate", help="Postfix's auxiliary/collate/collate.pl")
+    parser.add_argument("--mailforensics", help="its command")
     given = parser.parse_args()
-    tool = (sys.executable, "-m", "deliverability")
     with tempfile.TemporaryDirectory() as directory:
-        log = Path(directory) / "mail.log"
-        messages, many = generate(log, given.size << 20)
-        print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
-        print(
-            f"{log.stat().st_size >> 20} MiB, {messages} messages, {many} of them to {MANY_TO}; median of {given.runs}"
-        )
-        trace = (*tool, "trace", "--offline", "--log", str(log), "--latest", "--to")
-        cases: list[tuple[str, Callable[[], None]]] = [
-            ("read in Python, 1 MiB at a time", lambda: read(log)),
-            ("LC_ALL=C grep -F ADDRESS", run("grep", "-F", ONE, str(log))),
-            ("trace, nothing found", run(*trace, NOBODY)),
-            ("trace, one message", run(*trace, ONE)),
-            (f"trace, {many} messages", run(*trace, MANY_TO)),
-            ("python -c pass", run(sys.executable, "-c", "pass")),
-            ("deliverability --help", run(*tool, "--help")),
-        ]
-        read(log)  # into the page cache
-        times = {name: median(work, given.runs) for name, work in cases}
-    reading, grep = list(times.values())[:2]
-    start = times["python -c pass"]
-    for name, seconds in times.items():
-        if "trace" in name:
-            ratios = f"{seconds / grep:6.1f} × grep  {seconds / reading:6.1f} × reading"
-        else:
-            ratios = f"{seconds / start:6.1f} × python -c pass" if name.startswith("deliverability") else ""
-        print(f"{name:34} {seconds:8.3f} s  {ratios}".rstrip())
+        log = given.log or Path(directory) / "mail.log"
+        if given.log is None:
+            log_writer.write(log, given.shape, given.size << 20)
+        measure(given, log, Path(directory))
 
 
 if __name__ == "__main__":

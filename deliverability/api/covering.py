@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
+from deliverability.api.holes import clock_gaps, sources_of
 from deliverability.api.scan import FileScan
+from deliverability.api.times import stamp
 from deliverability.capture.blocks import MAX_LINE
+from deliverability.capture.files import container_of
 from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
-from deliverability.evidence.story import Coverage, FileCoverage, Gap, Message
+from deliverability.evidence.story import Coverage, FileCoverage, Gap, Looked, Message
 
 UNREADABLE = frozenset({"unreadable", "damaged"})
 """Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""
@@ -35,8 +38,9 @@ def _useless(scan: FileScan) -> str | None:
 
 
 def coverage_of(scans: Sequence[FileScan], hints: TimeHints) -> Coverage:
-    """What each file covers."""
-    return Coverage(tuple(_file(scan, hints) for scan in scans))
+    """What each file covers, and what that makes of each log source."""
+    files = tuple(_file(scan, hints) for scan in scans)
+    return Coverage(files, sources_of(scans, files, hints))
 
 
 def _file(scan: FileScan, hints: TimeHints) -> FileCoverage:
@@ -51,9 +55,24 @@ def _file(scan: FileScan, hints: TimeHints) -> FileCoverage:
         unread=scan.unread,
         first=_edge(sample[: len(scan.first)], scan.file.path, hints),
         last=_edge(list(reversed(sample)), scan.file.path, hints),
+        unproven=any(fmt.unproven for fmt in scan.formats),
+        container=container_of(scan.file) if scan.lines else None,
         records_subjects=any(e.subject is not None for e in messages) if messages else None,
         gaps=tuple(_gaps(scan)),
+        looked=_looked(scan, sample, hints),
     )
+
+
+def _looked(scan: FileScan, sample: Sequence[DeliveryEvent], hints: TimeHints) -> Looked | None:
+    part = scan.part
+    if part is None:
+        return None
+
+    def time(head: bytes) -> LogTime | None:
+        at = stamp(head)
+        return resolve_one(at, scan.file.path, hints, sample) if at else None
+
+    return Looked(part.begin, part.begin + scan.size, time(part.before), time(part.after))
 
 
 def _edge(events: list[DeliveryEvent], path: str, hints: TimeHints) -> LogTime | None:
@@ -71,6 +90,7 @@ def _gaps(scan: FileScan) -> Iterable[Gap]:
         yield Gap("binary", scan.binary, "NUL octets: the machine may have crashed here, and lines may be missing")
     if scan.cut:
         yield Gap("cut-line", scan.cut, "the last line has no end")
+    yield from clock_gaps(scan)
     if scan.damaged:
         yield Gap("damaged" if scan.lines else "unreadable", None, scan.damaged)
 
@@ -80,7 +100,11 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
     for file in coverage.files:
         name = printable(file.file)
         blind = any(gap.kind in UNREADABLE for gap in file.gaps)
-        if not blind and file.format is None:
+        if file.looked:
+            yield f"{name}: looked through {_span(file.looked, file.size)} only, which the time window reaches"
+        if file.unproven:
+            yield f"{name}: read by the documentation of its format ({file.format}); no such server ran in the tests"
+        if not blind and file.format is None and not file.looked:
             yield f"{name}: no known log format; not read" if file.unread else f"{name}: empty: nothing to look at"
         if file.format is not None and file.unread:
             yield f"{name}: {file.unread} of {file.lines} lines could not be read (--unread lists them)"
@@ -95,6 +119,16 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
             )
     if any(_assumed(m.arrived) for m in messages):
         yield "the log states no time zone and nothing in it tells one: times are taken as UTC (--tz ZONE says otherwise)"
+
+
+def _span(looked: Looked, size: int) -> str:
+    begin = f"from after {_when(looked.before)}" if looked.before else "from the beginning"
+    end = f"to before {_when(looked.after)}" if looked.after else "to the end"
+    return f"{begin} {end} ({size} octets)"
+
+
+def _when(at: LogTime) -> str:
+    return f"{at.instant:%Y-%m-%dT%H:%M:%SZ}" if at.instant else at.logged
 
 
 def _assumed(at: LogTime | None) -> bool:

@@ -115,6 +115,7 @@ def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
             "to": list(request.to),
             "message_id": request.message_id,
             "queue_id": request.queue_id,
+            "remote_id": request.remote_id,
             "subject": request.subject,
             "from": request.sender,
             "since": observed.instant_to_json(request.since),

@@ -12,7 +12,6 @@ from deliverability.evidence.bundle import Own
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations
 
-
 EVERYBODY = "*"
 
 

@@ -1,12 +1,16 @@
 """One pass over one file: the lines with a needle, and on the way what the file is, covers and lacks."""
 
+import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from deliverability.api import progress
+from deliverability.api.needles import Needles, each_position
 from deliverability.api.surroundings import ENTRY_REACH, whole_entry
-from deliverability.capture.blocks import MAX_LINE, Window, windows
+from deliverability.api.times import MAX_HEAD, earliest, in_order, stamp
+from deliverability.capture.blocks import MAX_LINE, Marks, Window, lines_before, windows
 from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
@@ -18,11 +22,38 @@ MAX_UNREAD_KEPT = 1000  # unread lines are counted without limit and kept up to 
 MAX_UNREAD_SHOWN = 1024  # octets of each
 MAX_NOTED = 100  # lines of each kind that say what is missing
 SAMPLE = 64 << 10  # octets at either end of a file that tell its times
+PIECE = 128 << 10  # octets of lines that are compared at once
 
 _SYSLOG = re.compile(syslog.HEAD)
 _BLANK = rb"[ \t\r]*+(?:\n|\Z)"
+# The date with which all lines between two lines begin that begin with it.
+_DATED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d \d")
 # Words of loggers that dropped lines.  A receiver's reply may hold them too: the format decides.
-_LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
+_LOST = b"messages"
+_LOST_WORDS = re.compile(rb"rate-limit|uppressed |drop messages")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The heads of the first and the last line of a block."""
+
+    offset: int
+    line: int
+    """Number of lines before it."""
+    first: bytes
+    last: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file, between two line starts, that a time window reaches."""
+
+    begin: int
+    stop: int | None
+    before: bytes = b""
+    """Head of the last line that was left out before it."""
+    after: bytes = b""
+    """Head of the first line that was left out after it."""
 
 
 @dataclass(slots=True)
@@ -50,6 +81,28 @@ class FileScan:
     """The first line with octets that no text has."""
     damaged: str | None = None
     """Why it could not be read, or not to its end."""
+    marks: Marks = field(default_factory=dict)
+    """Where its blocks begin, and how many lines stand before each."""
+    edges: list[Edge] = field(default_factory=list)
+    """The first and the last line of each block: neighbours wherever one block ends and the next begins."""
+    part: Part | None = None
+    """What was looked at, when not all of it."""
+    _times: list[datetime] | None = None
+
+    def times(self) -> list[datetime] | None:
+        """The instant at which each block begins, at the earliest, in order; ``None`` where that cannot be relied on."""
+        if self._times is None and self.edges:
+            found = [stamp(edge.first) for edge in self.edges]
+            instants = [earliest(at) for at in found if at and at.has_year]
+            self._times = instants if len(instants) == len(found) and in_order(instants) else []
+        return self._times or None
+
+    def numbered(self, lines: list[LogLine]) -> list[LogLine]:
+        """Lines with the numbers that they have in the whole file."""
+        if not lines or self.part is None or not self.part.begin:
+            return lines
+        before = lines_before(self.file, self.part.begin)
+        return [replace(one, place=replace(one.place, line=one.place.line + before)) for one in lines]
 
     def read_as(self, fmt: LogFormat) -> None:
         """Lines of this format are in the file too."""
@@ -61,12 +114,19 @@ class FirstPass:
     """Lines with a needle in one file, each with the rest of its entry."""
 
     def __init__(
-        self, file: LogFile, every: Sequence[LogFormat], needles: Callable[[LogFormat], Iterable[bytes]]
+        self,
+        file: LogFile,
+        every: Sequence[LogFormat],
+        needles: Callable[[LogFormat], Iterable[bytes]],
+        part: Part | None = None,
+        *,
+        everything: bool = False,
     ) -> None:
-        self.scan = FileScan(file, damaged=file.problem)
+        self._everything = everything
+        self.scan = FileScan(file, damaged=file.problem, part=part)
         self._every = every
         # A file may hold what its head does not show: all spellings of all formats are looked for.
-        self._wanted = sorted({needle for fmt in every for needle in needles(fmt)})
+        self._needles = Needles(needle for fmt in every for needle in needles(fmt))
         self._heads: tuple[tuple[LogFormat, ...], re.Pattern[bytes]] | None = None
 
     def __iter__(self) -> Iterator[LogLine]:
@@ -74,9 +134,10 @@ class FirstPass:
         scan, last = self.scan, None
         if scan.file.problem and scan.file.content is None:
             return
+        begin, stop = (scan.part.begin, scan.part.stop) if scan.part else (0, None)
         try:
             self._recognise(head(scan.file))
-            for window in windows(scan.file, ENTRY_REACH):
+            for window in windows(scan.file, ENTRY_REACH, scan.marks, begin, stop):
                 self._note(window)
                 yield from self._found(window)
                 last = window
@@ -103,31 +164,72 @@ class FirstPass:
     # --- what the file covers and lacks ---
 
     def _note(self, window: Window) -> None:
-        scan = self.scan
-        core = window.content[window.start : window.end]
-        scan.blank = scan.blank and not core.strip()
+        scan, block = self.scan, window.block
+        raw, end = block.raw, block.end
+        scan.blank = scan.blank and not block.content.strip()
         if not scan.formats:
-            self._recognise(core)
-        scan.size += len(core) + (window.passed_over or 0)
-        scan.lines += core.count(b"\n") + (not core.endswith(b"\n"))
-        if window.passed_over is not None:
+            self._recognise(block.content)
+        scan.size += end + (block.passed_over or 0)
+        self._count(window)
+        ended = raw[end - 1] == 0x0A
+        scan.lines += (block.ends or 0) + (not ended)
+        if block.passed_over is not None:
             scan.overlong += [window.line(window.start)[0]][: MAX_NOTED - len(scan.overlong)]
-        if window.unended or (window.passed_over is None and not core.endswith(b"\n")):
+        if block.unended or (block.passed_over is None and not ended):
             scan.cut = window.line(window.start_of(window.end))[0]
-        if scan.binary is None and b"\0" in core:
-            scan.binary = window.line(window.start_of(window.start + core.index(b"\0")))[0]
-        self._note_unread(window)
+        if scan.binary is None:
+            nul = raw.find(b"\0", 0, end)
+            scan.binary = window.line(window.start_of(window.start + nul))[0] if nul >= 0 else None
+        self._note_edge(window)
         self._note_lost(window)
         if not scan.first and scan.formats:
             beginning = window.start + SAMPLE
             scan.first = self._events(window, window.start, beginning) or self._events(window, beginning, window.end)
 
-    def _note_unread(self, window: Window) -> None:
+    def _note_edge(self, window: Window) -> None:
+        raw, end, block = window.block.raw, window.block.end, window.block
+        last = raw.rfind(b"\n", 0, end - 1) + 1
+        self.scan.edges.append(Edge(block.offset, block.line, raw[:MAX_HEAD], raw[last : min(end, last + MAX_HEAD)]))
+
+    def _count(self, window: Window) -> None:
+        """Count the lines of a block, and those of no known form.
+
+        Where the least and the greatest of some lines begin with one date, all of them do: what is of a piece is not
+        looked at line by line.
+        """
+        block = window.block
+        raw, end = block.raw, block.end
+        pieces = io.BytesIO(raw)
+        at = ends = 0
+        while at < end:
+            lines = pieces.readlines(PIECE)
+            following = pieces.tell()
+            if following > end:  # the beginning of a line of the next block
+                following -= len(lines.pop())
+            ends += len(lines)
+            if raw[following - 1] != 0x0A:
+                ends -= 1
+                alike = False
+            else:
+                alike = self._alike(min(lines), max(lines))
+            if not alike:
+                self._note_unread(window, window.start + at, window.start + following)
+            at = following
+        block.ends = ends
+
+    def _alike(self, least: bytes, greatest: bytes) -> bool:
+        date = _DATED.match(least)
+        if not date or not greatest.startswith(date[0]):
+            return False
+        readable = self._readable()
+        return all(readable.fullmatch(line) for line in (least, greatest))
+
+    def _note_unread(self, window: Window, at: int, end: int) -> None:
         """Count lines of no known form.  Other programs' lines in a shared syslog are read: they say nothing of mail."""
-        scan, at = self.scan, window.start
-        while at < window.end:
-            at = self._readable().match(window.content, at, window.end).end()  # type: ignore[union-attr]
-            if at >= window.end:
+        scan = self.scan
+        while at < end:
+            at = self._readable().match(window.content, at, end).end()  # type: ignore[union-attr]
+            if at >= end:
                 return
             line, at = window.line(at)
             self._recognise_line(line.raw)
@@ -150,16 +252,20 @@ class FirstPass:
         return not raw.strip() or _SYSLOG.match(raw) is not None or any(f.is_line(raw) for f in self.scan.formats)
 
     def _note_lost(self, window: Window) -> None:
-        for word in _LOST_WORDS:
-            end = window.start
-            while len(self.scan.lost) < MAX_NOTED:
-                at = window.content.find(word, end, window.end)
-                if at < 0:
-                    break
-                line, end = window.line(window.start_of(at))
-                said = (event for fmt in self._every for event in fmt.parse([line]))
-                if line not in self.scan.lost and any(event.action is Action.GAP for event in said):
-                    self.scan.lost.append(line)
+        raw, end = window.block.raw, window.block.end
+        if len(self.scan.lost) >= MAX_NOTED:
+            return
+        for at in each_position(raw, _LOST, 0, end):
+            start = raw.rfind(b"\n", 0, at) + 1
+            words = raw[start : raw.find(b"\n", at) + 1 or end]
+            if not _LOST_WORDS.search(words):
+                continue
+            line, _ = window.line(window.start + start)
+            if self.scan.lost[-1:] == [line]:
+                continue
+            said = (event for fmt in self._every for event in fmt.parse([line]))
+            if len(self.scan.lost) < MAX_NOTED and any(event.action is Action.GAP for event in said):
+                self.scan.lost.append(line)
 
     def _events(self, window: Window, start: int, end: int) -> list[DeliveryEvent]:
         """Events of the lines that start in a part of a window."""
@@ -173,21 +279,25 @@ class FirstPass:
     # --- what was looked for ---
 
     def _found(self, window: Window) -> Iterator[LogLine]:
-        lower, end = window.content[window.start : window.end].lower(), 0
-        for at in sorted(at for needle in self._wanted for at in each_position(lower, needle, 0, len(lower))):
-            if at < end:
+        if self._everything:
+            yield from self._all(window)
+            return
+        following = 0
+        for place in self._needles.find(window.block.raw, window.block.end):
+            at = window.start + place
+            if at < following:
                 continue
-            start = window.start_of(window.start + at)
+            start = window.start_of(at)
             line, following = window.line(start)
-            end = following - window.start
-            if window.start + at - start < MAX_LINE:
+            if at - start < MAX_LINE:
                 self._recognise_line(line.raw)
                 yield from whole_entry(window, start)
 
-
-def each_position(content: bytes, name: bytes, start: int, end: int) -> Iterator[int]:
-    """Where ``name`` stands between ``start`` and ``end``."""
-    at = content.find(name, start, end)
-    while at >= 0:
-        yield at
-        at = content.find(name, at + len(name), end)
+    def _all(self, window: Window) -> Iterator[LogLine]:
+        """Every line that says anything about a message."""
+        at = window.start
+        while at < window.end:
+            line, at = window.line(at)
+            self._recognise_line(line.raw)
+            if any(True for fmt in self.scan.formats for _ in fmt.parse([line])):
+                yield line

@@ -6,29 +6,32 @@ of its lines; further passes take the lines of those ids, until no new id turns 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from deliverability import plugins
 from deliverability.api import progress
-from deliverability.api.scan import FileScan, FirstPass, each_position
+from deliverability.api.halves import first_pass, in_one
+from deliverability.api.ids import finder
+from deliverability.api.scan import FileScan, FirstPass, Part
 from deliverability.api.surroundings import SESSION_REACH, session_before, whole_entry
-from deliverability.capture.blocks import MAX_LINE, windows
+from deliverability.capture.blocks import MAX_LINE, Window, windows
 from deliverability.capture.files import LogFile
 from deliverability.errors import CannotLookError
-from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols import idclock
 
 MAX_PASSES = 8  # requeue of a requeue of a re-injection … more hops than any mail makes
 MAX_IDS = 20_000  # messages to one address; past it the caller must narrow the question
 MAX_LINES = 400_000  # found lines; refusals at submission have no id to count
-MAX_FOUND_SINGLY = 8  # ids looked for one by one, which is fastest for few
+CLOCK_SLACK = timedelta(days=1)  # between an id's clock and the log's
+ENDS = frozenset({Action.REMOVED, Action.CANCELLED})
 
-# The shapes of queue ids (Exim old and new, Postfix long and short, Sendmail) between marks that stand around them.
-_ID = rb"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}|[0-9A-Za-z]{6,24}"
-_ID_IN_LINE = re.compile(rb"[ =:<(\"'\n](%s)(?![0-9A-Za-z-])" % _ID)
-_ID_ALONE = re.compile(_ID)
+_HANDED_ON = re.compile(rb"[ ,]status=|\bC=\"|\bstat=")
 
 
 @dataclass(slots=True)
@@ -39,6 +42,21 @@ class Found:
     events: list[DeliveryEvent]
     too_many: bool = False
     """A limit was reached: the events tell of some messages only in part, and of others not at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """How to look."""
+
+    known_ids: Iterable[str] = ()
+    keep: Callable[[str], bool] = lambda _id: True
+    """Ids that it refuses are not followed."""
+    parts: Mapping[LogFile, Part] | None = None
+    """What a time window reaches of a file; files that are not named are looked through from end to end."""
+    accept: Callable[[Sequence[LogFormat], LogLine], bool] | None = None
+    """Whether a line with a needle is one that was meant."""
+    everything: bool = False
+    """Every line that names an id is meant, whatever the needles."""
 
 
 def load_formats() -> tuple[LogFormat, ...]:
@@ -57,28 +75,54 @@ def search(
     ``needles`` gives the lower-case byte strings to look for in a log of that format; ids that ``keep`` refuses are
     not followed.
     """
-    search_ = _Search(keep, set(known_ids))
+    return look(files, needles, Looking(known_ids=known_ids, keep=keep))
+
+
+def look(files: Sequence[LogFile], needles: Callable[[LogFormat], Iterable[bytes]], how: Looking) -> Found:
+    """:func:`search` with all that can be said about how."""
+    search_ = _Search(how)
     every = load_formats()
-    passes = [FirstPass(file, every, needles) for file in files]
-    for first in passes:
-        search_.take(first.scan, first)
-    scans = [first.scan for first in passes]
+    parts = how.parts or {}
+    scans: list[FileScan] = []
+    for file in files:
+
+        def make(part: Part | None, file: LogFile = file) -> FirstPass:
+            return FirstPass(file, every, needles, part, everything=how.everything)
+
+        if file in parts:
+            scan, lines = in_one(make(parts[file]))
+        else:
+            scan, lines = first_pass(file, make, MAX_LINES + 1)
+        scans.append(scan)
+        search_.take(scan, lines if how.accept is None else _accepted(scan, lines, how.accept))
     searched: set[str] = set()
     for _ in range(MAX_PASSES):
-        fresh = search_.ids - searched
+        fresh = {i: since for i, since in search_.ids.items() if i not in searched}
         if not fresh or search_.too_many:
             break
-        searched |= fresh
+        searched |= fresh.keys()
+        leads = fresh.keys() & search_.leads
         for scan in scans:
-            search_.take(scan, _lines_of(scan, fresh))
+            search_.take(scan, _lines_of(scan, fresh, leads))
+        searched -= leads - search_.leads  # they turned out to be ids of ours
     return Found(scans, [] if search_.too_many else search_.events(scans), search_.too_many)
+
+
+def _accepted(
+    scan: FileScan, lines: Iterable[LogLine], accept: Callable[[Sequence[LogFormat], LogLine], bool]
+) -> Iterator[LogLine]:
+    return (line for line in lines if accept(scan.formats, line))
 
 
 class _Search:
     """The lines found so far, each once, and the ids that they name."""
 
-    def __init__(self, keep: Callable[[str], bool], ids: set[str]) -> None:
-        self._keep, self.ids = keep, ids
+    def __init__(self, how: Looking) -> None:
+        self._keep = how.keep
+        self.ids: dict[str, datetime | None] = dict.fromkeys(how.known_ids)
+        """Each with the time before which no line can name it, where its clock or its message's tells one."""
+        self.leads: set[str] = set()
+        """Those that only another server's reply told."""
         self._lines: dict[tuple[str, str], dict[int, LogLine]] = {}
         self._count = 0
 
@@ -97,57 +141,103 @@ class _Search:
                     continue
                 known[line.place.offset] = line
                 self._count += 1
-                self.ids.update(i for i in ids if self._keep(i))
+                self._note_ids(ids, line.raw)
             if self.too_many:
                 return
+
+    def _note_ids(self, ids: Sequence[str], raw: bytes) -> None:
+        if not ids:
+            return
+        own = clock_of(ids[0])
+        handed_on = len(ids) > 1 and _HANDED_ON.search(raw) is not None
+        for i in ids:
+            if i == ids[0] or not handed_on:
+                self.leads.discard(i)
+            if i in self.ids or not self._keep(i):
+                continue
+            since = clock_of(i)
+            # The next hop took the message in after this one did; what its own clock says is its own word.
+            if i != ids[0] and own and (handed_on or (since and since > own)):
+                since = own
+            self.ids[i] = since
+            if i != ids[0] and handed_on:
+                self.leads.add(i)
 
     def events(self, scans: Sequence[FileScan]) -> list[DeliveryEvent]:
         """Events of the found lines: files in the order given, lines in the order written."""
         events: list[DeliveryEvent] = []
         for scan in scans:
             found = self._lines[scan.file.log, scan.file.path]
-            lines = [found[offset] for offset in sorted(found)]
+            lines = scan.numbered([found[offset] for offset in sorted(found)])
             for fmt in scan.formats:
                 events += fmt.parse(lines)
         return events
 
 
-def _lines_of(scan: FileScan, ids: set[str]) -> Iterator[LogLine]:
+def clock_of(queue_id: str) -> datetime | None:
+    """When our own mail server made the id, where it tells."""
+    return idclock.postfix_long(queue_id) or idclock.exim(queue_id)
+
+
+def _lines_of(scan: FileScan, ids: Mapping[str, datetime | None], leads: Collection[str] = ()) -> Iterator[LogLine]:
     """Lines that name one of ``ids``, each with the session lines of its process just before it."""
     if not scan.formats:
         return
-    find, octets = _finder(ids), 0
+    part = scan.part or Part(0, None)
+    begin = max(part.begin, _beginning(scan, ids.values()))
+    find, octets, ends = finder(ids.keys() - leads, leads), begin, _Ends(scan.formats)
     try:
-        for window in windows(scan.file, SESSION_REACH):
-            end = window.start
-            for at in find(window.content, window.start, window.end):
-                if at < end:
-                    continue
-                start = window.start_of(at)
-                _, end = window.line(start)
-                if at - start < MAX_LINE:
-                    yield from session_before(window, start)
-                    yield from whole_entry(window, start)
-            octets += window.end - window.start
+        for window in windows(scan.file, SESSION_REACH, scan.marks, begin):
+            block = window.block
+            if part.stop is not None and block.offset >= part.stop and not ends.awaited:
+                return
+            for line in _named(window, find(block.raw, block.end)):
+                if part.stop is not None:
+                    ends.note(line)
+                yield line
+            octets += block.end
             progress.tell(scan.file.path, octets)
     except CannotLookError as problem:
         scan.damaged = scan.damaged or str(problem)  # rotated between two passes
 
 
-def _finder(ids: set[str]) -> Callable[[bytes, int, int], Iterable[int]]:
-    """A function that gives where one of ``ids`` stands in a part of the content, in order."""
-    names = sorted(i.encode("utf-8", "surrogateescape") for i in ids)
-    shaped = frozenset(name for name in names if _ID_ALONE.fullmatch(name))
-    if len(names) <= MAX_FOUND_SINGLY:
-        shaped = frozenset()
-    singly = [name for name in names if name and name not in shaped]
+def _named(window: Window, places: Iterable[int]) -> Iterator[LogLine]:
+    following = 0
+    for place in places:
+        at = window.start + place
+        if at < following:
+            continue
+        start = window.start_of(at)
+        _, following = window.line(start)
+        if at - start < MAX_LINE:
+            yield from session_before(window, start)
+            yield from whole_entry(window, start)
 
-    def find(content: bytes, start: int, end: int) -> Iterable[int]:
-        found = [at for name in singly for at in each_position(content, name, start, end)]
-        if shaped:
-            # The mark before the first id may be the end of the line before.
-            matches = _ID_IN_LINE.finditer(content, max(start - 1, 0), end)
-            found += [match.start(1) for match in matches if match[1] in shaped]
-        return sorted(found)
 
-    return find
+class _Ends:
+    """Which of the messages that were met have not left the queue yet: their lines go on after a time window."""
+
+    def __init__(self, formats: Sequence[LogFormat]) -> None:
+        self._formats = formats
+        self.awaited: set[str] = set()
+
+    def note(self, line: LogLine) -> None:
+        for fmt in self._formats:
+            for event in fmt.parse([line]):
+                if event.queue_id and event.action in ENDS:
+                    self.awaited.discard(event.queue_id)
+                elif event.queue_id:
+                    self.awaited.add(event.queue_id)
+
+
+def _beginning(scan: FileScan, earliest: Iterable[datetime | None]) -> int:
+    """An offset before which no line can name ids that were made at those times, or 0."""
+    times = scan.times()
+    known = list(earliest)
+    if times is None or None in known:
+        return 0
+    first = max(bisect_left(times, min(at for at in known if at) - CLOCK_SLACK) - 1, 0)
+    begin = first
+    while begin and scan.edges[first].offset - scan.edges[begin].offset < SESSION_REACH:
+        begin -= 1
+    return scan.edges[begin].offset

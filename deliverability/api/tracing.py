@@ -1,17 +1,17 @@
 """``trace``: the story of a notice from the logs, with the claim that it allows."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
+from deliverability.api.asked import asked_in
 from deliverability.api.covering import UNREADABLE, coverage_of, notes, require_mail_log
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
-from deliverability.api.search import MAX_IDS, MAX_LINES, Found, search
+from deliverability.api.search import MAX_IDS, MAX_LINES, Found, look
 from deliverability.assess import claim_of
 from deliverability.capture.commands import Command
 from deliverability.capture.files import LogFile, log_files
-from deliverability.correlate import Query, TimeHints, resolve_times, tell
+from deliverability.correlate import TimeHints, resolve_times, tell
 from deliverability.correlate.clock import parse_zone
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Claim, Evidence, Subject
@@ -19,11 +19,7 @@ from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.observation import Observations, Question, Unobserved
-from deliverability.evidence.plugin import LogFormat
 from deliverability.evidence.story import Delivery, Level, Message, Role, State, Trace
-from deliverability.protocols import idclock
-
-ID_SLACK = timedelta(hours=1)  # an id's clock may be off; correlation compares exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +53,29 @@ class TraceResult:
 
 def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
     """Everything that the logs say about the question; no network."""
-    query = _query(request)
-    zone = _zone(request)
-    files = _files(request)
-    now = request.now or datetime.now(UTC)
-    hints = TimeHints({f.path: f.modified for f in files if f.modified}, zone, now)
-    known = [query.queue_id] if query.queue_id else []
-    found = search(files, lambda fmt: _needles(query, fmt), known, lambda queue_id: _not_before(queue_id, query.since))
+    asked = asked_in(request)
+    hints, files = surroundings(request)
+    found = look(files, asked.needles, asked.how(files, hints))
     if found.too_many:
         raise UsageError(
             f"more than {MAX_IDS} messages (or {MAX_LINES} lines) match: narrow the question with --since,"
             " --message-id or --queue-id"
         )
     require_mail_log(found.scans)
-    messages = tell(_resolved(found, hints), query, request.own())
+    events = resolved(found, hints)
+    query = asked.among(events)
+    messages = tell(events, query, request.own()) if query else ()
     coverage = coverage_of(found.scans, hints)
     unread = tuple(line for scan in found.scans for line in scan.unread_lines)
-    return Trace(messages, coverage, tuple(notes(coverage, query, messages))), unread
+    return Trace(messages, coverage, tuple(notes(coverage, asked.query, messages))), unread
 
 
-def _query(request: Request) -> Query:
-    for text in request.to:
-        if text.startswith("@") or text.partition("@")[0] in ("*", "%", ""):
-            raise UsageError(
-                f"--to {printable(text)!r}: give a whole address; domains and wildcards are not looked for"
-            )
-    return request.query()
+def surroundings(request: Request) -> tuple[TimeHints, tuple[LogFile, ...]]:
+    """The logs, and what is known about their times apart from what they say."""
+    zone = _zone(request)
+    files = _files(request)
+    now = request.now or datetime.now(UTC)
+    return TimeHints({f.path: f.modified for f in files if f.modified}, zone, now), files
 
 
 def _files(request: Request) -> tuple[LogFile, ...]:
@@ -94,14 +87,6 @@ def _files(request: Request) -> tuple[LogFile, ...]:
         raise UsageError("name the mail server's log with --log PATH (or '-' for pasted lines)")
     paths = tuple(f"{s.name}={s.path}" if s.name else s.path for s in sources if s.path)
     return log_files(paths, [Command(s.name, s.command) for s in sources if s.command])
-
-
-def _not_before(queue_id: str, since: datetime | None) -> bool:
-    """Whether a message of this id can have arrived at ``since`` or later; ids without a clock always can."""
-    if since is None:
-        return True
-    made = idclock.postfix_long(queue_id) or idclock.exim(queue_id)
-    return made is None or made + ID_SLACK >= since
 
 
 def _zone(request: Request) -> tzinfo | None:
@@ -116,20 +101,7 @@ def _zone(request: Request) -> tzinfo | None:
         ) from None
 
 
-def _needles(query: Query, fmt: LogFormat) -> Iterable[bytes]:
-    """What must stand in a line for it to matter: the narrowest thing that was asked for."""
-    if query.queue_id:
-        return [query.queue_id.lower().encode()]
-    if query.message_id:
-        return [query.message_id.strip("<> ").lower().encode()]
-    return [needle for mailbox in query.recipients for needle in fmt.needles(_plain(mailbox))]
-
-
-def _plain(mailbox: Mailbox) -> str:
-    return f"{mailbox.local_part}@{mailbox.domain.unicode}"
-
-
-def _resolved(found: Found, hints: TimeHints) -> list[DeliveryEvent]:
+def resolved(found: Found, hints: TimeHints) -> list[DeliveryEvent]:
     """The found events with their instants; each file's first and last lines help to tell its zone."""
     samples = [event for scan in found.scans for event in (*scan.first, *scan.last)]
     return resolve_times([*samples, *found.events], hints)[len(samples) :]

@@ -5,6 +5,7 @@ else comes through :class:`~deliverability.capture.files.Stream` from its beginn
 """
 
 import io
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
@@ -134,9 +135,10 @@ class _Plain(_Source):
         self._fd, self._at, self._stop = fd, begin, stop
 
     def fill(self) -> tuple[bytes, Exception | None]:
-        size = BLOCK if self._stop is None else min(BLOCK, self._stop - self._at)
+        # A block ends at ``stop``; what follows it is read as surroundings.
+        size = BLOCK if self._stop is None or self._at >= self._stop else min(BLOCK, self._stop - self._at)
         try:
-            more = os.pread(self._fd, size, self._at) if size > 0 else b""
+            more = os.pread(self._fd, size, self._at)
             if not more and os.fstat(self._fd).st_size < self._at:
                 return b"", OSError("the file became shorter while it was read")
         except OSError as problem:
@@ -153,10 +155,11 @@ class _Kept(_Source):
     """Octets in memory."""
 
     def __init__(self, content: bytes, begin: int, stop: int | None) -> None:
-        self._content, self._at, self._stop = content, begin, len(content) if stop is None else stop
+        self._content, self._at, self._stop = content, begin, stop
 
     def fill(self) -> tuple[bytes, Exception | None]:
-        more = self._content[self._at : min(self._at + BLOCK, self._stop)]
+        size = BLOCK if self._stop is None or self._at >= self._stop else min(BLOCK, self._stop - self._at)
+        more = self._content[self._at : self._at + size]
         self._at += len(more)
         return more, None
 
@@ -185,7 +188,8 @@ def _descriptor(stream: Stream) -> int | None:
 
 def lines_before(file: LogFile, offset: int) -> int:
     """How many lines of a plain file end before ``offset``."""
-    return sum(block.lines() for block in _blocks(file, 0, offset)) if offset else 0
+    before = itertools.takewhile(lambda block: block.offset < offset, _blocks(file, 0, offset))
+    return sum(block.lines() for block in before) if offset else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,12 +354,14 @@ def windows(
 ) -> Iterator[Window]:
     """The blocks of a file, each with ``back`` octets before it and :data:`AHEAD` after it, in whole lines.
 
-    ``begin`` and ``stop`` are offsets at which lines start, for plain files.  Line numbers count from ``begin``,
-    unless ``marks`` of an earlier look know better; ``marks`` are filled on the way.  Raises as :func:`blocks`
-    does, after the last window.
+    ``begin`` and ``stop`` are offsets at which lines start, for plain files: what stands before and after them is
+    surroundings.  Line numbers count from ``begin``, unless ``marks`` of an earlier look know better; ``marks`` are
+    filled on the way.  Raises as :func:`blocks` does, after the last window.
     """
     held: list[Block] = []
     before = _Before(back)
+    if begin:
+        before.add(_context(file, begin, back))
     problem: CannotLookError | None = None
     source = _blocks(file, begin, stop)
     known: Marks = {} if marks is None else marks
@@ -373,10 +379,14 @@ def windows(
             held.append(block)
         while held and (ended or barrier or sum(b.end for b in held[1:]) >= AHEAD):
             first = held.pop(0)
+            if stop is not None and first.offset >= stop:
+                return
             first.line = known.setdefault(first.offset, lines)
             yield Window(file, first, before, held)
             lines = _lines_after(first, known)
             before.add(first)
+        if barrier and stop is not None and barrier.offset >= stop:
+            return
         if barrier:
             before.clear()
             barrier.line = known.setdefault(barrier.offset, lines)
@@ -384,6 +394,18 @@ def windows(
             lines = _lines_after(barrier, known)
     if problem:
         raise problem
+
+
+def _context(file: LogFile, begin: int, back: int) -> Block:
+    """The lines before ``begin``, as far back as surroundings reach."""
+    with plain(file) as reader:
+        if reader is None:
+            raise CannotLookError(f"{printable(file.path)}: only a plain file can be read in part")
+        start = max(begin - back - MAX_LONG, 0)
+        content = reader.read(start, begin - start)
+    if start:
+        start, content = start + content.find(b"\n") + 1, content[content.find(b"\n") + 1 :]
+    return Block(content, len(content), start)
 
 
 def _lines_after(block: Block, known: Marks) -> int:

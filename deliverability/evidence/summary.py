@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from deliverability.evidence.event import LogTime
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.story import Coverage
 
@@ -139,8 +138,8 @@ class Summary:
     total: Line
     domains: tuple[Line, ...]
     """By attempts, most first."""
-    more_domains: int = 0
-    """Domains past the limit; they are counted in the total and in their providers, not by name."""
+    more_domains: bool = False
+    """More domains than are counted by name: the rest stands in a row of its own."""
     providers: tuple[Line, ...]
     days: tuple[Day, ...]
     hours: tuple[int, ...]
@@ -151,5 +150,3 @@ class Summary:
     """Address probes: no message was sent, and they are counted nowhere else."""
     causes: tuple[Cause, ...]
     slowest: tuple[Slow, ...]
-    first: LogTime | None = None
-    last: LogTime | None = None

@@ -38,6 +38,7 @@ def request_from(given: dict[str, Any]) -> "Request":
         to=tuple(given.get("to") or ()),
         message_id=given.get("message_id"),
         queue_id=given.get("queue_id"),
+        remote_id=given.get("remote_id"),
         subject=given.get("subject"),
         sender=given.get("sender"),
         since=moment(given.get("since"), "--since", given.get("tz")),

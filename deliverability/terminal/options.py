@@ -62,9 +62,12 @@ LogsOption = Annotated[
         "--log", metavar="PATH...", help="Mail log; brings its rotations along. NAME=PATH names a host, - is stdin."
     ),
 ]
-ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address.")]
+ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address; @DOMAIN for all of a domain, '*' for everybody.")]
 MessageIdOption = Annotated[str | None, typer.Option("--message-id", metavar="ID", help="Message-ID of the notice.")]
 QueueIdOption = Annotated[str | None, typer.Option("--queue-id", metavar="ID", help="Queue id in the log.")]
+RemoteIdOption = Annotated[
+    str | None, typer.Option("--remote-id", metavar="ID", help="Id that the receiving server gave it, from its reply.")
+]
 SubjectOption = Annotated[
     str | None,
     typer.Option(

@@ -85,8 +85,6 @@ def test_a_central_syslog_keeps_the_hosts_apart() -> None:
     ("content", "reason"),
     [
         (bytes(range(256)) * 99, "no mail log"),
-        (POSTFIX.decode("latin-1").encode("utf-16"), "UTF-16"),
-        (POSTFIX.decode("latin-1").encode("utf-16-be"), "UTF-16"),
         (b"".join(OTHER % (1, n) for n in range(9)) + b"and no mail\n", "no mail log"),
         (bytes(3 << 20), "no mail log"),
     ],
@@ -216,8 +214,8 @@ def test_both_spellings_of_an_international_domain(asked: str, tmp_path: Path) -
     assert len(address(asked, content, tmp_path)) == 2
 
 
-@pytest.mark.parametrize("asked", ["@corp.example", "*@corp.example", "*", "%@corp.example", ""])
-def test_domains_and_wildcards_are_not_looked_for(asked: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", ["*", "%@corp.example", "", "@", "*@"])
+def test_what_names_nobody_or_everybody_is_not_looked_for(asked: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         address(asked, POSTFIX, tmp_path)
 

@@ -1,0 +1,66 @@
+"""Work done beside this process, in a child that shares what was read: a large file is looked through on two cores.
+
+Only where a child is harmless: no other thread runs, so nobody else's lock is copied while it is held.  Whatever goes
+wrong in the child, the caller does the work itself.
+"""
+
+import os
+import pickle
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+WORTHWHILE = 64 << 20  # octets of a file below which one process is as quick
+
+
+def possible() -> bool:
+    """Whether there is a second core, and a child may be made."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return cores > 1 and hasattr(os, "fork") and threading.active_count() == 1
+
+
+@dataclass(slots=True)
+class Aside:
+    """A child at work."""
+
+    pid: int
+    _pipe: int
+
+    def result(self) -> Any | None:
+        """What the work gave; ``None`` when it failed."""
+        with os.fdopen(self._pipe, "rb") as pipe:
+            content = pipe.read()
+        pid, self.pid = self.pid, 0
+        _, status = os.waitpid(pid, 0)
+        return pickle.loads(content) if status == 0 and content else None  # noqa: S301 - our own child wrote it
+
+    def abandon(self) -> None:
+        """End the child, whose result nobody wants any more."""
+        if not self.pid:
+            return
+        import signal
+
+        os.kill(self.pid, signal.SIGKILL)
+        os.close(self._pipe)
+        os.waitpid(self.pid, 0)
+        self.pid = 0
+
+
+def start(work: Callable[[], object]) -> Aside:
+    """Do ``work`` in a child; what it gives must be picklable."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return Aside(pid, reading)
+    status = 1
+    try:
+        os.close(reading)
+        content = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(content)
+        status = 0
+    finally:
+        # Neither handlers nor buffers of the parent may run or be written twice; nor may a traceback be shown.
+        os._exit(status)

@@ -1,0 +1,77 @@
+"""A cohort: each row is told as ``trace`` tells it, in one look for all."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from deliverability.api import cohort
+from deliverability.api.cohort import Wanted, read_cohort
+from deliverability.api.requests import Request
+from deliverability.api.tracing import read_logs
+from deliverability.errors import CannotLookError, UsageError
+
+LOGS = Path(__file__).parents[1] / "cases" / "logs"
+ALL = [
+    "postfix/postfix-3.10.iso8601.log",
+    "postfix/postfix-3.10.rfc3164.log",
+    "exim/4.98-cpanel/mainlog",
+    "exim/4.96/syslog",
+]
+
+
+def addresses(log: Path) -> list[str]:
+    found = re.findall(r"[\w.+'=%-]+@[a-z.-]+\.example", log.read_text("utf-8", "replace"))
+    return sorted(
+        {*found, "用户@utf8.example", "info@bücher.example", '"odd name"@corp.example', "nobody@corp.example"}
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_row_is_told_as_trace_tells_it(name: str) -> None:
+    log = LOGS / name
+    asked = addresses(log)
+    result = read_cohort(Request(logs=(str(log),)), [Wanted(address=one) for one in asked])
+    rows = list(result.rows)
+    assert [row.wanted.address for row in rows] == asked
+    for row in rows[::4]:
+        alone, _ = read_logs(Request(logs=(str(log),), to=(row.wanted.address or "",)))
+        assert row.messages == alone.messages
+    assert sum(bool(row.messages) for row in rows) > 60
+    assert result.coverage.files[0].unread == 0
+
+
+def test_message_ids_and_addresses_bound_each_other() -> None:
+    log = LOGS / ALL[0]
+    trace, _ = read_logs(Request(logs=(str(log),), to=("dup@corp.example",)))
+    twice = trace.messages[0].message_id
+    assert twice and len(trace.messages) == 2
+    when = trace.messages[1].arrived
+    assert when and when.instant
+    wanted = [
+        Wanted(message_id=f"<{twice}>"),
+        Wanted(message_id=twice, address="dup@corp.example"),
+        Wanted(message_id=twice, address="jo32@corp.example"),
+        Wanted(address="dup@corp.example", since=when.instant, until=when.instant),
+        Wanted(address="dup@corp.example", until=datetime(2020, 1, 1, tzinfo=UTC)),
+    ]
+    rows = list(read_cohort(Request(logs=(str(log),)), wanted).rows)
+    assert [len(row.messages) for row in rows] == [2, 2, 0, 1, 0]
+
+
+def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request(logs=(str(LOGS / ALL[0]),))
+    asked = [Wanted(address=one) for one in addresses(LOGS / ALL[0])[:20]]
+    whole = [row.messages for row in read_cohort(request, asked).rows]
+    monkeypatch.setattr(cohort, "BATCH", 7)
+    assert [row.messages for row in read_cohort(request, asked).rows] == whole
+
+
+def test_what_cannot_be_meant_or_looked_at(tmp_path: Path) -> None:
+    request = Request(logs=(str(LOGS / ALL[0]),))
+    for row in (Wanted(), Wanted(address="no address"), Wanted(message_id="<>")):
+        with pytest.raises(UsageError, match="row 1"):
+            read_cohort(request, [row])
+    with pytest.raises(CannotLookError):
+        read_cohort(Request(logs=(str(tmp_path),)), [Wanted(address="a@b.example")])
