@@ -13,7 +13,7 @@ from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.when import zone as zone_named
 from deliverability.evidence.document import Sheet
 from deliverability.evidence.event import LogTime
-from deliverability.evidence.story import Attempt, Message, Tie
+from deliverability.evidence.story import Attempt, Message, Signing, Tie
 from deliverability.reports.text import visible, width
 
 MAX_CELL = 44  # columns; only the last cell of a row may be wider
@@ -85,12 +85,17 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
         lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
         head = (f"{t('attempt.time')} ({where})", t("attempt.result"), t("attempt.server"), t("attempt.reply"))
         lines += _columns([head, *_rows(message, delivery.attempts, t, where)], screen)
+        lines += [visible(f"{t('fact.signings')}{t('colon')}{_signed(s)}") for s in message.signings]
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
     level = f" (L{claim.level.value})" if claim.level >= 0 else ""
     lines.append(f"=> {t(f'state.{claim.state}')}{level} · {t(f'role.{claim.role}')} · {basis}")
     for part in delivery.parts:
         lines.append(visible(f"   {part.recipient}: {t(f'state.{part.state}')}"))
     return lines
+
+
+def _signed(signing: Signing) -> str:
+    return f"{signing.signing_domain} (s={signing.selector})" if signing.selector else signing.signing_domain
 
 
 def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzinfo) -> list[tuple[str, ...]]:
@@ -102,6 +107,8 @@ def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzin
         rows.append((_order(stay.arrived), (_time(stay.arrived, where), what, client, queue)))
     for attempt in attempts:
         said = attempt.reply.text if attempt.reply else attempt.text
+        if attempt.folder:
+            said = f"{t('fact.folder')}{t('colon')}{attempt.folder}" + (f"  {said}" if said else "")
         server = str(attempt.relay) if attempt.relay else "-"
         rows.append(
             (_order(attempt.at), (_time(attempt.at, where), t(f"result.{attempt.result}"), server, said or "-"))

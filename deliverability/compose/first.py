@@ -84,6 +84,7 @@ def _sentences(case: Case) -> tuple[str, str]:
         "relay": case.relay or t("relay.unnamed"),
         "domain": case.domain,
         "recipient": case.tried,
+        "folder": (case.attempt.folder if case.attempt else None) or "",
     }
     said, detail = _keys(case)
     return t(said, **words), t(detail, **words)
@@ -100,6 +101,8 @@ def _keys(case: Case) -> tuple[str, str]:
         if kind is Kind.REFUSED:
             said = "answer.refused.mx" if case.role is Role.RECIPIENT_MX else "answer.refused.host"
         detail = f"reason.{why_refused(case.attempt)}"
+    elif kind is Kind.DELIVERED and case.attempt and case.attempt.folder:
+        detail = "detail.delivered-folder"
     elif kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
         detail = "detail.deferred-full"
     elif kind is Kind.EXPIRED and _full_at_last(case):
