@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deliverability.api.observe import Observe, blocking
-from deliverability.api.reporting import ReportResult, assess_all, assess_domain
 from deliverability.api.requests import Network, Pick, Reader, Request
 from deliverability.api.tracing import Told, TraceResult, claims, read_logs
 from deliverability.errors import AmbiguousError
@@ -18,6 +17,7 @@ from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.observation import DnsQuestion, HttpsQuestion, Observation, Question, SmtpProbe
 
 if TYPE_CHECKING:
+    from deliverability.api.reporting import ReportResult
     from deliverability.capture.dns import DnsObserver
 
 __all__ = [
@@ -42,6 +42,15 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> type:
+    """:class:`ReportResult`, which only a report needs: it brings the words of all pages along."""
+    if name != "ReportResult":
+        raise AttributeError(name)
+    from deliverability.api.reporting import ReportResult
+
+    return ReportResult
+
+
 async def trace_async(request: Request) -> TraceResult:
     """What the logs say about a notice, and what may be claimed of it.
 
@@ -55,12 +64,14 @@ async def trace_async(request: Request) -> TraceResult:
     return replace(result, unread=unread)
 
 
-async def report_async(request: Request) -> ReportResult:
+async def report_async(request: Request) -> "ReportResult":
     """The assessment of every delivery that was asked about, all checks included.
 
     Raises :class:`~deliverability.errors.AmbiguousError` when several messages match and ``request.pick`` does not
     say which; else as :func:`trace_async`.
     """
+    from deliverability.api.reporting import assess_all
+
     request = request.checked()
     now = _now(request)
     observe = _observer(request)
@@ -72,6 +83,8 @@ async def report_async(request: Request) -> ReportResult:
 
 async def check_domain_async(name: str, request: Request | None = None) -> Assessment:
     """What can be said of a domain's SPF, DKIM and DMARC before anything is sent."""
+    from deliverability.api.reporting import assess_domain
+
     request = (request or Request()).checked()
     return await assess_domain(request, name, _observer(request), _now(request))
 
@@ -81,7 +94,7 @@ def trace(request: Request) -> TraceResult:
     return blocking(lambda: trace_async(request), "trace")
 
 
-def report(request: Request) -> ReportResult:
+def report(request: Request) -> "ReportResult":
     """:func:`report_async`, blocking."""
     return blocking(lambda: report_async(request), "report")
 
