@@ -65,7 +65,9 @@ _CONNECTIONS = ("connect", "ehlo")
 
 
 def _reason(said: Said, fate: Fate) -> str:
-    reply = Reply(said.reply_code, said.enhanced_status_code, said.words) if said.reply_code else None
+    # Of a reply the codes alone are kept; they tell less than its words, and the same of every reply that has them.
+    codes = " ".join(str(code) for code in (said.reply_code, said.enhanced_status_code) if code)
+    reply = Reply(said.reply_code, said.enhanced_status_code, codes) if said.reply_code else None
     if reply is None and said.transport is Transport.NONE and fate is Fate.DEFERRED:
         return "not-tried"
     attempt = Attempt(
@@ -86,8 +88,11 @@ def _reason(said: Said, fate: Fate) -> str:
         lines=(),
     )
     if reply is not None:
-        return why_refused(attempt)
+        soft = reply.enhanced_status_code or ""
+        return "policy" if soft.startswith("4.7.") else why_refused(attempt)
     failed = why_failed(attempt)
+    if failed == "no-domain" and fate is Fate.DEFERRED:
+        return "dns"  # no answer yet is not "there is none"
     if failed != "other":
         return failed
     if said.stage == "starttls":

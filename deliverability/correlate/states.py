@@ -1,12 +1,12 @@
 """Attempts of one message to one address → how that story stands."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt, State
 from deliverability.protocols.hosts import is_loopback
+from deliverability.protocols.lean import kept, passes_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,6 @@ def _unsettled(last: Attempt | None, around: Circumstances) -> State:
     return State.DEFERRED if waiting else State.QUEUED
 
 
-# What servers that only took a message on say of it (Postfix, amavis, Exim, Sendmail and its likes).
-_TAKEN_ON = re.compile(
-    r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b", re.IGNORECASE
-)
-_THROWN_AWAY = re.compile(r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, discarded\b", re.IGNORECASE)  # amavis
-
-
 _BY_TRANSPORT = {
     Transport.MAILBOX: State.DELIVERED,
     Transport.LMTP: State.DELIVERED,  # per recipient, by the store itself (RFC 2033 §4.2)
@@ -95,10 +88,10 @@ _FURTHEST = {State.DELIVERED: 2, State.HANDED_OVER: 1}
 
 def _of_success(attempt: Attempt) -> State:
     said = attempt.reply.text if attempt.reply else ""
-    filtered = attempt.transport is Transport.LMTP or bool(attempt.relay and is_loopback(attempt.relay))
-    if filtered and _THROWN_AWAY.match(said):
+    taken_on, thrown_away = kept(said)
+    if thrown_away and passes_on(attempt.transport, attempt.relay):
         return State.CANCELLED  # a filter of ours answered 2yz and kept nothing
-    if attempt.transport is Transport.LMTP and _TAKEN_ON.search(said):
+    if attempt.transport is Transport.LMTP and taken_on:
         return State.HANDED_OVER  # a filter that speaks LMTP: it put the message into another queue
     return _BY_TRANSPORT.get(attempt.transport, State.HANDED_OVER)
 

@@ -30,7 +30,7 @@ class Said:
     """Reply or own words of a failure, lower-case, the recipient's address taken out, at most :data:`MAX_WORDS` long: to
     tell the reason, not to be shown."""
     taken_on: bool = False
-    """The reply to what was sent says that the host put it into a queue of its own."""
+    """The reply to what was sent over LMTP says that the host put it into a queue of its own."""
     thrown_away: bool = False
     """The reply to what was sent says that a filter kept nothing of it."""
 

@@ -108,6 +108,30 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelineMark:
+    """One attempt in the picture of the timeline."""
+
+    when: str
+    label: str
+    """What became of it, in words: the mark's shape and colour only repeat it."""
+    tone: Tone
+    after: str = ""
+    """How long after the one before, in words; empty for the first."""
+    room: int = 0
+    """0 to 4: how much room the picture leaves for that time, on a logarithmic scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A picture of several attempts; the table beside it says the same in words, and more."""
+
+    label: str
+    description: str
+    """What the picture shows, in a sentence, for those who do not see it."""
+    marks: tuple[TimelineMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """Where to go next: a page of the sender's, from the sender's own configuration."""
 
@@ -115,7 +139,7 @@ class Link:
     url: str
 
 
-Block = Link | Answer | Ladder | Paragraph | Note | Instructions | Facts | Table | Quote
+Block = Link | Answer | Ladder | Paragraph | Note | Instructions | Facts | Table | Quote | Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +150,66 @@ class Section:
     """Stable, for anchors and tests: ``answer``, ``find``, ``keep``, ``evidence`` …"""
     heading: str
     blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The sender's logo: a PNG or JPEG file that was looked into."""
+
+    media_type: str
+    content: bytes
+    width: int
+    """Pixels."""
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accent:
+    """The sender's colour, ``#rrggbb``, as far apart from what lies beside it as WCAG 2.2 §1.4.3 wants."""
+
+    light: str
+    on_light: str
+    """Of the text upon it."""
+    dark: str
+    """The same for a dark page."""
+    on_dark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the sender's pages look."""
+
+    name: str = ""
+    logo: Picture | None = None
+    accent: Accent | None = None
+
+
+class Paper(StrEnum):
+    """The size of a printed page."""
+
+    A4 = "a4"
+    LETTER = "us-letter"
+
+
+class Relationship(StrEnum):
+    """What an enclosed file is to the page (``AFRelationship``, ISO 32000-2 §7.11.3)."""
+
+    SOURCE = "source"
+    DATA = "data"
+    ALTERNATIVE = "alternative"
+    SUPPLEMENT = "supplement"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a form which can hold files encloses."""
+
+    name: str
+    media_type: str
+    content: bytes
+    relationship: Relationship
+    description: str = ""
+    """What it is, in the document's language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +224,13 @@ class Document:
     file_stem: str
     """A safe file name without extension: date and subject."""
     edition: Edition = Edition.CUSTOMER
+    look: Look = Look()
+    paper: Paper = Paper.A4
+    attachments: tuple[Attachment, ...] = ()
+    short: tuple[str, ...] = ()
+    """The answer in one line for a telephone, the most telling first and each shorter than the one before."""
+    link: str = ""
+    """Where such a line sends its reader."""
 
 
 @dataclass(frozen=True, slots=True)

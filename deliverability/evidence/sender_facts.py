@@ -87,7 +87,9 @@ class SenderFacts:
                 " Authentication-Results that your own mail system writes, often its host name"
             )
         if not timedelta(0) < self.expires_on - self.issued_on <= LONGEST:
-            raise ParseError(f"it has to expire within {LONGEST.days} days of {self.issued_on}, not on {self.expires_on}")
+            raise ParseError(
+                f"it has to expire within {LONGEST.days} days of {self.issued_on}, not on {self.expires_on}"
+            )
 
     @property
     def local_part(self) -> str:

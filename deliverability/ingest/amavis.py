@@ -165,4 +165,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=lambda address: ingesting.needles(address, lambda s: s.replace("\\", "\\\\")),
     head=_HEAD,
+    delivery_marks=(),
 )

@@ -154,4 +154,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=needles,
     head=_HEAD,
+    delivery_marks=(b"msgid=",),
 )

@@ -17,6 +17,7 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.exim_attempts import Facts
+from deliverability.protocols.exim_fast import reader
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
 from deliverability.protocols.exim_lines import read_words, refused_recipients
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue, resolve
@@ -347,4 +348,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=needles,
     head=rb"%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD),
+    deliveries=lambda sample: reader(parse, sample),
 )

@@ -53,4 +53,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=ingesting.needles,
     head=_HEAD,
+    delivery_marks=(),
 )

@@ -4,7 +4,7 @@ A fast reader and the full parser of a format must say the same of every line: b
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from deliverability.evidence.attempted import MAX_WORDS, Lean, Said
@@ -43,7 +43,8 @@ def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
     said = reply.text if reply else ""
     if result in (None, Result.SENT):
         flags = kept(said) if result and passes_on(transport, relay) else (False, False)
-        return Said(result, transport, relay, stage=fields.get("stage"), taken_on=flags[0], thrown_away=flags[1])
+        taken_on = flags[0] and transport is Transport.LMTP
+        return Said(result, transport, relay, stage=fields.get("stage"), taken_on=taken_on, thrown_away=flags[1])
     # Codes tell the reason of a reply; words only where no server of the other side gave one.
     words = "" if reply and reply.code else f"{fields.get('text') or ''} {said}".strip()
     return Said(
@@ -76,7 +77,7 @@ Full = Callable[[Iterable[LogLine]], Iterable[DeliveryEvent]]
 """The full parser of a format."""
 
 
-def read_fully(full: Full, block: bytes, start: int, end: int, *, ended: bool = True) -> Iterable[Lean]:
+def read_fully(full: Full, block: bytes, start: int, end: int, *, ended: bool = True) -> Iterator[Lean]:
     """What the full parser makes of one line of a block."""
     raw = block[start:end]
     line = LogLine(Place("", "", 0, start), raw.removesuffix(b"\r"), not ended)
@@ -84,3 +85,20 @@ def read_fully(full: Full, block: bytes, start: int, end: int, *, ended: bool = 
         lean = lean_of(event, start)
         if lean is not None:
             yield lean
+
+
+def by_marks(full: Full, marks: tuple[bytes, ...]) -> Callable[[bytes], Iterator[Lean]]:
+    """A reader that gives the full parser only lines with one of ``marks``."""
+
+    def read(block: bytes) -> Iterator[Lean]:
+        starts = set()
+        for mark in marks:
+            at = block.find(mark)
+            while at >= 0:
+                starts.add(block.rfind(b"\n", 0, at) + 1)
+                at = block.find(mark, (block.find(b"\n", at) + 1) or len(block))
+        for start in sorted(starts):
+            end = block.find(b"\n", start)
+            yield from read_fully(full, block, start, end if end >= 0 else len(block), ended=end >= 0)
+
+    return read

@@ -11,11 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from deliverability.evidence.attempted import Lean, Said
-from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, read_fully, said_of
+from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of
 from deliverability.protocols.postfix_attempts import attempt_fields
 from deliverability.protocols.postfix_queue import AGENTS, QUEUE_ID
 
-MAX_LINE = 8192  # octets; syslog cuts earlier, and longer lines are for the full parser
 MAX_SESSIONS = 4096  # processes whose TLS session is remembered
 _LOCAL_WORDS = 28  # octets by which local delivery's own words differ: "delivered to file: /dev/null"
 
@@ -27,21 +26,23 @@ _AGENT = b"|".join(sorted(name.encode() for name in AGENTS))
 _LINE = re.compile(
     rb"%s [\w.-]{1,253} ([\w.-]{1,60}/(?:[\w.-]{1,20}/)?(%s)\[\d{1,10}\]): (%s): to=<([\w.!#$&'*+/=?^`{|}~%%\x80-\xff-]{1,255}@[\w.\x80-\xff-]{1,255})>, (?:orig_to=<[^\s\"<>,]{0,320}>, )?"
     rb"relay=([^\s,<>@]{1,600})(, conn_use=\d{1,9})?, delay=(\d{1,9}(?:\.\d{1,6})?), delays=[\d./]{1,60}"
-    rb"(?:, tls=[^\s,]{1,300})?, dsn=([245]\.\d{1,3}\.\d{1,3}), status=(sent|deferred|bounced|expired) \((.*)\)\Z"
+    rb"(?:, tls=[^\s,]{1,300})?, dsn=([245]\.\d{1,3}\.\d{1,3}), status=(sent|deferred|bounced|expired|deliverable|undeliverable) \((.{0,8192})\)\n"
     % (_TIME, _AGENT, QUEUE_ID),
     re.ASCII,
 )
 _TLS = re.compile(
     rb"%s [\w.-]{1,253} ([\w./-]{1,128}\[\d{1,10}\]): "
-    rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection (?:established|reused) to ([^\s,<>@]{1,600}): "
-    % _TIME,
+    rb"(?:Anonymous|Untrusted|Trusted|Verified) TLS connection (?:established|reused) to ([^\s,<>@]{1,600}): " % _TIME,
     re.ASCII,
 )
 _STATUS, _SECURED = b", status=", b" TLS connection "
 _AMBIGUOUS = b">, relay="
-_AN_ANSWER = b" said: "
-_CODES = 20  # octets of a reply that hold its codes, RFC 5321 §4.2.1 and RFC 3463 §2
+# The codes of a reply stand in its first 20 octets (RFC 5321 §4.2.1, RFC 3463 §2).
+_AN_ANSWER = re.compile(rb"host [!-~]{1,800} said: [2-5]\d\d[ -].{16}", re.DOTALL)
+_ASKED = b" (in reply to "
 _LOCAL = frozenset({b"local", b"virtual"})
+_SAYINGS: dict[tuple[bytes, ...], Said] = {}
+"""What each wording means, once it was met: a memo of the grammar, which never changes."""
 
 
 class Reader:
@@ -49,77 +50,73 @@ class Reader:
 
     def __init__(self, full: Full) -> None:
         self._full = full
-        self._sayings: dict[tuple[bytes, ...], Said | None] = {}
         self._sessions: dict[bytes, tuple[bytes, bytes]] = {}
 
     def __call__(self, block: bytes) -> Iterator[Lean]:
         """The attempts that a block of whole lines reports, in order."""
-        match_line, find, rfind = _LINE.match, block.find, block.rfind
-        size = len(block)
+        match_line, find, rfind, known = _LINE.match, block.find, block.rfind, _SAYINGS.get
+        sessions = self._sessions
         status, secured = find(_STATUS), find(_SECURED)
         while status >= 0:
             while 0 <= secured < status:
-                secured = self._note_session(block, secured)
+                self._note_session(block, secured)
+                secured = find(_SECURED, secured + 1)
             start = rfind(b"\n", 0, status) + 1
-            end = find(b"\n", status)
-            ended = end >= 0
-            if not ended:
-                end = size
-            match = match_line(block, start, end) if ended and end - start <= MAX_LINE else None
-            lean = self._plain(start, match) if match else None
-            if lean is None:
-                yield from read_fully(self._full, block, start, end, ended=ended)
+            said = None
+            match = match_line(block, start)
+            if match is not None:
+                at, tag, program, queue_id, recipient, relay, reused, delay, dsn, outcome, words = match.groups()
+                if _AMBIGUOUS not in words and (recipient.isascii() or _is_text(recipient)):
+                    words = _sense(words, outcome, program, relay, recipient)
+                    key = (relay, words, program, outcome, dsn)
+                    said = known(key) or _learn(key)
+            if match is None or said is None:
+                end = find(b"\n", status)
+                status = find(_STATUS, end) if end >= 0 else -1
+                yield from read_fully(self._full, block, start, end if end >= 0 else len(block), ended=end >= 0)
             else:
-                yield lean
-            status = find(_STATUS, end)
+                status = find(_STATUS, match.end())
+                tls = tag in sessions
+                if tls:
+                    host, user = sessions[tag]
+                    tls = host == relay and (reused is not None or user == queue_id or not user)
+                    if tls:
+                        sessions[tag] = (relay, queue_id)
+                yield start, at, queue_id, recipient, float(delay), tls, said
 
-    def _plain(self, start: int, match: re.Match[bytes]) -> Lean | None:
-        at, tag, program, queue_id, recipient, relay, reused, delay, dsn, outcome, words = match.groups()
-        if _AMBIGUOUS in words or not (recipient.isascii() or _is_text(recipient)):
-            return None
-        key: tuple[bytes, ...]
-        if outcome == b"sent":
-            words = words[:_LOCAL_WORDS] if program in _LOCAL else _kept(words, program, relay)
-            key = (program, relay, words)
-        else:
-            if _AN_ANSWER in words and words.startswith(b"host "):
-                words = _essence(words)
-            elif recipient in words:
-                words = words.replace(recipient, SOMEBODY)
-            key = (program, relay, words, outcome, dsn)
-        said = self._sayings.get(key) or self._learn(key, program, relay, dsn, outcome, words)
-        if said is None:
-            return None
-        session = self._sessions.get(tag)
-        tls = False
-        if session is not None and session[0] == relay and (reused or session[1] in (b"", queue_id)):
-            self._sessions[tag] = (relay, queue_id)
-            tls = True
-        return start, at, queue_id, recipient, float(delay), tls, said
-
-    def _learn(
-        self, key: tuple[bytes, ...], program: bytes, relay: bytes, dsn: bytes, outcome: bytes, words: bytes
-    ) -> Said | None:
-        """Ask the full grammar about a wording that was not met yet."""
-        line = b"to=<%s>, relay=%s, delay=0, dsn=%s, status=%s (%s)" % (SOMEBODY, relay, dsn, outcome, words)
-        fields = attempt_fields(line, program.decode("ascii"))
-        if not fields:
-            return None
-        said = said_of(fields)
-        if len(self._sayings) >= MAX_SAYINGS:
-            self._sayings.clear()
-        self._sayings[key] = said
-        return said
-
-    def _note_session(self, block: bytes, at: int) -> int:
-        """Remember which process has a TLS session with whom; answers where the next such line may be."""
-        start = block.rfind(b"\n", 0, at) + 1
-        match = _TLS.match(block, start, min(at + 700, len(block)))
+    def _note_session(self, block: bytes, at: int) -> None:
+        """Remember which process has a TLS session with whom."""
+        match = _TLS.match(block, block.rfind(b"\n", 0, at) + 1, at + 700)
         if match:
             if len(self._sessions) >= MAX_SESSIONS:
                 self._sessions.clear()
             self._sessions[match[2]] = (match[3], b"")
-        return block.find(_SECURED, at + 1)
+
+
+def _learn(key: tuple[bytes, ...]) -> Said | None:
+    """Ask the full grammar about a wording that was not met yet."""
+    relay, words, program, outcome, dsn = key
+    line = b"to=<%s>, relay=%s, delay=0, dsn=%s, status=%s (%s)" % (SOMEBODY, relay, dsn, outcome, words)
+    fields = attempt_fields(line, program.decode("ascii"))
+    if not fields:
+        return None
+    said = said_of(fields)
+    if len(_SAYINGS) >= MAX_SAYINGS:
+        _SAYINGS.clear()
+    _SAYINGS[key] = said
+    return said
+
+
+def _sense(words: bytes, outcome: bytes, program: bytes, relay: bytes, recipient: bytes) -> bytes:
+    """Shorter words that the grammar reads alike: replies carry ids and addresses of their own."""
+    if outcome == b"sent":
+        if program in _LOCAL:
+            return words[:_LOCAL_WORDS]
+        if program == b"lmtp" or b"discarded" in words or b"/" in relay:
+            return _kept(words)
+        return b""
+    words = words.replace(recipient, SOMEBODY)
+    return _essence(words) if words.startswith(b"host ") else words
 
 
 def _is_text(octets: bytes) -> bool:
@@ -132,16 +129,19 @@ def _is_text(octets: bytes) -> bool:
 
 def _essence(words: bytes) -> bytes:
     """Of ``host … said: REPLY (in reply to COMMAND)`` what the grammar looks at: replies carry ids of their own."""
-    said = words.find(_AN_ANSWER) + len(_AN_ANSWER)
-    asked = words.rfind(b" (in reply to ")
-    return words[: said + _CODES] + b" " + (words[asked:] if asked >= said else b"")
-
-
-def _kept(words: bytes, program: bytes, relay: bytes) -> bytes:
-    """Of a 2yz the words that matter: a filter of ours may have given it."""
-    if b"discarded" in words or program == b"lmtp" or relay.endswith(b"]"):
+    said = _AN_ANSWER.match(words)
+    asked = words.rfind(_ASKED)
+    if said is None or 0 <= asked < said.end():
         return words
-    return b""
+    return said[0] + b" " + (words[asked:] if asked >= 0 else b"")
+
+
+def _kept(words: bytes) -> bytes:
+    """The same of a 2yz that a filter of ours may have given."""
+    taken_on, thrown_away = kept(words.decode("utf-8", "backslashreplace").strip())
+    if taken_on and thrown_away:
+        return words
+    return b"250 Ok, discarded" if thrown_away else b"250 queued" if taken_on else b"250 Saved"
 
 
 def reader(full: Full) -> Callable[[bytes], Iterator[Lean]]:

@@ -1,0 +1,180 @@
+"""``trace --cohort``: what may be claimed of each notice of a list, and the answers as a table, CSV or JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from deliverability.api.cohort import MAX_ROWS, Wanted, read_cohort
+from deliverability.api.covering import UNREADABLE
+from deliverability.api.observe import Observe, blocking
+from deliverability.api.requests import Pick, Request
+from deliverability.api.tracing import Told, claims
+from deliverability.errors import printable
+from deliverability.evidence.observation import Observations
+from deliverability.evidence.story import Coverage, Message, State, Trace
+from deliverability.protocols.cohort_file import Listed
+from deliverability.protocols.observed import Json, instant_to_json
+
+CLAIMED_AT_ONCE = 500  # rows whose DNS questions are asked together
+WORST_FIRST = (
+    *(State.UNKNOWN, State.NOT_FOUND, State.RECORDED, State.REFUSED, State.FAILED, State.BOUNCED, State.EXPIRED),
+    *(State.CANCELLED, State.DEFERRED, State.QUEUED, State.HANDED_OVER, State.ACCEPTED, State.DELIVERED),
+)
+HEAD = ("line", "notice", "recipient", "state", "level", "arrived", "answered", "server", "reply", "messages")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the logs say of one notice of the list: of several messages or recipients the worst."""
+
+    listed: Listed
+    state: State
+    told: Told | None
+    """``None``: nothing was found."""
+    messages: int
+    blind: bool
+    """A log could not be read, or not to its end."""
+    partial: bool = False
+    """More lines spoke of it than are kept."""
+
+    @property
+    def arrived(self) -> datetime | None:
+        """When our first queue took it in."""
+        message = self.told.message if self.told else None
+        return message.arrived.instant if message and message.arrived else None
+
+
+@dataclass(slots=True)
+class Answers:
+    """The answers in the order of the list, each told once, and what was looked through."""
+
+    rows: Iterator[Answer]
+    coverage: Coverage
+    notes: tuple[str, ...]
+
+
+def answer(request: Request, listed: Sequence[Listed], observe: Observe | None = None) -> Answers:
+    """Look for every notice of a list; one pass over the logs for as many as are looked for at once.
+
+    Raises as :func:`~deliverability.api.cohort.read_cohort`.
+    """
+    now = request.now or datetime.now(UTC)
+    wanted = [Wanted(row.address, row.message_id, row.since, row.until) for row in listed]
+    first = read_cohort(request, wanted[:MAX_ROWS])
+    blind = any(gap.kind in UNREADABLE for file in first.coverage.files for gap in file.gaps)
+    how = _Claiming(request, first.coverage, observe, now, blind)
+
+    def rows() -> Iterator[Answer]:
+        observations = request.observations
+        for start in range(0, len(listed), MAX_ROWS):
+            cohort = read_cohort(request, wanted[start : start + MAX_ROWS]) if start else first
+            batch: list[_Found] = []
+            for number, row in enumerate(cohort.rows):
+                batch.append((listed[start + number], row.messages, row.too_many))
+                if len(batch) >= CLAIMED_AT_ONCE:
+                    answers, observations = _claimed(how, batch, observations)
+                    yield from answers
+                    batch = []
+            answers, observations = _claimed(how, batch, observations)
+            yield from answers
+
+    return Answers(rows(), first.coverage, first.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claiming:
+    request: Request
+    coverage: Coverage
+    observe: Observe | None
+    now: datetime
+    blind: bool
+
+
+_Found = tuple[Listed, tuple[Message, ...], bool]
+
+
+def _claimed(how: _Claiming, batch: Sequence[_Found], observations: Observations) -> tuple[list[Answer], Observations]:
+    """What may be claimed of some rows, and the DNS answers so far."""
+    messages = tuple(message for _, found, _ in batch for message in found)
+    told: dict[int, list[Told]] = {}
+    if messages:
+        everything = replace(how.request, pick=Pick.ALL, observations=observations)
+        result = blocking(
+            lambda: claims(everything, Trace(messages, how.coverage), how.observe, how.now), "trace --cohort"
+        )
+        observations = result.observations
+        for one in result.told:
+            if one.message is not None:
+                told.setdefault(id(one.message), []).append(one)
+    answers = []
+    for listed, found, partial in batch:
+        claimed = [one for message in found for one in told.get(id(message), ())]
+        worst = min(claimed, key=lambda one: WORST_FIRST.index(one.claim.state), default=None)
+        state = worst.claim.state if worst else State.NOT_FOUND
+        answers.append(Answer(listed, state, worst, len(found), how.blind, partial))
+    return answers, observations
+
+
+# --- as bytes -------------------------------------------------------------------------------------------------------
+
+
+def answer_to_json(one: Answer) -> Json:
+    """One answer as a JSON object."""
+    told = one.told
+    attempt = told.delivery.decisive if told else None
+    return {
+        "line": one.listed.line,
+        "message_id": one.listed.message_id or (told.message.message_id if told and told.message else None),
+        "address": one.listed.address or (told.delivery.recipient if told else None),
+        "since": instant_to_json(one.listed.since),
+        "until": instant_to_json(one.listed.until),
+        "state": one.state.value,
+        "level": told.claim.level.value if told else -1,
+        "role": told.claim.role.value if told else "none",
+        "arrived_at": instant_to_json(one.arrived),
+        "answered_at": instant_to_json(attempt.instant if attempt else None),
+        "server": str(attempt.relay) if attempt and attempt.relay else None,
+        "reply": (attempt.reply.text if attempt.reply else attempt.text) if attempt else None,
+        "queue_ids": list(told.message.queue_ids) if told and told.message else [],
+        "messages": one.messages,
+        "partial": one.partial,
+        "could_not_look": one.blind and one.state is State.NOT_FOUND,
+    }
+
+
+def cells(one: Answer) -> tuple[str, ...]:
+    """One answer as the cells of a row, in the order of :data:`HEAD`; foreign text, not escaped for any medium."""
+    value = answer_to_json(one)
+    shown = ("line", "", "address", "state", "level", "arrived_at", "answered_at", "server", "reply", "messages")
+    return tuple(one.listed.shown if not key else "" if value[key] is None else str(value[key]) for key in shown)
+
+
+def as_csv(answers: Iterable[Answer]) -> Iterator[bytes]:
+    """CSV (RFC 4180, UTF-8 with a byte order mark), a line at a time; no cell is a formula to a spreadsheet."""
+    yield b"\xef\xbb\xbf" + _csv(HEAD)
+    for one in answers:
+        yield _csv(tuple(_harmless(cell) for cell in cells(one)))
+
+
+def _csv(row: Sequence[str]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(row)
+    return out.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _harmless(cell: str) -> str:
+    """Visible text that no spreadsheet takes for a formula."""
+    whole = cell.lstrip("-").isdecimal()
+    seen = cell if whole else printable(cell, limit=len(cell))
+    return seen if whole or not cell.lstrip(" ").startswith(_FORMULA) else f"'{seen}"
+
+
+def as_ndjson(answers: Iterable[Answer]) -> Iterator[bytes]:
+    """One JSON object a line."""
+    for one in answers:
+        text = json.dumps(answer_to_json(one), ensure_ascii=False, separators=(",", ":"))
+        yield text.encode("utf-8", "backslashreplace") + b"\n"

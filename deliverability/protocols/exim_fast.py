@@ -1,0 +1,144 @@
+"""Delivery lines of Exim's main log in a hurry: found and read with one expression, told in lean tuples.
+
+As in :mod:`deliverability.protocols.postfix_fast`: a line is read here only in its plain form (addresses without
+quotes or blanks, no quote in any field but one closed ``C="…"`` without escapes), what its fields and words mean is
+asked of :func:`~deliverability.protocols.exim_lines.read_words`, once for each wording, and every other line goes to
+the full parser.  Exim through syslog is for the full parser alone, because an entry may be split over lines.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from deliverability.evidence.attempted import Lean, Said
+from deliverability.evidence.event import Action
+from deliverability.protocols.exim_fields import MESSAGE_ID
+from deliverability.protocols.exim_lines import read_words
+from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of
+
+_TIME = rb"\d{4}-\d\d-\d\d [0-2]\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?: [+-]\d{4})?"
+_LINE = re.compile(
+    rb"^(%s) (?:\[\d{1,10}\] )?(%s) (=>|->|>>|\*\*|==) ([^\n]*)\n" % (_TIME, MESSAGE_ID.encode()), re.MULTILINE
+)
+_ATTEMPT = re.compile(rb" (?:=>|->|>>|\*\*|==) ")
+_ADDRESS = rb"[\w.+=%-]{1,64}@[\w.-]{1,255}"
+_TARGET = re.compile(rb"(%s|[\w.-]{1,64})( <%s>)?(?=[ :])" % (_ADDRESS, _ADDRESS), re.ASCII)
+_CONFIRMED = re.compile(rb'([^"\n]*) C="([^"\\\n]*)"((?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?)\Z')
+_TAKEN = re.compile(rb"(?: [QD]T=[0-9wdhms.]{1,20}){1,2}\Z")
+_SPENT = re.compile(rb"T=[0-9wdhms.]{1,20}")
+_SENDER = re.compile(rb' F=<[^\s"<>]*>')
+_VARYING = re.compile(rb"(?<= I=)(\[[0-9A-Fa-f.:]{2,45}\]):\d{1,5}(?= |\Z)")
+_SIZE = re.compile(rb" S=\d{1,15}(?= |\Z)")
+_ANSWER = re.compile(
+    rb"(?:[^:\n]|:(?! )){0,1500}+: (?:SMTP|LMTP) error from remote mail server after (?:pipelined )?"
+    rb'(?:(?:RCPT TO|MAIL FROM):<[^\s<>"]{0,320}>|end of data|initial connection|sending data block|DATA|STARTTLS|[EHL]HLO)'
+    rb'[^:"\n]{0,80}: (?:host [^\s\[\]]{1,255} \[[0-9A-Fa-f.:]{2,45}\]: )?[2-5]\d\d[ -].{16}'
+)
+_NO_TRIM = (b"retry timeout exceeded", b"overflowed log buffer ****")
+_OVERFLOWED = b"overflowed log buffer ****"
+_AN_ID = "1vcYV9-0000000002z-42Us"
+_SAYINGS: dict[tuple[bytes, ...], Said] = {}
+"""What each wording means, once it was met: a memo of the grammar, which never changes."""
+
+
+class Reader:
+    """Reads the blocks of one file in order."""
+
+    def __init__(self, full: Full) -> None:
+        self._full = full
+
+    def __call__(self, block: bytes) -> Iterator[Lean]:
+        """The attempts that a block of whole lines reports, in order."""
+        known = _SAYINGS.get
+        done = 0
+        for match in _LINE.finditer(block):
+            at, queue_id, flag, rest = match.groups()
+            start = match.start()
+            if done < start:
+                yield from self._others(block, done, start)
+            done = match.end()
+            found = _split(flag, rest)
+            said = (known(found[1]) or _learn(found[1])) if found is not None else None
+            if found is None or said is None:
+                yield from read_fully(self._full, block, start, done - 1)
+            else:
+                yield start, at, queue_id, found[0], None, b" X=" in found[1][1], said
+        yield from self._others(block, done, len(block))
+
+    def _others(self, block: bytes, begin: int, end: int) -> Iterator[Lean]:
+        """Lines between: those that syslog brought, and a last one without an end."""
+        if block.find(b": ", begin, end) < 0:
+            return
+        for found in _ATTEMPT.finditer(block, begin, end):
+            start = block.rfind(b"\n", 0, found.start()) + 1
+            if start < begin:
+                continue
+            stop = block.find(b"\n", found.start())
+            begin = stop if stop >= 0 else end
+            yield from read_fully(self._full, block, start, begin, ended=stop >= 0)
+
+
+def _split(flag: bytes, rest: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
+    """The recipient, and the wording without anything that is one message's own."""
+    target = _TARGET.match(rest)
+    if target is None or rest.endswith(_OVERFLOWED):
+        return None
+    shown, original = target[1], target[2]
+    tail = rest[target.end() :]
+    form = b"%s %s%s" % (flag, SOMEBODY if b"@" in shown else shown, b" <" + SOMEBODY + b">" if original else b"")
+    whom = shown if b"@" in shown or not original else original[2:-1]
+    if flag in (b"**", b"=="):
+        tail, ending = _essence(tail.replace(shown, SOMEBODY) if b"@" in shown else tail), b""
+    else:
+        match = _CONFIRMED.match(tail)
+        if match is not None:
+            tail, ending = match[1], b' C="%s"%s' % (_kept(match[2]), _SPENT.sub(b"T=0s", match[3]))
+        elif b'"' in tail:
+            return None
+        else:
+            taken = _TAKEN.search(tail)
+            ending = _SPENT.sub(b"T=0s", taken[0]) if taken else b""
+            tail = tail[: taken.start()] if taken else tail
+        if b" S=" in tail:
+            tail = _SIZE.sub(b" S=1", tail)
+        if b" I=[" in tail:
+            tail = _VARYING.sub(rb"\1", tail)
+    if tail.startswith(b" F=<"):
+        tail = _SENDER.sub(b" F=<>", tail, count=1)
+    return whom, (form, tail, ending)
+
+
+def _essence(tail: bytes) -> bytes:
+    """Of a reply the codes: what follows them is one message's own."""
+    if b'"' in tail or tail.endswith(_NO_TRIM):
+        return tail
+    match = _ANSWER.match(tail)
+    return match[0] if match else tail
+
+
+def _kept(words: bytes) -> bytes:
+    """A confirmation that means the same."""
+    text = words.decode("latin-1").strip()
+    taken_on, thrown_away = kept(text)
+    if taken_on and thrown_away:
+        return words
+    return b"250 Ok, discarded" if thrown_away else b"250 queued" if taken_on else b"250 Saved"
+
+
+def _learn(key: tuple[bytes, ...]) -> Said | None:
+    """Ask the full grammar about a wording that was not met yet."""
+    facts = read_words(b"".join(key).decode("latin-1"), _AN_ID, cut=False)
+    if not facts or facts["action"] is not Action.ATTEMPTED:
+        return None
+    said = said_of(facts, facts["recipient"])
+    if len(_SAYINGS) >= MAX_SAYINGS:
+        _SAYINGS.clear()
+    _SAYINGS[key] = said
+    return said
+
+
+def reader(full: Full, sample: bytes) -> Callable[[bytes], Iterator[Lean]] | None:
+    """A reader for the blocks of one file; ``None`` for a file whose head shows that syslog wrote it."""
+    return Reader(full) if _LINE_OF_FILE.search(sample) else None
+
+
+_LINE_OF_FILE = re.compile(rb"\A(?:[^\n]{0,4096}\n){0,20}?%s " % _TIME)

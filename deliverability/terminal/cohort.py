@@ -1,0 +1,203 @@
+"""``deliverability trace --cohort``: a list of notices → which of them lack acceptance, and whom to tell."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deliverability.errors import CannotLookError, UsageError, printable
+from deliverability.terminal.asking import read_file
+from deliverability.terminal.status import COULD_NOT_LOOK, dispatch_status, worst
+from deliverability.terminal.streams import progress, say, stdout_stream
+
+if TYPE_CHECKING:
+    from deliverability.api import Request
+    from deliverability.api.cohorts import Answer, Answers
+    from deliverability.protocols.cohort_file import CohortFile
+
+SHOWN_PROBLEMS = 20  # bad rows that are named on stderr
+COHORT_HELP = """
+  deliverability trace --log /var/log/exim_mainlog --cohort notices.csv
+  deliverability trace --log mail.log --cohort notices.csv --format csv -o lacking.csv --alert /usr/local/bin/tell-staff
+"""
+
+
+CohortOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cohort",
+        metavar="LIST.csv",
+        help="Many notices, one a row: columns Message-ID, or Address and Date. Exit status: the worst row's.",
+    ),
+]
+AlertOption = Annotated[
+    str | None,
+    typer.Option(
+        "--alert",
+        metavar="COMMAND",
+        help="With --cohort: run this, without a shell, once for each notice that failed or has no acceptance after"
+        " --after; the notice is JSON on its standard input.",
+    ),
+]
+AfterOption = Annotated[
+    float, typer.Option("--after", metavar="MINUTES", min=0, max=525_600, help="How long a notice may take.")
+]
+AlertStateOption = Annotated[
+    Path | None,
+    typer.Option("--alert-state", metavar="FILE", help="Remembers for which notices it ran; else LIST.csv.alerted."),
+]
+AlertTimeoutOption = Annotated[
+    float, typer.Option("--alert-timeout", metavar="SECONDS", min=1, max=3600, help="For one run of the command.")
+]
+
+
+class _Looked:
+    """What exit statuses ask of a look: whether a log could not be read."""
+
+    def __init__(self, *, blind: bool) -> None:
+        self.blind = blind
+
+
+def refuse_lone_alert(alert: str | None, cohort: Path | None) -> None:
+    """A command that would never run."""
+    if alert and not cohort:
+        raise UsageError("--alert goes with --cohort LIST.csv: give that too")
+
+
+def trace_cohort(given: dict[str, Any], request: "Request") -> int:
+    """Answer for every notice of ``given["cohort"]``; returns the exit status, that of the worst row."""
+    from deliverability.api import alerts
+    from deliverability.api.cohorts import answer
+    from deliverability.protocols.cohort_file import MAX_OCTETS, read_cohort_file
+
+    path: Path = given["cohort"]
+    if str(given.get("form") or "text") not in ("text", "csv", "json"):
+        raise UsageError("--cohort answers as --format text, csv or json")
+    _refuse_idle(given, request)
+    listed = read_cohort_file(read_file(path, MAX_OCTETS), _zone(request))
+    _tell_problems(path, listed)
+    if not listed.rows:
+        raise UsageError(f"{printable(str(path))}: no row names a notice")
+    now = request.now or datetime.now(UTC)
+    how = None
+    if given.get("alert"):
+        state = given.get("alert_state") or (None if str(path) == "-" else path.with_name(path.name + ".alerted"))
+        if state is None:
+            raise UsageError("--cohort -: name a file with --alert-state, by which no notice is announced twice")
+        command = alerts.command_of(given["alert"])
+        how = alerts.Alerting(command, state, timedelta(minutes=given["after"]), given["alert_timeout"])
+    with progress():
+        answers = answer(request, listed.rows, _observer(request))
+    for note in answers.notes:
+        say(note)
+    done = alerts.Announced()
+    rows = alerts.announced(answers.rows, how, now, say, done) if how else answers.rows
+    counts: Counter[str] = Counter()
+    statuses: set[int] = {COULD_NOT_LOOK} if listed.bad else set()
+
+    def counted() -> Iterator["Answer"]:
+        for one in rows:
+            counts[one.state.value] += 1
+            statuses.add(dispatch_status(one.state, _Looked(blind=one.blind)))  # type: ignore[arg-type]
+            yield one
+
+    _write(given, answers, counted(), listed)
+    say(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) + f" of {len(listed.rows)} notices")
+    if done.run:
+        say(f"the alert command ran for {done.run} notices" + (f", {done.failed} times in vain" if done.failed else ""))
+    return worst(statuses)
+
+
+def _refuse_idle(given: dict[str, Any], request: "Request") -> None:
+    asked = (request.to, request.message_id, request.queue_id, request.subject, request.sender, request.mail)
+    if any(asked):
+        raise UsageError("--cohort says which notices are meant: leave out --to, --message-id, --subject and the like")
+    if (given.get("alert_state") or given.get("after", 60) != 60) and not given.get("alert"):
+        raise UsageError("--after and --alert-state go with --alert COMMAND: give that too")
+    if given.get("follow"):
+        raise UsageError("--cohort looks once: leave out --follow")
+
+
+def _zone(request: "Request") -> tzinfo:
+    from deliverability.correlate.clock import parse_zone
+
+    text = request.tz or request.configuration.timezone
+    try:
+        return parse_zone(text) if text else UTC
+    except ValueError as problem:
+        raise UsageError(f"--tz: {printable(str(problem))}") from None
+
+
+def _observer(request: "Request") -> Any:
+    from deliverability import api
+
+    return api._observer(request)  # noqa: SLF001 - the use cases of one package
+
+
+def _tell_problems(path: Path, listed: "CohortFile") -> None:
+    name = printable(str(path))
+    for problem in listed.problems[:SHOWN_PROBLEMS]:
+        say(f"{name}, line {problem.line}: {problem.why}; left out")
+    if listed.bad > SHOWN_PROBLEMS:
+        say(f"{name}: {listed.bad} rows were left out in all")
+
+
+def _write(given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") -> None:
+    """The answers as they come, to a file or to stdout; every row is gone through whoever listens."""
+    from deliverability.api.cohorts import as_csv
+
+    form, output = str(given.get("form") or "text"), given.get("output")
+    if form == "text" and output is not None and output.suffix.lower() == ".csv":
+        form = "csv"
+    pieces = as_csv(rows) if form == "csv" else _json(answers, rows, listed) if form == "json" else _text(given, rows)
+    with ExitStack() as opened:
+        stream: IO[bytes] | None = None
+        try:
+            named = output if output is not None and str(output) != "-" else None
+            stream = opened.enter_context(named.open("wb") if named else stdout_stream())
+        except OSError as problem:
+            raise CannotLookError(f"{printable(str(output))}: cannot write: {problem.strerror}") from problem
+        for piece in pieces:
+            if stream is None:
+                continue
+            try:
+                stream.write(piece)
+            except BrokenPipeError:
+                stream = None  # the alerts are run all the same
+
+
+def _text(given: dict[str, Any], rows: Iterator["Answer"]) -> Iterator[bytes]:
+    """Rows that lack acceptance, or all with ``--all``."""
+    from deliverability.api.alerts import TAKEN
+    from deliverability.api.cohorts import HEAD, cells
+
+    yield ("\t".join(HEAD) + "\n").encode()
+    for one in rows:
+        if given.get("every") or one.state not in TAKEN:
+            row = "\t".join(printable(cell, limit=max(len(cell), 1)) or "-" for cell in cells(one))
+            yield (row + "\n").encode("utf-8", "backslashreplace")
+
+
+def _json(answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") -> Iterator[bytes]:
+    from deliverability.api.cohorts import answer_to_json
+
+    problems = [{"line": bad.line, "why": bad.why} for bad in listed.problems]
+    head = {
+        "schema_version": 1,
+        "kind": "cohort",
+        "notes": list(answers.notes),
+        "problems": problems,
+        "bad": listed.bad,
+    }
+    yield json.dumps(head, ensure_ascii=False)[:-1].encode("utf-8", "backslashreplace") + b', "rows": [\n'
+    first = True
+    for one in rows:
+        text = json.dumps(answer_to_json(one), ensure_ascii=False)
+        yield (b"" if first else b",\n") + text.encode("utf-8", "backslashreplace")
+        first = False
+    yield b"\n]}\n"

@@ -1,0 +1,77 @@
+"""``deliverability summary``: options → ``api`` → stdout; logs that say nothing exit with what that means."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from deliverability.terminal.asking import reader_for, request_from
+from deliverability.terminal.options import (
+    ConfigOption,
+    Lang,
+    LogsOption,
+    NowOption,
+    OutputOption,
+    RoutedOption,
+    SinceOption,
+    TzOption,
+    UntilOption,
+)
+from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK
+from deliverability.terminal.streams import progress, say, write
+
+
+class SummaryFormat(StrEnum):
+    """Forms of a summary."""
+
+    TEXT = "text"
+    HTML = "html"
+    JSON = "json"
+
+
+_BY_SUFFIX = {".html": SummaryFormat.HTML, ".htm": SummaryFormat.HTML, ".json": SummaryFormat.JSON}
+SUMMARY_HELP = """What the logs say in numbers: by recipient domain, provider, cause, day and hour.
+
+\b
+  deliverability summary --log /var/log/maillog
+  deliverability summary --log /var/log/exim_mainlog --since 2026-11-01 -o november.html
+
+Exit status: 0 counted; 6 a log could not be read, or not to its end.
+"""
+
+
+def summary(
+    log: LogsOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    tz: TzOption = None,
+    routed_by_mx: RoutedOption = False,
+    lang: Annotated[Lang | None, typer.Option("--lang", help="Language; else the configuration's, else en.")] = None,
+    form: Annotated[
+        SummaryFormat | None, typer.Option("--format", help="Form of the answer; else by the name of -o, else text.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of days and hours.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", metavar="N", min=1, max=64, help="Processes; else as many as large logs are worth."),
+    ] = None,
+    output: OutputOption = None,
+    config: ConfigOption = None,
+    now: NowOption = None,
+) -> None:
+    """See :data:`SUMMARY_HELP`."""
+    from deliverability.api.covering import UNREADABLE
+    from deliverability.api.summary import summarise
+    from deliverability.api.summary_rendering import rendered
+    from deliverability.api.summary_rendering import zone as zone_for
+
+    request = request_from(locals())
+    reader = reader_for(lang, zone)
+    with progress():
+        counted = summarise(request, zone=zone_for(reader, request), jobs=jobs)
+    for note in counted.notes:
+        say(note)
+    form = form or _BY_SUFFIX.get(output.suffix.lower() if output else "", SummaryFormat.TEXT)
+    write(rendered(counted, reader, form.value, request), output)
+    blind = any(gap.kind in UNREADABLE for file in counted.coverage.files for gap in file.gaps)
+    raise typer.Exit(COULD_NOT_LOOK if blind else ACCEPTED)
