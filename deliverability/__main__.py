@@ -67,7 +67,7 @@ def _failure(problem: BaseException) -> _Failure:
 
 def run(arguments: list[str]) -> int:
     """Run one command; returns the exit status, and says on stderr what went wrong."""
-    if arguments and arguments[0] in ("report", "trace", "summary", "ingest"):
+    if arguments and arguments[0] in ("report", "trace", "summary", "ingest", "allowlist"):
         arguments = spread(arguments)
     try:
         with _interruptible():

@@ -228,7 +228,7 @@ class Document:
     paper: Paper = Paper.A4
     attachments: tuple[Attachment, ...] = ()
     short: tuple[str, ...] = ()
-    """The answer in one line for a telephone, the most telling first and each shorter than the one before."""
+    """The answer in one line for a telephone, the most telling first."""
     link: str = ""
     """Where such a line sends its reader."""
 

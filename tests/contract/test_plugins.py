@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from deliverability import plugins
-from deliverability.evidence.plugin import LANGUAGES, Check, LogFormat, Provider, Renderer
+from deliverability.evidence.plugin import LANGUAGES, Check, Filter, Form, LogFormat, Provider, Renderer
 
-TYPES = {"checks": Check, "ingest": LogFormat, "providers": Provider, "reports": Renderer}
+TYPES = {
+    "allowlists": Form,
+    "checks": Check,
+    "ingest": LogFormat,
+    "providers": Provider,
+    "reports": Renderer,
+    "filters": Filter,
+}
 ALL = [(folder, plugin) for folder in TYPES for plugin in plugins.ids(folder)]
 CHECKS = plugins.ids("checks")
 LIGHT = ("asyncio", "dns", "spf", "dkim", "cryptography", "jinja2", "babel", "rich")

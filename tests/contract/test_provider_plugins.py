@@ -35,8 +35,60 @@ def prose(loaded):
         yield from ((lang, caveat[lang]) for caveat in loaded.caveats)
 
 
-def test_there_are_providers():
-    assert {"gmail", "outlook-com", "yahoo", "yahoo-tw", "icloud", "hinet", "own-server", "generic"} <= set(IDS)
+# Every mailbox, panel, program and gateway for which steps were gathered; a file that vanishes is missed.
+KNOWN = [
+    "aol",
+    "apple-mail",
+    "barracuda",
+    "cellopoint",
+    "cisco-esa",
+    "cpanel",
+    "daum-kakao",
+    "fastmail",
+    "generic",
+    "gmail",
+    "gmx",
+    "godaddy",
+    "google-workspace",
+    "hinet",
+    "hinet-secure",
+    "icloud",
+    "jp-carriers",
+    "mail2000",
+    "mailgates",
+    "mailru",
+    "microsoft-365",
+    "mimecast",
+    "naver",
+    "naver-works",
+    "netease",
+    "outlook-com",
+    "own-server",
+    "pchome",
+    "plesk",
+    "proofpoint",
+    "proton",
+    "qq",
+    "rackspace",
+    "seednet",
+    "sophos",
+    "spamsqr",
+    "thunderbird",
+    "trendmicro",
+    "url-com-tw",
+    "webde",
+    "workmail",
+    "yahoo",
+    "yahoo-jp",
+    "yahoo-tw",
+    "yandex",
+    "zoho",
+]
+
+
+@pytest.mark.parametrize("plugin", KNOWN)
+def test_the_provider_is_there(plugin):
+    assert plugin in IDS
 
 
 @pytest.mark.parametrize("plugin", IDS)
@@ -128,3 +180,45 @@ def test_no_domain_belongs_to_two_providers():
 def test_there_is_just_one_of_each_of_these(kind):
     assert [plugin for plugin in IDS if provider(plugin).kind is kind] != []
     assert len([plugin for plugin in IDS if provider(plugin).kind is kind]) == 1
+
+
+# What a customer of each meets at a quarantine, before the mailbox.
+@pytest.mark.parametrize("plugin", [p for p in IDS if provider(p).kind is ProviderKind.GATEWAY])
+def test_a_gateway_speaks_of_its_quarantine_and_has_no_junk_folder(plugin):
+    loaded = provider(plugin)
+    assert "quarantine" in loaded.junk_folder["en"]
+    assert "隔離區" in loaded.junk_folder["zh-Hant-TW"]
+    assert any("quarantine" in caveat["en"] or "held" in caveat["en"] for caveat in loaded.caveats)
+    assert loaded.junk_days is None
+    assert not loaded.domains
+
+
+@pytest.mark.parametrize("plugin", [p for p in IDS if provider(p).kind in (ProviderKind.PANEL, ProviderKind.CLIENT)])
+def test_a_panel_or_a_program_is_told_by_no_domain(plugin):
+    assert not provider(plugin).domains
+    assert not provider(plugin).mx_suffixes
+
+
+def test_steps_without_a_source_name_no_button():
+    """What nobody looked up must not read as a provider's own words."""
+    for plugin in IDS:
+        for steps in steps_of(plugin):
+            if steps.certainty is Certainty.GENERAL and not steps.source.startswith("http") and plugin in NEW:
+                assert not any("“" in step for step in steps.steps["en"]), (plugin, steps.steps["en"])
+
+
+NEW = {"pchome", "seednet", "spamsqr", "cellopoint", "trendmicro"}
+
+
+def test_a_suffix_of_two_providers_is_one_that_they_share():
+    """Google's and Yahoo's mailboxes cannot be told apart by MX alone; no others may overlap."""
+    seen = {}
+    for plugin in IDS:
+        for suffix in provider(plugin).mx_suffixes:
+            seen.setdefault(suffix, set()).add(plugin)
+    shared = {suffix: ids for suffix, ids in seen.items() if len(ids) > 1}
+    assert shared == {
+        "google.com": {"gmail", "google-workspace"},
+        "googlemail.com": {"gmail", "google-workspace"},
+        "yahoodns.net": {"yahoo", "yahoo-tw"},
+    }
