@@ -10,13 +10,31 @@ from typing import Annotated
 import typer
 
 from deliverability.errors import AmbiguousError, UsageError, printable
+from deliverability.terminal.allowlist import ALLOWLIST_HELP, allowlist
+from deliverability.terminal.archive import ArchiveOption, archive_app, with_archive
 from deliverability.terminal.asking import read_message, reader_for, refuse_idle_options, request_from
+from deliverability.terminal.attach import enclosures, reply, ticket_of
+from deliverability.terminal.cohort import (
+    AfterOption,
+    AlertOption,
+    AlertStateOption,
+    AlertTimeoutOption,
+    CohortOption,
+    refuse_lone_alert,
+    trace_cohort,
+)
+from deliverability.terminal.explain import EXPLAIN_HELP, explain
+from deliverability.terminal.follow import FollowOption, ForOption, TraceFormat, refuse_idle
+from deliverability.terminal.follow import follow as follow_logs
+from deliverability.terminal.ingest import INGEST_HELP, ingest
 from deliverability.terminal.ledger import ledger, show_history, verify_bundle_file
 from deliverability.terminal.lists import ListTask, check_list_file
 from deliverability.terminal.options import (
     SUFFIXES,
     AllOption,
+    AttachOption,
     AuthorOption,
+    BundleOption,
     CheckFormat,
     ConfigOption,
     EditionName,
@@ -25,12 +43,15 @@ from deliverability.terminal.options import (
     HeloOption,
     Lang,
     LatestOption,
+    LinkOption,
     LogsOption,
     MailOption,
     MessageIdOption,
     NowOption,
     OfflineOption,
     OutputOption,
+    PaperName,
+    PaperOption,
     QueueIdOption,
     RemoteIdOption,
     ReplayOption,
@@ -41,15 +62,16 @@ from deliverability.terminal.options import (
     ServerOption,
     SinceOption,
     SubjectOption,
-    TableFormat,
     TimeoutOption,
     ToOption,
     TzOption,
     UnreadOption,
     UntilOption,
 )
+from deliverability.terminal.send import SEND_HELP, LedgerOption, ReceiptOption, report_receipt, send
 from deliverability.terminal.status import ACCEPTED, USAGE, check_status, dispatch_status, worst
 from deliverability.terminal.streams import create, joined, progress, say, several_match, talk, tell, write
+from deliverability.terminal.summary import SUMMARY_HELP, summary
 
 app = typer.Typer(
     name="deliverability",
@@ -66,6 +88,8 @@ REPORT_HELP = """One notice, one page: what is known of it, and what the custome
 \b
   deliverability report --log /var/log/exim_mainlog --to mei@gmail.com --latest
   deliverability report --log mail.log --to mei@gmail.com --subject 續約通知 --lang zh-Hant-TW --format html -o notice.html
+  deliverability report --receipt receipt.json --log /var/log/mail.log
+  deliverability report --log mail.log --to mei@gmail.com --latest --attach-to ticket.eml -o reply.eml
 
 Exit status: 0 accepted or better; 1 refused, bounced, expired; 2 usage, or several messages match;
 3 deferred, queued or only handed over; 4 unknown or not found; 6 could not look.
@@ -75,8 +99,12 @@ TRACE_HELP = """The timeline alone: every attempt, with the words of the log.
 \b
   deliverability trace --log /var/log/maillog --to mei@gmail.com
   deliverability trace --log - --to mei@gmail.com --format json < pasted-lines
+  deliverability trace --log /var/log/maillog --to mei@gmail.com --follow --for 30m
+  deliverability trace --log /var/log/maillog --cohort notices.csv -o lacking.csv --alert /usr/local/bin/tell-staff
 
-Exit status as for report.
+--follow exits with 0 when an event was shown, 4 when none was.
+
+Exit status otherwise as for report.
 """
 CHECK_HELP = """A domain, a message or an address, before anything is sent.
 
@@ -92,6 +120,7 @@ Exit status: 0 pass; 1 fail; 3 could not be decided; 6 could not look. Hints dec
 @app.command(help=REPORT_HELP, short_help="One notice, one page.")
 def report(
     log: LogsOption = None,
+    archive: ArchiveOption = None,
     to: ToOption = None,
     message_id: MessageIdOption = None,
     queue_id: QueueIdOption = None,
@@ -119,6 +148,12 @@ def report(
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
     latest: LatestOption = False,
     every: AllOption = False,
+    receipt: ReceiptOption = None,
+    folder: LedgerOption = None,
+    link: LinkOption = None,
+    paper: PaperOption = PaperName.A4,
+    bundle: BundleOption = None,
+    attach_to: AttachOption = None,
     unread: UnreadOption = False,
     output: OutputOption = None,
     config: ConfigOption = None,
@@ -128,8 +163,13 @@ def report(
     from deliverability import api
     from deliverability.api.rendering import render, timeline
 
-    request = request_from(locals())
-    reader = reader_for(lang, zone, edition.value)
+    request = with_archive(request_from(locals()), archive, log)
+    reader = replace(reader_for(lang, zone, edition.value), link=link or "", paper=paper.value)
+    form = form or SUFFIXES.get(output.suffix.lower() if output else "", ReportFormat.TEXT)
+    if receipt and (attach_to or bundle):
+        raise UsageError("--attach-to and --bundle do not go with --receipt yet: report from --log")
+    if receipt:
+        raise typer.Exit(report_receipt(receipt, folder, request, reader, form.value, output))
     try:
         with progress():
             result = api.report(request)
@@ -141,9 +181,12 @@ def report(
     talk(result.traced, unread=unread)
     if edition is EditionName.CUSTOMER and any(a.claim and a.claim.state == "not-found" for a in result.assessments):
         say("nothing was found: this page is for support, there is none for the customer")
-    form = form or SUFFIXES.get(output.suffix.lower() if output else "", ReportFormat.TEXT)
-    pages = [render(a, reader, form.value, request) for a in result.assessments]
-    if len(pages) > 1 and form is ReportFormat.HTML:
+    enclosed = enclosures(bundle, reader, request)
+    if attach_to:
+        pages = [reply(ticket_of(attach_to), a, reader, request, enclosed) for a in result.assessments]
+    else:
+        pages = [render(a, reader, form.value, request, enclosed) for a in result.assessments]
+    if len(pages) > 1 and (attach_to or form not in (ReportFormat.TEXT, ReportFormat.JSON)):
         raise UsageError(f"{len(pages)} notices make {len(pages)} pages: choose one, or --format text or json")
     write(joined(pages, form.value), output)
     raise typer.Exit(worst(dispatch_status(a.claim.state, result.traced) for a in result.assessments if a.claim))
@@ -152,6 +195,7 @@ def report(
 @app.command(help=TRACE_HELP, short_help="The timeline of a notice alone.")
 def trace(
     log: LogsOption = None,
+    archive: ArchiveOption = None,
     to: ToOption = None,
     message_id: MessageIdOption = None,
     queue_id: QueueIdOption = None,
@@ -172,11 +216,20 @@ def trace(
     observations: ReplayOption = None,
     routed_by_mx: RoutedOption = False,
     lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the table.")] = None,
-    form: Annotated[TableFormat, typer.Option("--format", help="Table or JSON.")] = TableFormat.TEXT,
+    form: Annotated[
+        TraceFormat, typer.Option("--format", help="Table or JSON; with --follow text or ndjson.")
+    ] = TraceFormat.TEXT,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
     latest: LatestOption = False,
     every: AllOption = False,
     unread: UnreadOption = False,
+    follow: FollowOption = False,
+    during: ForOption = None,
+    cohort: CohortOption = None,
+    alert: AlertOption = None,
+    after: AfterOption = 60.0,
+    alert_state: AlertStateOption = None,
+    alert_timeout: AlertTimeoutOption = 30.0,
     output: OutputOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
@@ -186,6 +239,13 @@ def trace(
     from deliverability.api.rendering import timeline
 
     request = request_from(locals())
+    if follow:
+        follow_logs(request, during, form, zone)
+    refuse_idle(form, during, cohort)
+    refuse_lone_alert(alert, cohort)
+    request = with_archive(request, archive, log)
+    if cohort:
+        raise typer.Exit(trace_cohort(locals(), request))
     with progress():
         result = api.trace(request)
     reader = reader_for(lang, zone)
@@ -299,22 +359,43 @@ def init(
         "deliverability.toml"
     ),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    units: Annotated[
+        Path | None,
+        typer.Option("--units", metavar="DIR", help="Write a systemd service and timer for `ingest` there too."),
+    ] = None,
 ) -> None:
     """Look at this machine's mail server and write a commented deliverability.toml."""
     from deliverability.capture import host
+    from deliverability.capture.host import units as running
 
     survey = host.survey()
     for line in host.describe(survey):
         say(line)
     text = host.to_toml(survey)
     if str(output) == "-":
+        if units:
+            raise UsageError("--units name the configuration: give it a file with -o")
         write(text.encode(), None)
         return
     create(output, text.encode(), replace=force)
     say(f"wrote {printable(str(output))}")
+    job = running.job(output)
+    if units is None:
+        for line in running.offer(job):
+            say(line)
+        return
+    for name, content in running.files(job).items():
+        create(units / name, content.encode(), replace=force)
+        say(f"wrote {printable(str(units / name))}")
 
 
+app.command(name="allowlist", help=ALLOWLIST_HELP, short_help="Files that let the sender's mail in.")(allowlist)
+app.command(name="explain", help=EXPLAIN_HELP, short_help="A refusal in words; why a message lies in junk.")(explain)
+app.command(name="ingest", help=INGEST_HELP, short_help="Keep what the logs hold.")(ingest)
+app.add_typer(archive_app, name="archive", short_help="What is kept of the logs.")
 app.add_typer(ledger, name="ledger", short_help="The tamper-evident log.")
+app.command(name="send", help=SEND_HELP, short_help="Send a message, with its evidence.")(send)
+app.command(name="summary", help=SUMMARY_HELP, short_help="What the logs say in numbers.")(summary)
 app.command(name="verify", short_help="Verify a bundle of evidence, offline.")(verify_bundle_file)
 app.command(name="history", short_help="Every notice to a customer, failures included.")(show_history)
 

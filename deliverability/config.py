@@ -22,6 +22,7 @@ MAX_SIZE = 1 << 20  # octets of a configuration file
 MAX_ITEMS = 10_000  # senders, hosts, networks: a web host may well have thousands
 MAX_LOGS = 256
 MAX_AUTHORITIES = 16
+MAX_DAYS = 36_500  # of keeping
 MAX_TEXT = 2_000  # characters of one text value
 
 T = TypeVar("T")
@@ -77,6 +78,14 @@ class ReportSettings:
     """Where the customer pays or restores."""
     change_address_url: str | None = None
     """Where the customer corrects the address that was used."""
+    short_link: str | None = None
+    """Where a message to a telephone points to; else :attr:`action_url`."""
+    logo: str | None = None
+    """Path of a PNG or JPEG file."""
+    colour: str | None = None
+    """``#rrggbb``, of links and buttons."""
+    sender: str | None = None
+    """The address in the From line of the notices, where it is always the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,16 @@ class LedgerSettings:
     authorities: tuple[Authority, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """Where logs are kept after they have rotated away (``deliverability ingest``)."""
+
+    path: str | None = None
+    """As written: relative to the configuration's own directory."""
+    keep_days: int | None = None
+    """How long; ``None``: for ever."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything that ``deliverability.toml`` may say."""
@@ -115,6 +134,7 @@ class Configuration:
     timezone: str | None = None
     """The zone of log lines that state none: an IANA name or ``±HH:MM``."""
     report: ReportSettings = field(default_factory=ReportSettings)
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     nameservers: tuple[str, ...] = ()
     """Resolvers to ask, ``IP``, ``IP:port`` or ``[IPv6]:port``; empty: those of the system."""
     trust_anchors: tuple[str, ...] = ()
@@ -237,7 +257,7 @@ def _configuration(top: _Table, *, commands_allowed: bool) -> Configuration:
         advice = "update deliverability" if version > SCHEMA_VERSION else "run `deliverability init` for a new one"
         raise top.fault("schema_version", f"is {version}, this program reads {SCHEMA_VERSION}; {advice}")
     zone = top.text("log_timezone", _timezone)
-    own, report, dns = top.table("own"), top.table("report"), top.table("dns")
+    own, report, dns, archive = (top.table(key) for key in ("own", "report", "dns", "archive"))
     ledger, authorities = top.table("ledger"), top.tables("tsa", MAX_AUTHORITIES)
     senders, logs = top.tables("sender", MAX_ITEMS), top.tables("log", MAX_LOGS)
     top.finish()
@@ -250,6 +270,7 @@ def _configuration(top: _Table, *, commands_allowed: bool) -> Configuration:
         logs=_distinct("name", [(table, _log(table, commands_allowed)) for table in logs], lambda log: log.name),
         timezone=zone,
         report=_report(report),
+        archive=_archive(archive),
         nameservers=dns.texts("nameservers", _nameserver, 16),
         trust_anchors=dns.texts("trust_anchors", _trust_anchor, 16),
         ledger=_ledger(ledger, authorities, commands_allowed=commands_allowed),
@@ -324,6 +345,13 @@ def _command(table: _Table, key: str = "command") -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
+def _archive(table: _Table) -> ArchiveSettings:
+    days = table.take("keep_days", int, "a whole number of days")
+    if days is not None and not 0 < days <= MAX_DAYS:
+        raise table.fault("keep_days", f"must be 1 to {MAX_DAYS}")
+    return ArchiveSettings(table.text("path", _path), days)
+
+
 def _report(table: _Table) -> ReportSettings:
     return ReportSettings(
         languages=table.texts("languages", _language, 20),
@@ -332,7 +360,17 @@ def _report(table: _Table) -> ReportSettings:
         contact=table.text("contact", _line),
         action_url=table.text("action_url", _url),
         change_address_url=table.text("change_address_url", _url),
+        short_link=table.text("short_link", _url),
+        logo=table.text("logo", _path),
+        colour=table.text("colour", _colour),
+        sender=table.text("sender", _line),
     )
+
+
+def _colour(text: str) -> str:
+    if len(text) == 7 and text[0] == "#" and all(char in "0123456789abcdefABCDEF" for char in text[1:]):
+        return text.lower()
+    raise ValueError("is no colour; write #rrggbb, such as #0a5a85")
 
 
 def _distinct(key: str, items: list[tuple[_Table, T]], name: Callable[[T], str]) -> tuple[T, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_address
+from pathlib import Path
 
 from deliverability.config import Configuration
 from deliverability.correlate import Query
@@ -48,6 +49,10 @@ class Reader:
     """``customer`` or ``support``."""
     details: bool = False
     """Whether a table of checks shows the steps and remarks behind each verdict."""
+    link: str = ""
+    """A short link for a telephone message; empty: the configuration's."""
+    paper: str = "a4"
+    """``a4`` or ``letter``."""
     screen: int | None = None
     """Width of the terminal in columns, for tables; ``None``: lines are not wrapped."""
 
@@ -58,6 +63,8 @@ class Request:
 
     logs: tuple[str, ...] = ()
     """``PATH``, ``NAME=PATH`` or ``-``."""
+    archive: Path | None = None
+    """An archive to answer from, beside :attr:`logs`."""
     to: tuple[str, ...] = ()
     """Addresses; ``@DOMAIN`` for all of a domain; ``*`` for everybody."""
     message_id: str | None = None

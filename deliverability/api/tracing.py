@@ -52,7 +52,11 @@ class TraceResult:
 
 
 def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
-    """Everything that the logs say about the question; no network."""
+    """Everything that the logs, or an archive of them, say about the question; no network."""
+    if request.archive is not None:
+        from deliverability.api.from_archive import read_archive
+
+        return read_archive(request, request.archive)
     asked = asked_in(request)
     hints, files = surroundings(request)
     found = look(files, asked.needles, asked.how(files, hints))

@@ -5,12 +5,24 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
+from deliverability.capture.decoders.streams import Stream
 from deliverability.errors import CannotLookError, printable
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """How a zip archive begins."""
+
+
+class Kept(Protocol):
+    """Lines that lie elsewhere than in a file: in an archive of ours."""
+
+    @property
+    def container(self) -> str | None:
+        """What they were unwrapped from when they were kept."""
+
+    def open(self) -> Stream:
+        """The lines, plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,8 @@ class LogFile:
     """The zip archive that it is in."""
     member: str | None = None
     """Its name there."""
+    kept: Kept | None = None
+    """Where its lines lie instead; nothing is read from :attr:`path` then."""
 
 
 _Raw = io.BufferedReader | io.BytesIO

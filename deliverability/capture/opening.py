@@ -38,6 +38,8 @@ def container_of(file: LogFile) -> str | None:
 
 
 def _opened(file: LogFile, opened: ExitStack) -> tuple[Stream, tuple[str, ...]]:
+    if file.kept is not None:
+        return file.kept.open(), (file.kept.container,) if file.kept.container else ()
     shown = printable(file.path)
     raw: Any = opened.enter_context(raw_of(file))
     try:

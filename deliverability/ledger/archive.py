@@ -7,15 +7,18 @@ transaction: nothing is kept twice, and nothing is left out because a run was br
 This is not the tamper-evident ledger: whoever can write the file can write another.
 """
 
+import fcntl
 import hashlib
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from deliverability.errors import CannotLookError, printable
 from deliverability.ledger.database import open_database, open_read_only, transaction
@@ -23,6 +26,7 @@ from deliverability.ledger.database import open_database, open_read_only, transa
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
 VERSION = 1
 MAX_SEGMENT = 8 << 20  # octets; a damaged row must not unpack to more
+CACHE = 64 << 10  # KiB of the index that writing may hold in memory
 
 _SCHEMA = """
 CREATE TABLE source (
@@ -35,9 +39,10 @@ CREATE TABLE source (
     tail BLOB NOT NULL,
     modified TEXT,
     container TEXT,
+    facts TEXT NOT NULL,
     looked_at TEXT NOT NULL
 );
-CREATE INDEX source_by_head ON source (log, head);
+CREATE INDEX source_by_head ON source (head);
 CREATE TABLE segment (
     id INTEGER PRIMARY KEY,
     source INTEGER NOT NULL REFERENCES source (id),
@@ -45,11 +50,12 @@ CREATE TABLE segment (
     line INTEGER NOT NULL,
     size INTEGER NOT NULL,
     sha256 BLOB NOT NULL,
-    content BLOB NOT NULL,
+    present BLOB NOT NULL,
     facts TEXT NOT NULL,
     first TEXT,
     last TEXT,
-    erased INTEGER NOT NULL DEFAULT 0
+    erased INTEGER NOT NULL DEFAULT 0,
+    content BLOB NOT NULL
 );
 CREATE UNIQUE INDEX segment_in_order ON segment (source, start);
 CREATE TABLE token (
@@ -57,8 +63,9 @@ CREATE TABLE token (
     segment INTEGER NOT NULL,
     PRIMARY KEY (hash, segment)
 ) WITHOUT ROWID;
-CREATE INDEX token_of_segment ON token (segment);
 """
+_SOURCE = "SELECT id, log, path, head, position, line, tail, modified, container, facts, looked_at FROM source"
+_SEGMENT = "SELECT id, source, start, line, size, sha256, present, facts, first, last, erased FROM segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Source:
     """One log file, followed through its rotations by what it begins with."""
 
     id: int
+    """0 for one that is not kept yet."""
     log: str
     path: str
     """Where it lay when it was last read."""
@@ -74,11 +82,14 @@ class Source:
     position: int
     """Octets that are kept, of the uncompressed file."""
     line: int
-    """Lines that are kept."""
+    """Line ends that are kept."""
     tail: bytes
     """SHA-256 of the last octets before :attr:`position`: a file that differs there is another."""
     modified: datetime | None
     container: str | None
+    facts: str
+    """What is known of the file as a whole, as JSON: opaque here."""
+    looked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,9 @@ class Segment:
     """Number of lines of the source before it."""
     size: int
     sha256: bytes
-    """Of what was kept first; differs from the content's where lines were erased since."""
+    """Of what was kept first."""
+    present: bytes
+    """SHA-256 of what is there now: differs from :attr:`sha256` where lines were erased since."""
     facts: str
     """What its scan found, as JSON: opaque here."""
     first: datetime | None
@@ -101,35 +114,87 @@ class Segment:
     erased: int
     """Lines that were erased from it."""
 
+    @property
+    def end(self) -> int:
+        """Offset after its last octet in the source."""
+        return self.start + self.size
+
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """Octets as they are stored."""
+
+    size: int
+    sha256: bytes
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSegment:
     """A segment to be kept."""
 
     start: int
     line: int
-    content: bytes
+    content: Packed
     facts: str
     first: datetime | None
     last: datetime | None
     tokens: frozenset[int]
+    grows: int = 0
+    """Id of the kept segment that this one replaces, and whose octets it begins with."""
+
+
+def pack(content: bytes) -> Packed:
+    """Compress octets for storage; may run in another thread."""
+    if len(content) > MAX_SEGMENT:
+        msg = "a segment is too long"
+        raise ValueError(msg)
+    return Packed(len(content), hashlib.sha256(content).digest(), _compressed(content))
+
+
+def _compressed(content: bytes) -> bytes:
+    """As zlib reads it (RFC 1950), by whatever is quickest here."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib.compress(content, 1)
+    return bytes(isal_zlib.compress(content, 2))
+
+
+def _decompressor() -> Any:
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib.decompressobj()
+    return isal_zlib.decompressobj()
 
 
 class Archive:
-    """One archive file.  Not for use from several threads."""
+    """One archive file.  Not for use from several threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._database, self.path = connection, path
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
+        self._database, self.path, self._lock = connection, path, lock
 
     @classmethod
-    def open(cls, path: Path, *, write: bool = False) -> Self:
-        """Open an archive; raises :class:`CannotLookError` for one that is not there, unless it is to be written."""
-        if write:
-            return cls(
-                open_database(path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA, journal="DELETE"),
-                path,
+    def open(cls, path: Path, *, write: bool = False, create: bool = False) -> Self:
+        """Open an archive; raises :class:`CannotLookError` for what is none, and for the second who wants to write.
+
+        Where there is no file, one is made only with ``create``.
+        """
+        if not write:
+            return cls(open_read_only(path, application_id=APPLICATION_ID, version=VERSION), path)
+        if not create and not path.is_file():
+            raise CannotLookError(f"{printable(str(path))}: no such archive; `deliverability ingest` makes one")
+        lock = _take_lock(path)
+        try:
+            database = open_database(
+                path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA, journal="DELETE"
             )
-        return cls(open_read_only(path, application_id=APPLICATION_ID, version=VERSION), path)
+            database.execute(f"PRAGMA cache_size = -{CACHE}")
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(database, path, lock)
 
     def __enter__(self) -> Self:
         return self
@@ -138,77 +203,83 @@ class Archive:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
+        if self._lock is not None:
+            os.close(self._lock)
 
     # --- sources ---
 
     def sources(self) -> tuple[Source, ...]:
         """Every log file of which something is kept, in the order in which they were first read."""
-        return tuple(_source(row) for row in self._rows("SELECT * FROM source ORDER BY id"))
+        return tuple(_source(row) for row in self._rows(f"{_SOURCE} ORDER BY id"))
 
-    def candidates(self, log: str, head: bytes) -> tuple[Source, ...]:
+    def candidates(self, head: bytes) -> tuple[Source, ...]:
         """Sources that a file with this first line may be."""
-        found = self._rows("SELECT * FROM source WHERE log = ? AND head = ? ORDER BY id", log, head)
-        return tuple(_source(row) for row in found)
+        return tuple(_source(row) for row in self._rows(f"{_SOURCE} WHERE head = ? ORDER BY id", head))
 
-    def keep(self, source: Source, segments: Sequence[NewSegment], looked_at: datetime) -> Source:
+    def keep(self, source: Source, segments: Sequence[NewSegment], looked_at: datetime, had: int = 0) -> Source:
         """Add segments and note how far the source is kept by now, both or neither; returns the source with its id.
 
-        A ``source.id`` of 0 is a new one.
+        ``had`` is how far it was kept before: raises :class:`CannotLookError` when another run came between.
         """
         with self._writing():
             identity = source.id or self._insert_source(source, looked_at)
-            known = next(iter(self._rows("SELECT position FROM source WHERE id = ?", identity)))[0]
-            if source.id and segments and segments[0].start != known:
-                raise CannotLookError(
-                    f"{printable(str(self.path))}: another run kept the same log meanwhile; run again"
-                )
-            for segment in segments:
-                self._insert_segment(identity, segment)
+            known = next(iter(self._rows("SELECT position FROM source WHERE id = ?", identity)), (None,))[0]
+            if known != had:
+                raise CannotLookError(f"{self._shown}: another run kept the same log meanwhile; run again")
+            self._insert_segments(identity, segments)
             self._database.execute(
-                "UPDATE source SET path = ?, position = ?, line = ?, tail = ?, modified = ?, looked_at = ? WHERE id = ?",
+                "UPDATE source SET path = ?, position = ?, line = ?, tail = ?, modified = ?, facts = ?, looked_at = ?"
+                " WHERE id = ?",
                 (
-                    *(source.path, source.position, source.line, source.tail),
-                    *(_text(source.modified), _text(looked_at), identity),
+                    *(source.path, source.position, source.line, source.tail, _text(source.modified)),
+                    *(source.facts, _text(looked_at), identity),
                 ),
             )
-        return next(_source(row) for row in self._rows("SELECT * FROM source WHERE id = ?", identity))
+        return next(_source(row) for row in self._rows(f"{_SOURCE} WHERE id = ?", identity))
+
+    def note_source(self, source: Source) -> None:
+        """Keep other facts of a source that is kept."""
+        with self._writing():
+            self._database.execute("UPDATE source SET facts = ? WHERE id = ?", (source.facts, source.id))
 
     def _insert_source(self, source: Source, looked_at: datetime) -> int:
         done = self._database.execute(
-            "INSERT INTO source (log, path, head, position, line, tail, modified, container, looked_at)"
-            " VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)",
+            "INSERT INTO source (log, path, head, position, line, tail, modified, container, facts, looked_at)"
+            " VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
             (
                 *(source.log, source.path, source.head, hashlib.sha256(b"").digest()),
-                *(_text(source.modified), source.container, _text(looked_at)),
+                *(_text(source.modified), source.container, source.facts, _text(looked_at)),
             ),
         )
         return int(done.lastrowid or 0)
 
-    def _insert_segment(self, source: int, new: NewSegment) -> None:
-        if len(new.content) > MAX_SEGMENT:
-            msg = "a segment is too long"
-            raise ValueError(msg)
-        done = self._database.execute(
-            "INSERT INTO segment (source, start, line, size, sha256, content, facts, first, last)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(source, new.start, new.line, len(new.content), hashlib.sha256(new.content).digest()),
-                *(zlib.compress(new.content, 6), new.facts, _text(new.first), _text(new.last)),
-            ),
-        )
-        self._database.executemany(
-            "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", ((t, done.lastrowid) for t in new.tokens)
-        )
+    def _insert_segments(self, source: int, segments: Sequence[NewSegment]) -> None:
+        tokens: list[tuple[int, int]] = []
+        for new in segments:
+            packed = new.content
+            values = (
+                *(source, new.start, new.line, packed.size, packed.sha256, packed.sha256),
+                *(new.facts, _text(new.first), _text(new.last), packed.octets),
+            )
+            if new.grows:
+                # What it held is the beginning of what it holds: its tokens stay true.
+                self._database.execute("DELETE FROM segment WHERE id = ?", (new.grows,))
+            done = self._database.execute(
+                "INSERT INTO segment (source, start, line, size, sha256, present, facts, first, last, content, id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*values, new.grows or None),
+            )
+            identity = int(done.lastrowid or 0)
+            tokens += [(token, identity) for token in new.tokens]
+        tokens.sort()  # neighbours in the index are written together
+        self._database.executemany("INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", tokens)
 
     # --- segments ---
 
     def segments(self, source: int | None = None) -> tuple[Segment, ...]:
         """All segments, or those of one source, in the order of the log; without their content."""
-        found = self._rows(
-            "SELECT id, source, start, line, size, sha256, facts, first, last, erased FROM segment"
-            " WHERE ?1 IS NULL OR source = ?1 ORDER BY source, start",
-            source,
-        )
+        where = "" if source is None else " WHERE source = ?"
+        found = self._rows(f"{_SEGMENT}{where} ORDER BY source, start", *(() if source is None else (source,)))
         return tuple(_segment(row) for row in found)
 
     def holding(self, tokens: Iterable[int]) -> set[int]:
@@ -218,95 +289,138 @@ class Archive:
             found.update(_number(row[0]) for row in self._rows("SELECT segment FROM token WHERE hash = ?", token))
         return found
 
+    def lacks(self, segment: Segment, tokens: Iterable[int]) -> int:
+        """How many of the tokens the index does not give for a segment."""
+        asked = "SELECT COUNT(*) FROM token WHERE hash = ? AND segment = ?"
+        return sum(not next(self._rows(asked, token, segment.id))[0] for token in tokens)
+
     def content(self, segment: Segment) -> bytes:
         """What a segment holds; raises :class:`CannotLookError` when it is not what was kept."""
-        row = next(iter(self._rows("SELECT content FROM segment WHERE id = ?", segment.id)), None)
-        where = f"{printable(str(self.path))}: segment {segment.id}"
+        row = next(self._rows("SELECT content FROM segment WHERE id = ?", segment.id), None)
+        where = f"{self._shown}: segment {segment.id}"
         if row is None:
             raise CannotLookError(f"{where} is gone; it was pruned meanwhile")
         try:
-            unpacker = zlib.decompressobj()
-            content = unpacker.decompress(_octets(row[0]), MAX_SEGMENT + 1)
-        except zlib.error as problem:
+            unpacker = _decompressor()
+            content: bytes = unpacker.decompress(_octets(row[0]), MAX_SEGMENT + 1)
+        except (zlib.error, OSError) as problem:
             raise CannotLookError(f"{where} is damaged: {problem}") from problem
         if len(content) != segment.size or not unpacker.eof:
             raise CannotLookError(f"{where} is damaged: not of the length that was kept")
-        if not segment.erased and hashlib.sha256(content).digest() != segment.sha256:
+        if hashlib.sha256(content).digest() != segment.present:
             raise CannotLookError(f"{where} is not what was kept: its digest differs")
         return content
 
+    def octets(self) -> int:
+        """Of the archive file."""
+        with suppress(OSError):
+            return self.path.stat().st_size
+        return 0
+
+    def problems(self) -> tuple[str, ...]:
+        """What SQLite itself finds wrong with the file."""
+        found = [str(row[0]) for row in self._rows("PRAGMA integrity_check(20)")]
+        return () if found == ["ok"] else tuple(found)
+
     # --- retention and erasure ---
 
-    def prune(self, before: datetime) -> int:
-        """Drop every segment whose last line is older; how many those were.  The notes on how far was read stay."""
-        with self._writing():
-            self._database.execute(
-                "DELETE FROM token WHERE segment IN (SELECT id FROM segment WHERE last < ?)", (_text(before),)
-            )
-            done = self._database.execute("DELETE FROM segment WHERE last < ?", (_text(before),))
-        self._shrink()
-        return done.rowcount
+    def outdated(self, before: datetime) -> tuple[Segment, ...]:
+        """Segments whose last line is older."""
+        return tuple(_segment(row) for row in self._rows(f"{_SEGMENT} WHERE last < ?", _text(before)))
 
-    def rewrite(self, segment: Segment, content: bytes, tokens: frozenset[int], erased: int) -> None:
-        """Put other octets of the same length in a segment's place: lines were erased from it."""
-        if len(content) != segment.size:
+    def drop(self, segment: Segment, tokens: frozenset[int] | None) -> None:
+        """Forget a segment; the note how far its source was read stays.
+
+        ``tokens`` are those of its content; ``None`` where that cannot be read: the whole index is looked through.
+        """
+        with self._writing():
+            if tokens is None:
+                self._database.execute("DELETE FROM token WHERE segment = ?", (segment.id,))
+            else:
+                self._forget(segment, tokens)
+            self._database.execute("DELETE FROM segment WHERE id = ?", (segment.id,))
+
+    def rewrite(  # noqa: PLR0913 - each is named
+        self,
+        segment: Segment,
+        content: Packed,
+        facts: str,
+        *,
+        erased: int,
+        gone: frozenset[int] = frozenset(),
+        new: frozenset[int] = frozenset(),
+    ) -> None:
+        """Put other octets of the same length in a segment's place, and take ``gone`` out of the index."""
+        if content.size != segment.size:
             msg = "erasing must keep the length, or every later place would be wrong"
             raise ValueError(msg)
         with self._writing():
             self._database.execute(
-                "UPDATE segment SET content = ?, erased = erased + ? WHERE id = ?",
-                (zlib.compress(content, 6), erased, segment.id),
+                "UPDATE segment SET content = ?, present = ?, facts = ?, erased = erased + ? WHERE id = ?",
+                (content.octets, content.sha256, facts, erased, segment.id),
             )
-            self._database.execute("DELETE FROM token WHERE segment = ?", (segment.id,))
+            self._forget(segment, gone)
             self._database.executemany(
-                "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", ((t, segment.id) for t in tokens)
+                "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", ((t, segment.id) for t in sorted(new))
             )
 
-    def reindex(self, segment: Segment, tokens: frozenset[int]) -> None:
-        """Build a segment's index again."""
-        self.rewrite(segment, self.content(segment), tokens, 0)
+    def rebuild(self, tokens: Iterable[tuple[Segment, frozenset[int]]]) -> None:
+        """Build the whole index again, or leave it as it was."""
+        with self._writing():
+            self._database.execute("DELETE FROM token")
+            for segment, some in tokens:
+                self._database.executemany(
+                    "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", ((t, segment.id) for t in sorted(some))
+                )
 
-    def finish_erasure(self) -> None:
-        """Let no copy of erased octets stay in the write-ahead log or in free pages."""
-        self._shrink()
+    def _forget(self, segment: Segment, tokens: Iterable[int]) -> None:
+        self._database.executemany(
+            "DELETE FROM token WHERE hash = ? AND segment = ?", ((t, segment.id) for t in sorted(tokens))
+        )
 
-    def _shrink(self) -> None:
+    def shrink(self) -> None:
+        """Give free space back to the disk, and let no free page remember what it held."""
         try:
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._database.execute("VACUUM")
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as problem:
-            raise CannotLookError(f"{printable(str(self.path))}: {problem}") from problem
+            raise CannotLookError(f"{self._shown}: {problem}") from problem
 
-    def _writing(self) -> "_Writing":
-        return _Writing(self._database, self.path)
+    @property
+    def _shown(self) -> str:
+        return printable(str(self.path))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction whose failures are ours."""
+        try:
+            with transaction(self._database):
+                yield
+        except sqlite3.Error as problem:
+            raise CannotLookError(f"{self._shown}: nothing was kept of this step: {problem}") from problem
 
     def _rows(self, statement: str, *values: object) -> Iterator[tuple[object, ...]]:
         try:
-            yield from self._database.execute(statement, values)
+            yield from self._database.execute(statement, values).fetchall()
         except sqlite3.Error as problem:
-            raise CannotLookError(f"{printable(str(self.path))}: {problem}") from problem
+            raise CannotLookError(f"{self._shown}: {problem}") from problem
 
 
-class _Writing:
-    """A transaction whose failures are ours."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._transaction, self._path = transaction(connection), path
-
-    def __enter__(self) -> None:
-        try:
-            self._transaction.__enter__()
-        except sqlite3.Error as problem:
-            raise CannotLookError(f"{printable(str(self._path))}: {problem}") from problem
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._transaction.__exit__(kind, problem, trace)
-        except sqlite3.Error as failure:
-            raise CannotLookError(f"{printable(str(self._path))}: {failure}") from failure
+def _take_lock(path: Path) -> int:
+    """Become the one that writes; the lock ends with the process."""
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(lock_path))}: {problem.strerror}") from problem
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise CannotLookError(
+            f"{printable(str(path))}: another process is writing this archive; run again when it is done"
+        ) from None
+    return lock
 
 
 def _text(instant: datetime | None) -> str | None:
@@ -314,22 +428,29 @@ def _text(instant: datetime | None) -> str | None:
 
 
 def _instant(text: object) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError as problem:
+        raise CannotLookError("the archive is damaged: a time is something else") from problem
 
 
 def _source(row: tuple[object, ...]) -> Source:
-    identity, log, path, head, position, line, tail, modified, container, _ = row
+    identity, log, path, head, position, line, tail, modified, container, facts, looked_at = row
     return Source(
         *(_number(identity), str(log), str(path), _octets(head), _number(position), _number(line), _octets(tail)),
         modified=_instant(modified),
         container=str(container) if container is not None else None,
+        facts=str(facts),
+        looked_at=_instant(looked_at),
     )
 
 
 def _segment(row: tuple[object, ...]) -> Segment:
-    identity, source, start, line, size, sha256, facts, first, last, erased = row
+    identity, source, start, line, size, sha256, present, facts, first, last, erased = row
     return Segment(
-        *(_number(identity), _number(source), _number(start), _number(line), _number(size), _octets(sha256)),
+        *(_number(identity), _number(source), _number(start), _number(line), _number(size)),
+        sha256=_octets(sha256),
+        present=_octets(present),
         facts=str(facts),
         first=_instant(first),
         last=_instant(last),

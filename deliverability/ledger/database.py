@@ -29,8 +29,8 @@ def open_database(  # noqa: PLR0913 - each is named
 ) -> sqlite3.Connection:
     """Open the file for writing, and make it where there is none.
 
-    With ``journal="DELETE"`` others may read without the right to write beside the file.  ``application_id`` (SQLite header, offset 68) tells our files from others; ``migrations[n]`` brings version ``n``
-    to ``n + 1``.  Raises :class:`CannotLookError` for a file of something else, of a newer version, or that cannot be
+    With ``journal="DELETE"`` others may read without the right to write beside the file.  ``application_id`` (SQLite
+    header, offset 68) tells our files from others; ``migrations[n]`` brings version ``n`` to ``n + 1``.  Raises :class:`CannotLookError` for a file of something else, of a newer version, or that cannot be
     opened.
     """
     _make_private(path)
@@ -81,10 +81,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # on a full disk SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _make_private(path: Path) -> None:

@@ -19,7 +19,17 @@ class ReportFormat(StrEnum):
 
     TEXT = "text"
     HTML = "html"
+    PDF = "pdf"
+    PNG = "png"
     JSON = "json"
+    SMS = "sms"
+
+
+class PaperName(StrEnum):
+    """The size of a printed page."""
+
+    A4 = "a4"
+    LETTER = "letter"
 
 
 class TableFormat(StrEnum):
@@ -55,14 +65,25 @@ class EditionName(StrEnum):
     SUPPORT = "support"
 
 
-SUFFIXES = {".html": ReportFormat.HTML, ".htm": ReportFormat.HTML, ".json": ReportFormat.JSON}
+SUFFIXES = {
+    ".html": ReportFormat.HTML,
+    ".htm": ReportFormat.HTML,
+    ".json": ReportFormat.JSON,
+    ".pdf": ReportFormat.PDF,
+    ".png": ReportFormat.PNG,
+}
 LogsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--log", metavar="PATH...", help="Mail log; brings its rotations along. NAME=PATH names a host, - is stdin."
     ),
 ]
-ToOption = Annotated[list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The customer's address; @DOMAIN for all of a domain, '*' for everybody.")]
+ToOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to", metavar="ADDRESS...", help="The customer's address; @DOMAIN for all of a domain, '*' for everybody."
+    ),
+]
 MessageIdOption = Annotated[str | None, typer.Option("--message-id", metavar="ID", help="Message-ID of the notice.")]
 QueueIdOption = Annotated[str | None, typer.Option("--queue-id", metavar="ID", help="Queue id in the log.")]
 RemoteIdOption = Annotated[
@@ -121,6 +142,22 @@ AllOption = Annotated[bool, typer.Option("--all", help="Of several messages all.
 UnreadOption = Annotated[bool, typer.Option("--unread", help="List the log lines that could not be read, on stderr.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration instead of the usual places.")
+]
+LinkOption = Annotated[
+    str | None, typer.Option("--link", metavar="URL", help="With --format sms: where it points; else short_link.")
+]
+PaperOption = Annotated[PaperName, typer.Option("--paper", help="Of PDF and PNG.")]
+BundleOption = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="FILE", help="Enclose this sealed bundle and its verifier in the PDF."),
+]
+AttachOption = Annotated[
+    str | None,
+    typer.Option(
+        "--attach-to",
+        metavar="ADDRESS|FILE.eml",
+        help="Write a reply to this ticket, with the page as text and as PDF; nothing is sent.",
+    ),
 ]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")

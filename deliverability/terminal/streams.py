@@ -13,6 +13,8 @@ from deliverability.errors import CannotLookError, UsageError, printable
 if TYPE_CHECKING:
     from deliverability.api import TraceResult
 
+BINARY = (b"%PDF-", b"\x89PNG\r\n\x1a\n")
+"""How the forms begin that no terminal can show."""
 PROGRESS_SECONDS = 0.5  # between two lines of progress
 
 
@@ -24,8 +26,11 @@ def write(content: bytes, output: Path | None) -> None:
         return
     if sys.stdout is None:
         raise CannotLookError("standard output is closed: name a file with -o")
+    binary = content.startswith(BINARY)
+    if binary and sys.stdout.isatty():
+        raise UsageError("this form is no text: name a file with -o, or send it on with | or >")
     try:
-        sys.stdout.buffer.write(content if content.endswith(b"\n") else content + b"\n")
+        sys.stdout.buffer.write(content if binary or content.endswith(b"\n") else content + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence_stdout()  # ``| head -1``: the answer, and so the exit status, is what it is

@@ -30,6 +30,11 @@ _SENDER_EXAMPLE = """\
 # helo = "mail.example.com"       # the name that they announce
 """
 _REST = """\
+# Where `deliverability ingest` keeps the logs, and `trace` and `report` look too.
+[archive]
+# path = "/var/lib/deliverability/archive.db"
+# keep_days = 400
+
 [report]
 # languages = ["zh-Hant-TW", "en"]
 # timezone = "Asia/Taipei"        # the reader's

@@ -1,0 +1,122 @@
+"""By what the archive's segments are found again: 63-bit hashes of the addresses and queue ids that stand in them.
+
+A token may stand for several things (``a.b@x`` and ``c/a.b@x``, one id in both cases): then a segment too many is
+read.  None is left out: an address, a Message-ID or a queue id is cut to its token in a question just as it is in a
+log.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+from deliverability.evidence.plugin import LogFormat
+
+MAX_PROBE = 4096  # octets of a line
+PROBES = 16  # lines of a segment that tell which formats are in it, apart from those that are known
+
+# What can stand next to "@" in an address, but for marks that logs put around addresses or that an address may be
+# spelled with in several ways; cut shorter than it is, an address is still found.
+_LOCAL = re.compile(rb'@"?\\?([0-9a-z._+\-]*)')  # in reversed text; a quoted local part counts like a bare one
+_DOMAIN = re.compile(rb"@([0-9a-z._\-\x80-\xff]*)")
+_USER = re.compile(rb"[<:]\)([0-9a-z._+\-]*)")  # in reversed text: a name in parentheses, or the end of one
+_OWN = rb": ([0-9a-z]{5,40})(?=:)"  # TAG[PID]: ID: and TAG: ID:
+_SOLARIS = rb"\] ([0-9a-z]{5,40}):"  # [ID 197553 mail.info] ID:
+_STRUCTURED = rb" - - +(?:\xef\xbb\xbf)?([0-9a-z]{5,40}):"  # RFC 5424 without data
+_QUEUED_AS = rb"queued as ([0-9a-z]{5,40})"
+_SYSLOG = (_OWN, _SOLARIS, _STRUCTURED)
+_EXIM = re.compile(rb"-(?:[0-9a-z]{6}|[0-9a-z]{11})-[0-9a-z]{2,4}(?![0-9a-z])")
+_EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
+COVERED = {
+    "postfix": (*_SYSLOG, _QUEUED_AS, rb"orig_id=([0-9a-z]{5,40})", rb"notification: ([0-9a-z]{5,40})"),
+    "sendmail": (*_SYSLOG, _QUEUED_AS, rb"\(([0-9a-z]{5,40}) message accepted", rb": clone ([0-9a-z]{5,40})"),
+    "opendkim": _SYSLOG,
+    "opendmarc": _SYSLOG,
+    "exim": (),
+}
+"""By format: expressions that find all of its queue ids at once; of all other formats each line is asked."""
+
+
+def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> frozenset[int]:
+    """The tokens of whole lines; ``formats`` are those known of the log, ``probed`` those that may be in it too."""
+    return frozenset(map(_hash, addresses_in(content) | ids_in(content, formats, probed)))
+
+
+def needle_token(needle: bytes, fmt: LogFormat) -> int | None:
+    """The token that every line of a format has in which this byte string counts; ``None`` where there is none."""
+    token = address_token(needle)
+    if token is not None or fmt.id in COVERED:
+        return token
+    user = _USER.search(needle.lower()[::-1])  # Dovecot's users may have no domain
+    return _hash(b"(" + user[1][::-1]) if user and user[1] else None
+
+
+def address_token(needle: bytes) -> int | None:
+    """The token that every line with this byte string has; ``None`` where there is none."""
+    lower = needle.lower()
+    at = lower.rfind(b"@")
+    if at < 0:
+        return None
+    local, domain = _LOCAL.match(lower[at::-1]), _DOMAIN.match(lower, at)
+    if not local or not domain:
+        return None
+    return _hash(local[1][::-1] + b"@" + domain[1].strip(b"."))
+
+
+def id_token(queue_id: str) -> int:
+    """The token of a queue id."""
+    return _hash(queue_id.encode("utf-8", "surrogateescape").lower())
+
+
+def addresses_in(content: bytes) -> set[bytes]:
+    """What stands around each "@", and each domain by itself."""
+    lower = content.lower()
+    domains = _DOMAIN.findall(lower)
+    locals_ = _LOCAL.findall(lower[::-1])
+    locals_.reverse()
+    pairs = {(local, domain.strip(b".")) for local, domain in set(zip(locals_, domains, strict=True))}
+    return {local[::-1] + b"@" + domain for local, domain in pairs} | {b"@" + domain for _, domain in pairs}
+
+
+def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> set[bytes]:
+    """Every queue id by which a line belongs to a message, and some words that look like one."""
+    lower = content.lower()
+    found: set[bytes] = set()
+    present = [*formats, *_met(content, [fmt for fmt in probed if fmt not in formats])]
+    for pattern in dict.fromkeys(p for fmt in present for p in COVERED.get(fmt.id, ())):
+        found.update(re.findall(pattern, lower))
+    if any(fmt.id == "exim" for fmt in present):
+        found.update(_exim_ids(lower))
+    asked = [fmt for fmt in present if fmt.id not in COVERED]
+    if asked:
+        found.update(b"(" + user[::-1] for user in _USER.findall(lower[::-1]))
+        lines = content.split(b"\n")
+        found.update(i.encode("utf-8", "surrogateescape").lower() for i in _asked(lines, asked))
+    return found
+
+
+def _met(content: bytes, formats: Sequence[LogFormat]) -> list[LogFormat]:
+    """Those of the formats that some lines here and there are of."""
+    lines, size = [], len(content)
+    for n in range(PROBES):
+        start = content.rfind(b"\n", 0, size * n // PROBES) + 1
+        end = content.find(b"\n", start) + 1 or size
+        lines.append(content[start : min(end, start + MAX_PROBE)])
+    sample = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines)
+    return [fmt for fmt in formats if fmt.sniff(sample) > 0]
+
+
+def _exim_ids(lower: bytes) -> Iterable[bytes]:
+    for match in _EXIM.finditer(lower, _EXIM_FIRST):
+        first = match.start() - _EXIM_FIRST
+        if lower[first : match.start()].isalnum():
+            yield lower[first : match.end()]
+
+
+def _asked(lines: Sequence[bytes], formats: Sequence[LogFormat]) -> Iterable[str]:
+    for fmt in formats:
+        for line in lines:
+            yield from fmt.queue_ids(line)
+
+
+def _hash(token: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(token, digest_size=8).digest(), "big") >> 1

@@ -1,0 +1,363 @@
+"""The answer from the archive that the files would give: the same stories, places and coverage.
+
+The index names the segments in which the question's addresses and ids stand; they are laid out as if they were the
+file, with so much around them as a search looks at, and searched by the same search.  Ids that turn up there may stand
+in more segments: it goes on until none is left.  Where the index cannot help, all is read.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from deliverability.api import archive_facts as facts
+from deliverability.api.archive_tokens import id_token, needle_token
+from deliverability.api.asked import Asked, asked_in
+from deliverability.api.covering import coverage_of, notes, require_mail_log
+from deliverability.api.requests import Request
+from deliverability.api.scan import MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, FileScan
+from deliverability.api.search import MAX_IDS, MAX_LINES, MAX_PASSES, Found, load_formats, look
+from deliverability.api.surroundings import ENTRY_REACH, SESSION_REACH
+from deliverability.api.tracing import resolved, surroundings
+from deliverability.capture import rotation
+from deliverability.capture.blocks import AHEAD
+from deliverability.capture.continued import Known, beginning_of, furthest
+from deliverability.capture.decoders.streams import Decoded
+from deliverability.capture.files import LogFile, Stream
+from deliverability.correlate import TimeHints, tell
+from deliverability.correlate.clock import parse_zone
+from deliverability.errors import CannotLookError, UsageError, printable
+from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.story import Trace
+from deliverability.ledger.archive import Archive, Segment, Source
+
+MAX_UNREAD_SEGMENTS = 64  # segments that are unpacked only to show lines that could not be read
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLog:
+    """Segments of one log, laid out one after the other."""
+
+    archive: Path
+    segments: tuple[Segment, ...]
+    container: str | None = None
+    problems: list[str] = field(default_factory=list, compare=False)
+    """What could not be read; blank lines stand in its place, so that every other line keeps its own."""
+
+    def open(self) -> Stream:
+        """The lines, plain."""
+        return Decoded(self._contents())
+
+    def _contents(self) -> Iterator[bytes]:
+        self.problems.clear()
+        with Archive.open(self.archive) as archive:
+            for segment in self.segments:
+                try:
+                    yield archive.content(segment)
+                except CannotLookError as problem:
+                    self.problems.append(str(problem))
+                    ends = line_ends(segment)
+                    yield b" " * (segment.size - ends) + b"\n" * ends
+
+    def places(self) -> Callable[[Place], Place]:
+        """Gives for a place in what is laid out the one in the log."""
+        starts, before, offset, lines = [], [], 0, 0
+        for segment in self.segments:
+            starts.append(offset)
+            before.append(lines)
+            offset, lines = offset + segment.size, lines + line_ends(segment)
+
+        def real(place: Place) -> Place:
+            at = max(bisect_right(starts, place.offset) - 1, 0)
+            segment = self.segments[at]
+            return replace(
+                place, line=place.line - before[at] + segment.line, offset=place.offset - starts[at] + segment.start
+            )
+
+        return real
+
+
+def line_ends(segment: Segment) -> int:
+    """How many lines end in a segment."""
+    known = facts.loaded(segment.facts)
+    lines = known.get("lines")
+    if not isinstance(lines, int):
+        raise CannotLookError("the archive is damaged: what is known of a log cannot be read")
+    return lines - (known.get("cut") is not None)
+
+
+def read_archive(request: Request, path: Path, *, identities: bool = False) -> tuple[Trace, tuple[LogLine, ...]]:
+    """Everything that the archive, and the logs that are named beside it, say about the question.
+
+    With ``identities``, lines name the archive's own number of their log instead of its path.
+    """
+    asked = asked_in(request)
+    beside = request.logs or (request.configuration.archive.path and request.configuration.logs)
+    hints, files = surroundings(request) if beside else (_hints(request), ())
+    with Archive.open(path) as archive:
+        kept = _Kept(archive, asked, hints, files, identities=identities)
+        found = kept.look()
+        if found.too_many:
+            raise UsageError(
+                f"more than {MAX_IDS} messages (or {MAX_LINES} lines) match: narrow the question with --since,"
+                " --message-id or --queue-id"
+            )
+        require_mail_log(found.scans)
+        events = resolved(found, kept.hints)
+        query = asked.among(events)
+        messages = tell(events, query, request.own()) if query else ()
+        coverage = coverage_of(found.scans, kept.hints)
+        unread = tuple(line for scan in found.scans for line in scan.unread_lines)
+        said = (*kept.notes(), *notes(coverage, asked.query, messages))
+        return Trace(messages, coverage, said), unread
+
+
+def _hints(request: Request) -> TimeHints:
+    return TimeHints({}, zone_of(request), request.now or datetime.now(UTC))
+
+
+def zone_of(request: Request) -> tzinfo | None:
+    """The zone of log lines that state none, as the user or the configuration says."""
+    text = request.tz or request.configuration.timezone
+    try:
+        return parse_zone(text) if text else None
+    except ValueError as problem:
+        raise UsageError(
+            f"--tz: {printable(str(problem))}; use a name like Asia/Taipei or an offset like +08:00"
+        ) from None
+
+
+class _Kept:
+    """One question to one archive, and to the logs beside it."""
+
+    def __init__(
+        self, archive: Archive, asked: Asked, hints: TimeHints, files: Sequence[LogFile], *, identities: bool
+    ) -> None:
+        self._archive, self._asked = archive, asked
+        self._formats = {fmt.id: fmt for fmt in load_formats()}
+        self._files, known = _apart(archive, files)
+        self._segments: dict[int, tuple[Segment, ...]] = {}
+        for segment in archive.segments():
+            if segment.source in known:
+                self._segments[segment.source] = (*self._segments.get(segment.source, ()), segment)
+        self._sources = _in_order([s for i, s in known.items() if i in self._segments], self._segments)
+        self._paths = {s.id: str(s.id) for s in self._sources} if identities else _distinct(self._sources, self._files)
+        dated = {self._paths[s.id]: s.modified for s in self._sources if s.modified}
+        self.hints = replace(hints, modified={**hints.modified, **dated})
+
+    def notes(self) -> Iterator[str]:
+        """What must be said of an answer from the archive."""
+        erased = sum(segment.erased for segments in self._segments.values() for segment in segments)
+        count = f"{len(self._sources)} log file{'s' if len(self._sources) != 1 else ''}"
+        said = f"{printable(str(self._archive.path))}: searched {count} as the archive holds them"
+        yield said + (f"; {erased} lines in it were erased" if erased else "")
+
+    def look(self) -> Found:
+        """Search what the index names, until no id leads further."""
+        tokens = self._tokens()
+        chosen = None if tokens is None else self._archive.holding(tokens)
+        for _ in range(MAX_PASSES):
+            found, ids = self._look_in(chosen)
+            if chosen is None or found.too_many:
+                return found
+            more = self._archive.holding(map(id_token, ids)) - chosen
+            if not more:
+                return found
+            chosen |= more
+        return self._look_in(None)[0]
+
+    def _tokens(self) -> set[int] | None:
+        """What the index is asked for; ``None`` where it cannot help."""
+        query = self._asked.query
+        if query.queue_id:
+            return {id_token(query.queue_id)}
+        found: set[int] = set()
+        for fmt in self._formats.values():
+            for needle in self._asked.needles(fmt):
+                token = needle_token(needle, fmt)
+                if token is None:
+                    return None
+                found.add(token)
+        return found or None
+
+    def _look_in(self, chosen: set[int] | None) -> tuple[Found, set[str]]:
+        laid = {source.id: self._laid_out(source, chosen) for source in self._sources}
+        files = [file for file in laid.values() if file]
+        how = self._asked.how((*files, *self._files), self.hints)
+        ids: set[str] = set()
+
+        def keep(queue_id: str) -> bool:
+            wanted = how.keep(queue_id)
+            if wanted:
+                ids.add(queue_id)
+            return wanted
+
+        found = look([*files, *self._files], self._asked.needles, replace(how, keep=keep))
+        by_file = {scan.file: scan for scan in found.scans}
+        places = {(file.log, file.path): file.kept.places() for file in files if isinstance(file.kept, KeptLog)}
+        scans = [self._scan(source, laid[source.id], by_file, places) for source in self._sources]
+        events = [_moved(event, places) for event in found.events]
+        return replace(found, scans=[*scans, *(by_file[file] for file in self._files)], events=events), ids
+
+    # --- one log ---
+
+    def _laid_out(self, source: Source, chosen: set[int] | None) -> LogFile | None:
+        """The part of a log that is to be searched; ``None`` where there is none."""
+        segments = self._segments[source.id]
+        wanted = range(len(segments)) if chosen is None else _with_surroundings(segments, chosen)
+        if not wanted:
+            return None
+        return self._file(source, tuple(segments[n] for n in wanted))
+
+    def _file(self, source: Source, segments: tuple[Segment, ...]) -> LogFile:
+        kept = KeptLog(self._archive.path, segments, source.container)
+        missing = [str(text) for text in (facts.loaded(source.facts).get("missing"),) if text]
+        first = self._segments[source.id][0]
+        if first.start:
+            missing.append(f"the first {first.line} lines were pruned from the archive")
+        return LogFile(
+            source.log, self._paths[source.id], source.modified, missing="; ".join(missing) or None, kept=kept
+        )
+
+    def _scan(
+        self,
+        source: Source,
+        file: LogFile | None,
+        searched: dict[LogFile, FileScan],
+        places: dict[tuple[str, str], Callable[[Place], Place]],
+    ) -> FileScan:
+        """What the whole log is: from what was found when it was kept, and from the look at a part of it."""
+        segments, known = self._segments[source.id], facts.loaded(source.facts)
+        whole, unread = facts.joined(self._file(source, segments), segments, self._formats, known.get("damaged"))
+        whole.unread_lines = self._unread(whole.file, unread)
+        if file is None:
+            whole.first, whole.last = self._ends(source, known, whole)
+            return whole
+        part = searched[file]
+        for fmt in part.formats:
+            whole.read_as(fmt)
+        whole.first = [_moved(event, places) for event in part.first]
+        whole.last = [_moved(event, places) for event in part.last]
+        problems = file.kept.problems if isinstance(file.kept, KeptLog) else []
+        whole.damaged = "; ".join(problems) or part.damaged or whole.damaged
+        return whole
+
+    def _ends(
+        self, source: Source, known: dict[str, object], scan: FileScan
+    ) -> tuple[list[DeliveryEvent], list[DeliveryEvent]]:
+        """Events of both ends of a log that was not looked into."""
+        ends = []
+        segments = self._segments[source.id]
+        for key, segment in (("first", segments[0]), ("last", segments[-1])):
+            sample = known.get(key)
+            if not isinstance(sample, list) or (key == "first" and segment.start):
+                sample = self._sampled(segment, scan.formats, last=key == "last")
+            try:
+                lines = facts.lines_of(sample, source.log, scan.file.path)
+            except (TypeError, ValueError) as problem:
+                raise CannotLookError("the archive is damaged: what is known of a log cannot be read") from problem
+            ends.append([event for fmt in scan.formats for event in fmt.parse(lines)])
+        return ends[0], ends[1]
+
+    def _sampled(self, segment: Segment, formats: Iterable[LogFormat], *, last: bool) -> list[list[object]]:
+        try:
+            content = self._archive.content(segment)
+        except CannotLookError:
+            return []  # whoever searches it says what is wrong
+        events = facts.events_at_end if last else facts.events_at_beginning
+        return facts.sampled(events(content, segment.start, segment.line, formats), last=last)
+
+    def _unread(self, file: LogFile, unread: Sequence[tuple[Segment, list[int]]]) -> list[LogLine]:
+        lines: list[LogLine] = []
+        for segment, offsets in unread[:MAX_UNREAD_SEGMENTS]:
+            if len(lines) >= MAX_UNREAD_KEPT:
+                break
+            try:
+                content = self._archive.content(segment)
+            except CannotLookError:
+                continue
+            lines += facts.lines_at(content, segment, offsets, file, MAX_UNREAD_SHOWN)
+        return lines[:MAX_UNREAD_KEPT]
+
+
+def _with_surroundings(segments: Sequence[Segment], chosen: set[int]) -> list[int]:
+    """The segments that are named, as much around them as a search looks at, and both ends, which tell the times."""
+    wanted: set[int] = set()
+    for n, segment in enumerate(segments):
+        if segment.id in chosen:
+            wanted |= {n, *_near(segments, n, -1, SESSION_REACH), *_near(segments, n, 1, AHEAD)}
+    if wanted:
+        wanted |= {0, len(segments) - 1, *_near(segments, len(segments) - 1, -1, ENTRY_REACH)}
+    return sorted(wanted)
+
+
+def _near(segments: Sequence[Segment], n: int, step: int, reach: int) -> Iterator[int]:
+    octets = 0
+    while 0 <= n + step < len(segments) and octets < reach:
+        n += step
+        octets += segments[n].size
+        yield n
+
+
+def _moved(event: DeliveryEvent, places: dict[tuple[str, str], Callable[[Place], Place]]) -> DeliveryEvent:
+    place = event.line.place
+    real = places.get((place.log, place.file))
+    return replace(event, line=replace(event.line, place=real(place))) if real else event
+
+
+def _apart(archive: Archive, files: Sequence[LogFile]) -> tuple[list[LogFile], dict[int, Source]]:
+    """Files and kept logs, each line once: of a log that is in both, what holds more."""
+    known = {source.id: source for source in archive.sources()}
+    alone: list[LogFile] = []
+    for file in files:
+        try:
+            beginning = beginning_of(file)
+        except CannotLookError:
+            beginning = None
+        same = [s for s in archive.candidates(beginning.head) if s.id in known] if beginning else []
+        index = furthest(file, [Known(s.position, s.tail) for s in same]) if same else None
+        if index is not None:
+            del known[same[index].id]
+        alone.append(file)
+    return alone, known
+
+
+def _in_order(sources: Sequence[Source], segments: dict[int, tuple[Segment, ...]]) -> list[Source]:
+    """Each rotated set at the place of the file that was read first, its oldest log first."""
+    sets: dict[tuple[str, str], list[Source]] = {}
+    for source in sources:
+        name = Path(source.path)
+        base = str(name.parent / rotation.base_of(name.name)) if name.name else source.path
+        sets.setdefault((source.log, base), []).append(source)
+    return [s for members in sets.values() for s in _oldest_first(members, segments)]
+
+
+def _oldest_first(members: Sequence[Source], segments: dict[int, tuple[Segment, ...]]) -> list[Source]:
+    """In the order in which they were first read, which is that of the log, but for older ones that came later."""
+    ordered: list[Source] = []
+    for source in sorted(members, key=lambda s: s.id):
+        at = len(ordered)
+        while at and _is_before(segments[source.id], segments[ordered[at - 1].id]):
+            at -= 1
+        ordered.insert(at, source)
+    return ordered
+
+
+def _is_before(some: Sequence[Segment], others: Sequence[Segment]) -> bool:
+    last, first = some[-1].last, others[0].first
+    return last is not None and first is not None and last < first
+
+
+def _distinct(sources: Sequence[Source], files: Sequence[LogFile]) -> dict[int, str]:
+    """A path for each, told apart where another lies there by now, or several were last read under one name."""
+    paths: dict[int, str] = {}
+    newest = {(source.log, source.path): source.id for source in sorted(sources, key=lambda s: s.id)}
+    taken = {(file.log, file.path) for file in files}
+    for source in sources:
+        name = source.log, source.path
+        same = newest[name] == source.id and name not in taken
+        paths[source.id] = source.path if same else f"{source.path} (archived as {source.id})"
+    return paths
