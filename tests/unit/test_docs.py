@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHOWN_SERVER = "127.0.0.1:5300"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-STATUSES = (0, 1, 3)  # what a page may show: an answer, or a finding
+STATUSES = (0, 1, 3, 4)  # what a page may show: an answer, or a finding
 
 
 def examples() -> Iterator[tuple[str, str, str]]:
