@@ -13,7 +13,7 @@ from deliverability.errors import AmbiguousError, UsageError, printable
 from deliverability.terminal.allowlist import ALLOWLIST_HELP, allowlist
 from deliverability.terminal.archive import ArchiveOption, archive_app, with_archive
 from deliverability.terminal.asking import read_message, reader_for, refuse_idle_options, request_from
-from deliverability.terminal.attach import enclosures, reply, ticket_of
+from deliverability.terminal.attach import enclosures, refuse_idle_forms, reply, ticket_of
 from deliverability.terminal.cohort import (
     AfterOption,
     AlertOption,
@@ -72,6 +72,7 @@ from deliverability.terminal.send import SEND_HELP, LedgerOption, ReceiptOption,
 from deliverability.terminal.status import ACCEPTED, USAGE, check_status, dispatch_status, worst
 from deliverability.terminal.streams import create, joined, progress, say, several_match, talk, tell, write
 from deliverability.terminal.summary import SUMMARY_HELP, summary
+from deliverability.terminal.witness import WITNESS_HELP, witness
 
 app = typer.Typer(
     name="deliverability",
@@ -181,6 +182,7 @@ def report(
     talk(result.traced, unread=unread)
     if edition is EditionName.CUSTOMER and any(a.claim and a.claim.state == "not-found" for a in result.assessments):
         say("nothing was found: this page is for support, there is none for the customer")
+    refuse_idle_forms(form.value, attach_to=attach_to, bundle=bundle, link=link)
     enclosed = enclosures(bundle, reader, request)
     if attach_to:
         pages = [reply(ticket_of(attach_to), a, reader, request, enclosed) for a in result.assessments]
@@ -398,6 +400,9 @@ app.command(name="send", help=SEND_HELP, short_help="Send a message, with its ev
 app.command(name="summary", help=SUMMARY_HELP, short_help="What the logs say in numbers.")(summary)
 app.command(name="verify", short_help="Verify a bundle of evidence, offline.")(verify_bundle_file)
 app.command(name="history", short_help="Every notice to a customer, failures included.")(show_history)
+
+
+app.command(name="witness", help=WITNESS_HELP, short_help="An old mail, held against the log.")(witness)
 
 
 @app.callback(invoke_without_command=True)

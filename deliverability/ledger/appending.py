@@ -51,23 +51,32 @@ class Appending:
         self._of_address: list[tuple[bytes, int]] = []
         self._dispatches: dict[bytes, tuple[int, bytes, int, str | None]] = {}
         self._settled: list[bytes] = []
+        self._salts = b""
 
     def add(self, new: Sequence[NewEntry]) -> list[int]:
         """Append all of them, within the caller's transaction; their numbers."""
+        self._salts = os.urandom(SALT_OCTETS * len(new))
         numbers = [self._add(one) for one in new]
-        many = self._database.executemany
-        many("INSERT INTO entry (number, leaf) VALUES (?, ?)", self._entries)
-        many("INSERT INTO record (number, salt, body) VALUES (?, ?, ?)", self._records)
-        many("INSERT INTO node (place, hash) VALUES (?, ?)", self._nodes)
-        many("INSERT INTO said (digest, number) VALUES (?, ?)", self._said.items())
-        accounts = ((k, *v) for k, v in self._accounts.items())
-        many("INSERT OR REPLACE INTO account (id, sequence, hash) VALUES (?, ?, ?)", accounts)
-        many("INSERT INTO of_account (account, sequence, number) VALUES (?, ?, ?)", self._of_account)
-        many("INSERT OR IGNORE INTO of_address (address, number) VALUES (?, ?)", self._of_address)
-        dispatches = ((k, *v) for k, v in self._dispatches.items())
-        many("INSERT INTO dispatch (id, intent, account, settled, spool) VALUES (?, ?, ?, ?, ?)", dispatches)
-        many("UPDATE dispatch SET settled = 1 WHERE id = ?", ((d,) for d in self._settled))
+        # In the order of their keys the rows of a batch meet the same pages of the tables, one after the other.
+        self._write("INSERT INTO entry (number, leaf) VALUES (?, ?)", self._entries)
+        self._write("INSERT INTO record (number, salt, body) VALUES (?, ?, ?)", self._records)
+        self._write("INSERT INTO node (place, hash) VALUES (?, ?)", sorted(self._nodes))
+        self._write("INSERT INTO said (digest, number) VALUES (?, ?)", sorted(self._said.items()))
+        accounts = sorted((k, *v) for k, v in self._accounts.items())
+        self._write("INSERT OR REPLACE INTO account (id, sequence, hash) VALUES (?, ?, ?)", accounts)
+        self._write("INSERT INTO of_account (account, sequence, number) VALUES (?, ?, ?)", sorted(self._of_account))
+        self._write("INSERT OR IGNORE INTO of_address (address, number) VALUES (?, ?)", sorted(self._of_address))
+        dispatches = sorted(((k, *v) for k, v in self._dispatches.items()), key=lambda row: row[0])
+        self._write("INSERT INTO dispatch (id, intent, account, settled, spool) VALUES (?, ?, ?, ?, ?)", dispatches)
+        self._write("UPDATE dispatch SET settled = 1 WHERE id = ?", [(d,) for d in self._settled])
         return numbers
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Nothing is asked of the database for no row, and nothing is set up for many where there is one."""
+        if len(rows) == 1:
+            self._database.execute(statement, rows[0])
+        elif rows:
+            self._database.executemany(statement, rows)
 
     def _add(self, new: NewEntry) -> int:
         digest = sha256(new.event).digest()[:16]
@@ -80,7 +89,8 @@ class Appending:
         number = self._frontier.size
         reference, account = self._intent(new)
         body, pseudonym = self._body(new, account)
-        octets, salt = body.to_bytes(), os.urandom(SALT_OCTETS)
+        octets, taken = body.to_bytes(), len(self._entries) * SALT_OCTETS
+        salt = self._salts[taken : taken + SALT_OCTETS]
         leaf = Leaf(new.kind, reference, commitment(salt, octets)).to_bytes()
         made = self._frontier.append(merkle.leaf_hash(leaf))
         self._nodes += [(level << LEVEL_SHIFT | index, hashed) for level, index, hashed in made[1:]]

@@ -13,7 +13,7 @@ from deliverability.ledger.notes import Note, parse_note
 
 MAX_SIZE = (1 << 63) - 1
 _ORIGIN = re.compile(r"[!-*,-~]{1,255}\Z")  # printable ASCII without spaces and plus signs: it is the key's name too
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}\Z")
+_SIZE = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
 
 
 @dataclass(frozen=True, slots=True)

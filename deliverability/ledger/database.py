@@ -38,6 +38,7 @@ def open_database(  # noqa: PLR0913 - each is named
     try:
         connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA secure_delete = ON")  # what was erased does not stay in free pages
         if _is_empty(connection):

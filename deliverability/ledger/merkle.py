@@ -131,7 +131,7 @@ def _range_hash(low: int, high: int, subtree: Subtree) -> bytes:
 
 def verify_inclusion(hashed_leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Whether the proof leads from the leaf to the root (RFC 9162 §2.1.3.2)."""
-    if not 0 <= index < size or len(proof) > MAX_PROOF or any(len(h) != 32 for h in proof):
+    if not 0 <= index < size or len(proof) > MAX_PROOF or any(len(h) != 32 for h in (hashed_leaf, root, *proof)):
         return False
     place, last, hashed = index, size - 1, hashed_leaf
     for sibling in proof:
@@ -152,9 +152,9 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
     if not 0 <= old <= new or len(proof) > MAX_PROOF or any(len(h) != 32 for h in proof):
         return False
     if old == new:
-        return not proof and old_root == new_root
+        return not proof and old_root == new_root and (old > 0 or old_root == EMPTY_ROOT)
     if old == 0:
-        return not proof and old_root == EMPTY_ROOT
+        return not proof and old_root == EMPTY_ROOT and len(new_root) == 32
     if not proof:
         return False
     path = list(proof) if old & (old - 1) else [old_root, *proof]

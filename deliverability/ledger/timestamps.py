@@ -86,6 +86,11 @@ def stamped_at(response: bytes) -> datetime:
     return at.astimezone(UTC)
 
 
+def is_over(response: bytes, note: bytes) -> bool:
+    """Whether a token is over this note, unchecked whether it holds."""
+    return bool(_decoded(response).tst_info.message_imprint.message == sha256(note).digest())
+
+
 def renew_before(stamped: Stamped) -> datetime:
     """When a head with this token wants a new one, while the old one can still be checked without further ado."""
     return stamped.expires - RENEW

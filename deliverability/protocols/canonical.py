@@ -14,6 +14,8 @@ MAX_OCTETS = 16 << 20
 MAX_DEPTH = 32
 MAX_INTEGER = (1 << 53) - 1
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
 Json: TypeAlias = Any
 """``dict`` with ``str`` keys, ``list``, ``str``, ``int``, ``bool``, ``None``."""
 
@@ -25,7 +27,7 @@ def to_bytes(value: Json) -> bytes:
     """The one spelling of a value; raises :class:`ParseError` for a value that has none."""
     _check(value, 0)
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+        return _ENCODER.encode(value).encode()
     except (UnicodeEncodeError, TypeError, ValueError) as problem:
         raise ParseError(f"no canonical JSON: {type(problem).__name__}") from None
 
@@ -98,6 +100,11 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _check(value: Json, depth: int) -> None:
+    if type(value) is not str and value is not None:  # which most are
+        _check_other(value, depth)
+
+
+def _check_other(value: Json, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ParseError(f"nested deeper than {MAX_DEPTH}")
     match value:

@@ -158,7 +158,7 @@ def prove(
     mail = read_file(message, MAX_BUNDLE_FILE) if message else None
     with sealing.open_ledger(settings_of(config), folder, write=False) as log:
         bundle = sealing.prove(log, account=account, address=to, dispatch=dispatch, mail=mail, heads=heads)
-    write(bundle.to_bytes(), output)
+    write(bundle.to_bytes(), output, exact=True)
 
 
 @ledger.command(short_help="The whole log, as JSON lines.")
@@ -262,7 +262,7 @@ def incident(
 
 
 def verify_bundle_file(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The file of evidence.")],
+    bundle: Annotated[Path | None, typer.Argument(metavar="BUNDLE", help="The file of evidence.")] = None,
     key: Annotated[
         list[str] | None,
         typer.Option("--key", metavar="KEY", help="The sender's published key: NAME+ID+BASE64, or its file."),
@@ -277,6 +277,9 @@ def verify_bundle_file(
     lang: Annotated[Lang, typer.Option("--lang", help="Language of the sentences.")] = Lang.EN,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE.html", help="Write the verifier for browsers there.")
+    ] = None,
     output: OutputOption = None,
 ) -> None:
     """Verify evidence offline: step by step, what is shown and by whom.
@@ -284,6 +287,14 @@ def verify_bundle_file(
     Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing; 5 changed;
     6 nothing can be said.
     """
+    if page is not None:
+        from deliverability.ledger.verifier_page import verifier_page
+
+        write(verifier_page(), page)
+        if bundle is None:
+            return
+    if bundle is None:
+        raise UsageError("say which bundle to verify, or --page FILE.html for the verifier for browsers")
     from deliverability.api.sealed_pages import verification
     from deliverability.api.sealing import read_roots
     from deliverability.ledger.verify import Held, Step, verify_bundle

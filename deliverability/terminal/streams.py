@@ -18,8 +18,8 @@ BINARY = (b"%PDF-", b"\x89PNG\r\n\x1a\n")
 PROGRESS_SECONDS = 0.5  # between two lines of progress
 
 
-def write(content: bytes, output: Path | None) -> None:
-    """The answer, to a file or to stdout."""
+def write(content: bytes, output: Path | None, *, exact: bool = False) -> None:
+    """The answer, to a file or to stdout; ``exact``: nothing is added, as a format with one spelling demands."""
     if output is not None and str(output) != "-":
         create(output, content, replace=True)
         say(f"wrote {printable(str(output))}")
@@ -30,7 +30,7 @@ def write(content: bytes, output: Path | None) -> None:
     if binary and sys.stdout.isatty():
         raise UsageError("this form is no text: name a file with -o, or send it on with | or >")
     try:
-        sys.stdout.buffer.write(content if binary or content.endswith(b"\n") else content + b"\n")
+        sys.stdout.buffer.write(content if exact or binary or content.endswith(b"\n") else content + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         silence_stdout()  # ``| head -1``: the answer, and so the exit status, is what it is

@@ -1,0 +1,86 @@
+"""What an old mail shows of the log, as sentences; no stronger than what was found."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from types import MappingProxyType
+from typing import Final
+
+from deliverability.compose.when import exact
+from deliverability.evidence.verdict import fill
+from deliverability.protocols.witness import Carried, Cover, Hop
+
+MESSAGES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "en": {
+            "none": "The mail carries no Dispatch-Checkpoint field.",
+            "unreadable": "A Dispatch-Checkpoint field of the mail cannot be read: {problem}.",
+            "head": "The mail carries a head of the log {origin} over {size} entries.",
+            "good": "The log was only added to since that head: the entries that it was signed over are unchanged.",
+            "same": "It is the very head that the log shows now.",
+            "fork": "That head is of another history: the log was rewritten or cut since.",
+            "other-log": "It is of another log than {origin}: nothing can be said.",
+            "unsigned": "It is not signed with a known key of the log: nothing can be said.",
+            "no-proof": "The bundle brings no proof about that head. Ask the sender for: deliverability ledger prove --continues HEAD.",
+            "bundle": "The bundle itself does not hold: {problem}.",
+            "alone": "Nothing was given to hold it against: --ledger or --bundle.",
+            "covered": "The field is covered by a DKIM signature of {domain} that verifies: it left as part of the mail.",
+            "undecided": "A DKIM signature of {domain} names the field and cannot be judged now ({reason}): whether the field left with the mail is open.",
+            "broken": "The DKIM signature of {domain} that names the field does not hold: the mail was changed under way.",
+            "not-named": "No DKIM signature of the mail names the field: anybody under way could have put it there. Its own signature counts all the same.",
+            "unsigned-mail": "The mail has no DKIM signature: anybody under way could have put the field there. Its own signature counts all the same.",
+            "not-sealed": "Another field of that name could have been added without breaking a signature.",
+            "received": "The mail's own Received lines claim: {hops}. Whoever had the mail can have written them.",
+            "no-received": "The mail has no Received lines: when it arrived is not claimed.",
+        },
+        "zh-Hant-TW": {
+            "none": "這封信沒有 Dispatch-Checkpoint 欄位。",
+            "unreadable": "這封信的 Dispatch-Checkpoint 欄位無法解讀：{problem}。",
+            "head": "這封信帶有紀錄 {origin} 涵蓋 {size} 筆的簽章。",
+            "good": "從那個簽章之後，紀錄只有增加：它所涵蓋的各筆都沒有更動。",
+            "same": "它就是紀錄目前出示的簽章。",
+            "fork": "那個簽章屬於另一段歷史：紀錄後來被改寫或刪減。",
+            "other-log": "它不屬於紀錄 {origin}：無法判斷。",
+            "unsigned": "它不是以這份紀錄的已知金鑰簽署：無法判斷。",
+            "no-proof": "證據包沒有與那個簽章有關的證明。請向寄件單位索取：deliverability ledger prove --continues HEAD。",
+            "bundle": "證據包本身不成立：{problem}。",
+            "alone": "沒有提供可比對的對象：--ledger 或 --bundle。",
+            "covered": "{domain} 的有效 DKIM 簽章涵蓋這個欄位：它是隨信寄出的。",
+            "undecided": "{domain} 的 DKIM 簽章列有這個欄位，但目前無法驗證（{reason}）：欄位是否隨信寄出，無法確定。",
+            "broken": "列有這個欄位的 {domain} DKIM 簽章不成立：信件在途中被更動過。",
+            "not-named": "這封信的 DKIM 簽章都沒有列入這個欄位：途中任何人都可能加上它。它本身的簽章仍然有效力。",
+            "unsigned-mail": "這封信沒有 DKIM 簽章：途中任何人都可能加上這個欄位。它本身的簽章仍然有效力。",
+            "not-sealed": "即使再加一個同名欄位，也不會使簽章失效。",
+            "received": "信件自己的 Received 各行宣稱：{hops}。經手信件的人都可能改寫它們。",
+            "no-received": "信件沒有 Received 各行：沒有到達時間的說法。",
+        },
+    }
+)
+_SHOWN = 3  # of the Received lines
+
+
+def cover_lines(lang: str, carried: Carried) -> list[str]:
+    """Whether the mail's own signature vouches for the field."""
+    said = MESSAGES[lang]
+    first = next(iter(carried.signatures), None)
+    parameters = {
+        "domain": first.domain.name if first and first.domain else "?",
+        "reason": first.reason.value if first else "",
+    }
+    code = "unsigned-mail" if carried.cover is Cover.UNSIGNED else carried.cover.value
+    lines = [fill(said[code], parameters)]
+    if carried.cover is Cover.COVERED and not carried.sealed:
+        lines.append(said["not-sealed"])
+    return lines
+
+
+def received_line(lang: str, hops: Sequence[Hop], where: tzinfo) -> str:
+    """When the mail says that it arrived."""
+    claims = [f"{hop.by or '?'} {exact(hop.at, where)}" for hop in hops if isinstance(hop.at, datetime)]
+    if not claims:
+        return MESSAGES[lang]["no-received"]
+    return fill(MESSAGES[lang]["received"], {"hops": "; ".join(claims[:_SHOWN])})
+
+
+def sentences(lang: str, codes: Iterable[tuple[str, Mapping[str, str]]]) -> list[str]:
+    """Findings as sentences."""
+    return [fill(MESSAGES[lang][code], parameters) for code, parameters in codes]
