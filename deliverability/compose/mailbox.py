@@ -7,7 +7,7 @@ from deliverability.compose.case import ARRIVED, PERHAPS_ARRIVED, Case, Kind
 from deliverability.compose.gate import Gate, gate
 from deliverability.compose.when import day, moment
 from deliverability.evidence.document import Block, Instructions, Note, Paragraph, Quote, Section
-from deliverability.evidence.plugin import Steps
+from deliverability.evidence.plugin import ProviderKind, Steps
 from deliverability.evidence.verdict import fill
 
 # What a search box takes as it is (RFC 5322 §3.2.3 atoms); anything else could become an operator of the search.
@@ -24,9 +24,13 @@ def find(case: Case) -> Section | None:
         blocks.append(Paragraph(t("find.perhaps")))
     if case.forwarded:
         blocks.append(Paragraph(t("find.forwarded", recipient=case.recipient, paths=case.forwarded)))
-    blocks.append(Paragraph(t("find.folder", folder=t.pick(case.provider.junk_folder))))
-    blocks.extend(_junk_days(case))
-    search = _search(case)
+    gateway = case.provider.kind is ProviderKind.GATEWAY
+    if gateway:  # the mailbox behind it is not known, and what is held never got there
+        blocks.append(Paragraph(t("find.quarantine", provider=case.provider_name)))
+    else:
+        blocks.append(Paragraph(t("find.folder", folder=t.pick(case.provider.junk_folder))))
+        blocks.extend(_junk_days(case))
+    search = "" if gateway else _search(case)
     if search:
         blocks.append(Quote(t("find.search"), search))
     if never:
@@ -35,6 +39,8 @@ def find(case: Case) -> Section | None:
         blocks.extend(_instructions(case, steps) for steps in case.provider.find)
         if case.provider.webmail:
             blocks.append(Paragraph(t("find.webmail", url=case.provider.webmail)))
+        if gateway:
+            blocks.append(Paragraph(t("find.quarantine-then")))
     return Section("find", t("heading.find"), tuple(blocks))
 
 

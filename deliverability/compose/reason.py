@@ -1,31 +1,51 @@
 """Why a message was refused, in classes that tell who has to act (RFC 3463, RFC 7372, RFC 7505)."""
 
 import re
+from functools import cache, lru_cache
 
+from deliverability.compose.recognise import at_host, providers
+from deliverability.evidence.plugin import Provider
 from deliverability.evidence.smtp import Reply
 from deliverability.evidence.story import Attempt
+from deliverability.protocols.replies import Explanation, explain
+from deliverability.protocols.smtp import MAX_REPLY
 
-_BY_CODE = {
-    "5.1.1": "no-mailbox",
-    "5.1.10": "no-mailbox",
-    "5.1.2": "no-domain",
-    "5.1.6": "no-mailbox",
-    "5.2.1": "mailbox-disabled",
-    "5.2.2": "mailbox-full",
-    "4.2.2": "mailbox-full",
-    "5.2.3": "too-large",
-    "5.3.4": "too-large",
-    # RFC 7372 §3: DKIM 20-22, SPF 23-24, several at once 26; Microsoft's own for the same: 509, 515.
-    "5.7.20": "unauthenticated",
-    "5.7.21": "unauthenticated",
-    "5.7.22": "unauthenticated",
-    "5.7.23": "unauthenticated",
-    "5.7.24": "unauthenticated",
-    "5.7.26": "unauthenticated",
-    "5.7.509": "unauthenticated",
-    "5.7.515": "unauthenticated",
+# How much of a cause a customer is told: what lies on our side needs no names of techniques.
+_TOLD = {
+    "no-mail": "no-domain",
+    "not-served": "no-domain",
+    "listed": "reputation",
+    "recipient-busy": "rate-limited",
+    "greylisted": "rate-limited",
+    "malware": "content",
+    "reverse-dns": "technical",
+    "tls": "technical",
+    "protocol": "technical",
+    "message-form": "technical",
+    "unsupported": "technical",
+    "temporary": "trouble",
+    "server-trouble": "trouble",
+    "no-answer": "trouble",
+    "expired": "other",
 }
-REASONS = ("no-mailbox", "no-domain", "mailbox-disabled", "mailbox-full", "too-large", "unauthenticated", "policy")
+REASONS = (
+    "no-mailbox",
+    "no-domain",
+    "mailbox-disabled",
+    "mailbox-full",
+    "too-large",
+    "unauthenticated",
+    "policy",
+    "reputation",
+    "rate-limited",
+    "content",
+    "blocked-by-recipient",
+    "sender-rejected",
+    "address-form",
+    "technical",
+    "loop",
+    "trouble",
+)
 # Words of our own MTA when it gave up before any server of the other side took part.
 _OWN_WORDS = (
     ("does not accept mail", "no-mail"),
@@ -39,6 +59,11 @@ _OWN_WORDS = (
 )
 
 
+# What differs between recipients and means nothing: local parts, addresses of hosts, queue ids and times.  127.0.0.0/8 is kept:
+# block lists answer from there.
+_MAILBOX = re.compile(r"<[^<>@\s]{1,100}@")
+_ADDRESS = re.compile(r"(?<![\w.])(?!127\.)\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+_ID = re.compile(r"(?![245][0-5]\d-)[0-9A-Za-z._-]{9,120}\Z")  # not 550-5.7.1
 # How each line but the last of a reply of several lines begins (RFC 5321 §4.2.1, RFC 2034 §4).
 _CONTINUED = re.compile(r"(\d{3})-([245]\.\d{1,3}\.\d{1,3})(?: |\Z)")
 
@@ -53,15 +78,53 @@ def words(reply: Reply) -> str:
     return f"{codes} {f' {said} '.replace(f' {codes} ', ' ').strip()}".rstrip()
 
 
+def explained(attempt: Attempt | None) -> Explanation | None:
+    """What the other side's reply means, by the rules of the provider whose host gave it; ``None`` without a reply."""
+    reply, relay = (attempt.reply, attempt.relay) if attempt else (None, None)
+    if reply is None:
+        return None
+    return _explained(_said(reply), relay.name if relay else None)
+
+
+def _said(reply: Reply) -> str:
+    """The reply with its codes before it, where a record keeps them apart from the words."""
+    if reply.code is None or reply.text.lstrip().startswith(str(reply.code)):
+        return reply.text
+    return " ".join(filter(None, (str(reply.code), reply.enhanced_status_code, reply.text)))
+
+
+def _explained(text: str, host: str | None) -> Explanation:
+    return explain(text, _known(), _provider_at(host) if host else None)
+
+
+@lru_cache(maxsize=4096)
+def _reason(alike: str, host: str | None) -> str:
+    found = _explained(alike, host)
+    return "other" if found.reply.positive else _TOLD.get(found.cause, found.cause)
+
+
+@lru_cache(maxsize=4096)
+def _provider_at(host: str) -> str | None:
+    return at_host(host, _known())
+
+
+def _alike(text: str) -> str:
+    """A reply without what differs from one recipient to the next: thousands then share one look at the rules."""
+    plain = _ADDRESS.sub("#", _MAILBOX.sub("<#@", text[:MAX_REPLY]))
+    return " ".join("#" if _ID.match(word) and sum(map(str.isdigit, word)) > 3 else word for word in plain.split())
+
+
+@cache
+def _known() -> tuple[Provider, ...]:
+    return providers()
+
+
 def why_refused(attempt: Attempt | None) -> str:
-    """One of :data:`REASONS`, from the code that the server itself gave, or ``other``."""
-    reply = attempt.reply if attempt else None
-    code = reply.enhanced_status_code if reply else None
-    if code is None:
+    """One of :data:`REASONS`, from the words and the code that the server itself gave, or ``other``."""
+    reply, relay = (attempt.reply, attempt.relay) if attempt else (None, None)
+    if reply is None:
         return "other"
-    if code in _BY_CODE:
-        return _BY_CODE[code]
-    return "policy" if code.startswith("5.7.") else "other"
+    return _reason(_alike(_said(reply)), relay.name if relay else None)
 
 
 def why_failed(attempt: Attempt | None) -> str:

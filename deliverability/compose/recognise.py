@@ -61,6 +61,12 @@ def provider_id(evidence: Evidence) -> str:
     return recognise(domain, hosts, evidence.own, providers()).id
 
 
+def at_host(host: str, known: Iterable[Provider]) -> str | None:
+    """The id of the provider whose mail servers bear such a name; ``None`` where no provider is known by it."""
+    found = _by_mx((host,), [p for p in known if p.kind not in (ProviderKind.OWN, ProviderKind.GENERIC)])
+    return found.id if found else None
+
+
 def matches(name: str, pattern: str) -> bool:
     """Whether a host or domain is ``pattern`` or, where that begins with a dot, below it."""
     name = name.lower().removesuffix(".")

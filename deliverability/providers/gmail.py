@@ -2,11 +2,15 @@
 
 The list is a filter on the From text alone: it lets a forger in wherever the sender's domain does not
 forbid that, so ``compose`` offers it only for senders whose domain does.
+
+On 2026-11-22 no copy of Google's own help on spam and filters was found in either language, only others' descriptions: the
+Chinese label of "Never send it to Spam" and the operator ``rfc822msgid`` are not confirmed by a page of Google's.
 """
 
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, SenderRule, Steps, Surface
+from deliverability.protocols.replies_google import REPLIES
 from deliverability.protocols.sender_rules import FORMAT
 
 _SPAM_HELP = "https://its.wbschools.org/its-blog/gmail-tip-spam"
@@ -280,4 +284,5 @@ PROVIDER = Provider(
             source=_RULES,
         ),
     ),
+    replies=REPLIES,
 )

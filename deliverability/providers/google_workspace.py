@@ -6,6 +6,7 @@ An administrator's rules stand above what a user sets.
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.protocols.replies_google import REPLIES
 
 _MANUAL = "https://www.hc.itc.keio.ac.jp/en/gmail_user_manual_basic_operation_other_spam.html"
 _ADMIN = "https://support.google.com/a/answer/2368132"
@@ -95,4 +96,5 @@ PROVIDER = Provider(
     ),
     steps_date=date(2026, 11, 22),
     webmail="https://mail.google.com/",
+    replies=REPLIES,
 )

@@ -2,11 +2,15 @@
 
 Its own help says: the trusted list 正常郵件名單 matches a domain exactly, the address book counts as trusted,
 and at protection level 高 only listed senders reach the inbox.
+
+Held on 2026-11-22 against both pages named below.  Not confirmed: its MX names, how long 垃圾信件匣 is kept, and whether the
+menus look the same on a phone; no page of a newer webmail was found.
 """
 
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.protocols.replies_taiwan import REPLIES_HINET as REPLIES
 
 _LISTS = "http://lib.webmail.hinet.net/statement/F-set-7.htm"
 _FOLDERS = "https://lib.webmail.hinet.net/statement/F-set-e-5.htm"
@@ -111,7 +115,12 @@ PROVIDER = Provider(
             "en": "If your protection level is 高 (high), only senders on the list reach the inbox.",
             "zh-Hant-TW": "如果防護層級設為「高」，只有名單上的寄件者會送到收件匣。",
         },
+        {
+            "en": "Type the whole address: an entry for a domain is matched exactly and does not cover names below it.",
+            "zh-Hant-TW": "請輸入完整的地址：網域採完全比對，不包含下一層的網域名稱。",
+        },
     ),
     steps_date=date(2026, 11, 22),
     webmail="https://webmail.hinet.net/",
+    replies=REPLIES,
 )

@@ -2,14 +2,19 @@
 
 It has no list of trusted senders: marking a message as not junk is the one thing a customer can do, and Apple
 says that later mail from that sender is then no longer marked by itself.
+
+Held on 2026-11-22: the page for iCloud.com in Traditional Chinese (30 days, 非垃圾郵件), and Apple's page 102376 for the phone,
+of which only copies in other languages were found: the Chinese wording of the phone's steps is ours.
 """
 
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, SenderRule, Steps, Surface
+from deliverability.protocols.replies_apple import REPLIES
 from deliverability.protocols.sender_rules import FORMAT
 
 _JUNK = "https://support.apple.com/kb/PH2649?viewlocale=zh_TW"
+_REPORT = "https://support.apple.com/102376"
 _RULES = "https://support.apple.com/102322"
 _RULES_SINCE = date(2025, 2, 25)  # the version of the page that was read
 
@@ -29,17 +34,17 @@ PROVIDER = Provider(
                     "Open the Mail app and go back to the list of mailboxes.",
                     "Under iCloud tap “Junk”.",
                     "Open our message; its sender is {address}.",
-                    "Move it to the Inbox.",
+                    "Tap the folder button, then “Inbox”.",
                 ),
                 "zh-Hant-TW": (
                     "打開「郵件」App，回到信箱列表。",
                     "在 iCloud 底下點一下「垃圾郵件」。",
                     "打開我們的信，寄件者是 {address}。",
-                    "把它移到「收件匣」。",
+                    "點一下檔案夾按鈕，再點一下「收件匣」。",
                 ),
             },
-            certainty=Certainty.GENERAL,
-            source="the usual way of the phone's mail app; the provider's page describes iCloud.com",
+            certainty=Certainty.SECONDARY,
+            source=_REPORT,
         ),
         Steps(
             surface=Surface.COMPUTER,
@@ -62,6 +67,23 @@ PROVIDER = Provider(
         ),
     ),
     keep=(
+        Steps(
+            surface=Surface.PHONE_APP,
+            steps={
+                "en": (
+                    "Open the Mail app and then “Junk” under iCloud.",
+                    "Open our message; its sender is {address}.",
+                    "Move it to the Inbox: Apple says that this sender’s later mail then goes there too.",
+                ),
+                "zh-Hant-TW": (
+                    "打開「郵件」App，點一下 iCloud 底下的「垃圾郵件」。",
+                    "打開我們的信，寄件者是 {address}。",
+                    "把它移到「收件匣」：Apple 說明，之後這位寄件人的信也會進收件匣。",
+                ),
+            },
+            certainty=Certainty.SECONDARY,
+            source=_REPORT,
+        ),
         Steps(
             surface=Surface.COMPUTER,
             steps={
@@ -146,4 +168,5 @@ PROVIDER = Provider(
             source=_RULES,
         ),
     ),
+    replies=REPLIES,
 )

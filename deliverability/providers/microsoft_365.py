@@ -7,6 +7,7 @@ Suspicious mail may sit in a quarantine outside the mailbox; adding a contact do
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.protocols.replies_microsoft import REPLIES
 
 _SAFE_SENDERS = (
     "https://github.com/MicrosoftDocs/defender-docs defender-office-365/create-safe-sender-lists-in-office-365.md"
@@ -95,4 +96,5 @@ PROVIDER = Provider(
     ),
     steps_date=date(2026, 11, 22),
     webmail="https://outlook.office.com/",
+    replies=REPLIES,
 )

@@ -7,6 +7,7 @@ junk is kept is told differently by different pages (10 and 30 days), so no numb
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, SenderRule, Steps, Surface
+from deliverability.protocols.replies_microsoft import REPLIES
 
 _SAFE_SENDERS = "https://support.microsoft.com/office/be1baea0-beab-4a30-b968-9004332336ce"
 _NOT_JUNK = "https://loyola.teamdynamix.com/TDClient/1866/Portal/KB/ArticleDet?ID=46560"
@@ -178,4 +179,5 @@ PROVIDER = Provider(
             source=_RULES,
         ),
     ),
+    replies=REPLIES,
 )

@@ -6,6 +6,7 @@ How long the Spam folder is kept depends on the account, so no number is given.
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.protocols.replies_yahoo import REPLIES
 from deliverability.protocols.sender_rules import YAHOO
 
 _NOT_SPAM = "https://tw.help.yahoo.com/kb/mail-for-desktop/SLN3402.html"
@@ -110,4 +111,5 @@ PROVIDER = Provider(
     steps_date=date(2026, 11, 22),
     webmail="https://mail.yahoo.com/",
     rules=YAHOO,
+    replies=REPLIES,
 )

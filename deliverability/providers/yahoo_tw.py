@@ -1,11 +1,14 @@
 """Yahoo奇摩信箱: Yahoo Mail in Taiwan, whose folder and button names differ from those of Hong Kong.
 
-``kimo.com`` is the older domain of the same mailboxes.
+``kimo.com`` is the older domain of the same mailboxes.  Held on 2026-11-22: 垃圾信件 and 非垃圾信 stand on its help page for
+computers, 設定 and the filters in its safety guide.  Not confirmed: the labels of the phone app (a page was found for Hong
+Kong alone, whose words differ) and how long 垃圾信件 is kept.
 """
 
 from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
+from deliverability.protocols.replies_yahoo import REPLIES
 from deliverability.protocols.sender_rules import YAHOO
 
 _NOT_SPAM = "https://tw.help.yahoo.com/kb/mail-for-desktop/SLN3402.html"
@@ -105,4 +108,5 @@ PROVIDER = Provider(
     steps_date=date(2026, 11, 22),
     webmail="https://mail.yahoo.com/",
     rules=YAHOO,
+    replies=REPLIES,
 )

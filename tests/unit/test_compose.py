@@ -354,9 +354,9 @@ def test_without_a_senders_address_nothing_is_put_on_a_list():
         ("550 5.7.26 unauthenticated", "unauthenticated"),
         ("550 5.7.515 Access denied", "unauthenticated"),
         ("550 5.7.1 blocked", "policy"),
-        ("550 5.7.606 banned", "policy"),
+        ("550 5.7.606 banned", "reputation"),
         ("554 transaction failed", "other"),
-        ("550 User unknown", "other"),
+        ("550 User unknown", "no-mailbox"),
         ("", "other"),
     ],
 )

@@ -42,6 +42,11 @@ def found(domain, *mx, own=OWN, relay=None, known=KNOWN):
         ("ms12.hinet.net", "hinet"),
         ("proton.me", "proton"),
         ("mail2000.com.tw", "mail2000"),
+        ("aol.com", "aol"),
+        ("vip.163.com", "netease"),
+        ("ms1.seed.net.tw", "seednet"),
+        ("yahoo.co.jp", "yahoo-jp"),
+        ("ezweb.ne.jp", "jp-carriers"),
         ("shop.example", "generic"),
     ],
 )
@@ -66,6 +71,18 @@ def test_a_domain_that_only_looks_alike_is_generic(domain):
         ("mta5.am0.yahoodns.net", "yahoo"),
         ("mx01.mail.icloud.com", "icloud"),
         ("mx1.mailcloud.com.tw", "mail2000"),
+        ("mx-aol.mail.gm0.yahoodns.net", "aol"),
+        ("mta6.am0.yahoodns.net", "yahoo"),
+        ("mx01.gmx.net", "gmx"),
+        ("mxbiz1.qq.com", "qq"),
+        ("163mx01.mxmail.netease.com", "netease"),
+        ("mx1.emailsrvr.com", "rackspace"),
+        ("mx.zoho.eu", "zoho"),
+        ("in1-smtp.messagingengine.com", "fastmail"),
+        ("mx1-us1.ppe-hosted.com", "proofpoint"),
+        ("us-smtp-inbound-1.mimecast.com", "mimecast"),
+        ("d1.ess.barracudanetworks.com", "barracuda"),
+        ("mx1.shop.iphmx.com", "cisco-esa"),
     ],
 )
 def test_by_mx(mx, expected):
@@ -91,6 +108,12 @@ def test_an_mx_that_only_looks_alike_is_generic(mx):
 def test_the_domain_is_surer_than_the_mx():
     assert found("gmail.com", "mx.elsewhere.example") == "gmail"
     assert found("yahoo.com.tw", "mta7.am0.yahoodns.net") == "yahoo-tw"
+
+
+def test_a_mailbox_is_surer_than_a_gateway_before_it():
+    """A domain whose MX names both keeps its mail with the one that has mailboxes."""
+    assert found("shop.example", "mx1.ppe-hosted.com", "shop-example.mail.protection.outlook.com") == "microsoft-365"
+    assert found("gmail.com", "us-smtp-inbound-1.mimecast.com") == "gmail"
 
 
 def test_the_first_mx_that_is_known_decides():
