@@ -21,7 +21,7 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy tests/typing/api.py examples/responder.py examples/demo.py
+	$(VENV)/bin/mypy tests/typing/api.py tests/typing/mailers.py examples/responder.py examples/demo.py
 	PYTHONPATH=. $(VENV)/bin/lint-imports
 
 unit: $(VENV)/.dev

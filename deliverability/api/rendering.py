@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deliverability import plugins
+from deliverability.api.enclosing import brand_of, with_enclosures
 from deliverability.api.requests import Reader, Request
 from deliverability.api.spam import sentence
 from deliverability.api.tables import candidates_table, timeline_table, verdict_table
 from deliverability.api.tracing import TraceResult
 from deliverability.compose import Edition, compose
-from deliverability.compose.brand import Brand
 from deliverability.compose.sheet import sheet
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Assessment, Claim, Subject
-from deliverability.evidence.document import Document, SheetPart
+from deliverability.evidence.document import Attachment, Document, Paper, SheetPart
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.plugin import LANGUAGES, Renderer
 from deliverability.evidence.spam import Scored
@@ -24,6 +24,7 @@ from deliverability.evidence.story import State
 from deliverability.protocols import observed, serial
 
 SCHEMA_VERSION = 1
+_PAPERS = {"a4": Paper.A4, "letter": Paper.LETTER}
 DEFAULT_ZONE: Mapping[str, str] = {"zh-Hant-TW": "Asia/Taipei"}
 
 
@@ -32,8 +33,19 @@ def formats() -> tuple[str, ...]:
     return plugins.ids("reports")
 
 
-def render(assessment: Assessment, reader: Reader, form: str, request: Request) -> bytes:
-    """One assessment as a page; raises :class:`UsageError` where no honest page of that kind exists."""
+def render(
+    assessment: Assessment, reader: Reader, form: str, request: Request, enclosed: Sequence[Attachment] = ()
+) -> bytes:
+    """One assessment as a page; raises :class:`UsageError` where no honest page of that kind exists.
+
+    A PDF encloses the page as JSON and as text, and the files given; other forms cannot hold them.
+    """
+    document = document_of(assessment, reader, request)
+    return _rendered(with_enclosures(document, enclosed) if form == "pdf" else document, form)
+
+
+def document_of(assessment: Assessment, reader: Reader, request: Request) -> Document:
+    """One assessment in words for its reader, before it has a form."""
     lang, edition = _lang(reader, request), reader.edition
     claim = assessment.claim
     if claim and claim.state in (State.NOT_FOUND, State.RECORDED):
@@ -42,11 +54,11 @@ def render(assessment: Assessment, reader: Reader, form: str, request: Request) 
         assessment,
         lang=lang,
         timezone=_zone(reader, lang, request),
-        brand=_brand(request),
+        brand=brand_of(request, reader.link),
         edition=Edition(edition),
         made_at=assessment.evidence.assessed_at,
     )
-    return _rendered(document, form)
+    return replace(document, paper=_PAPERS.get(reader.paper, Paper.A4))
 
 
 def _rendered(document: Document, form: str) -> bytes:
@@ -71,18 +83,13 @@ def _lang(reader: Reader, request: Request) -> str:
     return chosen
 
 
+def language_of(reader: Reader, request: Request) -> str:
+    """The language in which this reader gets an answer."""
+    return _lang(reader, request)
+
+
 def _zone(reader: Reader, lang: str, request: Request) -> str:
     return reader.zone or request.configuration.report.timezone or DEFAULT_ZONE.get(lang, "UTC")
-
-
-def _brand(request: Request) -> Brand:
-    given = request.configuration.report
-    return Brand(
-        name=given.brand_name or "",
-        contact=given.contact or "",
-        action_url=given.action_url or "",
-        change_address_url=given.change_address_url or "",
-    )
 
 
 # --- trace ------------------------------------------------------------------------------------------------------------

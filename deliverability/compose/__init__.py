@@ -17,6 +17,7 @@ from deliverability.compose.plain import forward, genuine, limits, why_filtered
 from deliverability.compose.recognise import providers, recognise
 from deliverability.compose.record import evidence, verify
 from deliverability.compose.redact import redactor
+from deliverability.compose.short import short
 from deliverability.compose.when import day, zone
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Assessment
@@ -101,6 +102,9 @@ def _document(case: Case) -> Document:
         made_at=case.made_at,
         file_stem=_stem(case),
         edition=case.edition,
+        look=case.brand.look,
+        short=short(case),
+        link=case.brand.link or case.brand.action_url,
     )
 
 

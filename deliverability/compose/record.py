@@ -5,9 +5,9 @@ from datetime import datetime
 from deliverability.compose.case import NO_PAGE, Case, Kind
 from deliverability.compose.mailbox import made
 from deliverability.compose.reason import words
+from deliverability.compose.timeline import result_of, timeline
 from deliverability.compose.when import both, exact, worked_out
 from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
-from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.story import Attempt, FileCoverage, Role, Signing
 from deliverability.evidence.verdict import Outcome, Verdict
@@ -132,13 +132,15 @@ def _attempts(case: Case) -> list[Block]:
         (
             exact(a.instant, case.where) if a.instant else a.at.logged,
             str(a.relay) if a.relay else "–",
-            t(f"result.{_result(a)}"),
+            t(f"result.{result_of(a)}"),
             case.hide(words(a.reply) if a.reply else a.text) or "–",
         )
         for a in shown
     )
     head = (t("attempt.time"), t("attempt.server"), t("attempt.result"), t("attempt.reply"))
-    blocks: list[Block] = [Table(t("attempt.caption"), head, rows)]
+    picture = timeline(case)
+    blocks: list[Block] = [picture] if picture else []
+    blocks.append(Table(t("attempt.caption"), head, rows))
     if len(shown) < len(attempts):
         blocks.append(Paragraph(t("attempt.earlier", count=len(attempts) - len(shown))))
     return blocks
@@ -147,15 +149,6 @@ def _attempts(case: Case) -> list[Block]:
 def _no_tls(case: Case) -> str | None:
     """Said only of a connection: a mailbox on our own server, or a try that reached nobody, has none to encrypt."""
     return case.t("tls.none") if case.attempt and case.attempt.relay else None
-
-
-def _result(attempt: Attempt) -> str:
-    """What became of an attempt, as a reader would call it."""
-    if attempt.result is Result.FAILED and attempt.reply and attempt.reply.permanent:
-        return "refused"
-    if attempt.result is Result.SENT and attempt.transport is Transport.MAILBOX:
-        return "stored"
-    return attempt.result
 
 
 def _parts(case: Case) -> list[Block]:

@@ -50,6 +50,11 @@ def day(when: date, lang: str) -> str:
     return f"{_WEEKDAYS_EN[when.weekday()]} {when.day} {_MONTHS_EN[when.month - 1]} {when.year}"
 
 
+def short_day(when: date, lang: str) -> str:
+    """A date in few characters: ``22 Nov``, ``11/22``."""
+    return f"{when.month}/{when.day}" if lang == "zh-Hant-TW" else f"{when.day} {_MONTHS_EN[when.month - 1][:3]}"
+
+
 def exact(instant: datetime, where: tzinfo | None = None) -> str:
     """To the second, for tables: ``2026-11-22 05:01:38 UTC``; with ``where``, its offset."""
     local = instant.astimezone(where or UTC)

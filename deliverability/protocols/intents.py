@@ -6,6 +6,7 @@ and still says which octets went to whom.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from secrets import token_hex
 
@@ -45,8 +46,10 @@ def intents_for(  # noqa: PLR0913 - each is named
     ``message`` is what goes to DATA: lines end in CRLF, no dot-stuffing.  ``account`` is the mailer's own name for the
     customer; without one each recipient's canonical address stands in its place.
     """
-    message_id, subject, author = _read(message)
-    sending, digest, signatures = make_id(), sha256(message).hexdigest(), _signatures(message)
+    end = message.find(b"\r\n\r\n")
+    header = message[: end + 4] if end >= 0 else message  # all that is read of it; a body may be large
+    message_id, subject, author = _read(header)
+    sending, digest, signatures = make_id(), sha256(message).hexdigest(), _signatures(header)
     return tuple(
         Intent(
             dispatch=make_id(),
@@ -73,11 +76,17 @@ def _read(message: bytes) -> tuple[str | None, str | None, str | None]:
         read = mail.parse_mail(message)
     except ParseError:
         return None, None, None
-    try:
-        author: str | None = mail.author_domain(read).name
-    except ParseError:
-        author = None
+    found = read.all("from")
+    author = _author_domain(found[0].unfolded) if len(found) == 1 else None
     return _plain(read.message_id), _plain(read.text("subject")), author
+
+
+@lru_cache(maxsize=64)  # a mailer has few authors, and every notice names one
+def _author_domain(value: bytes) -> str | None:
+    try:
+        return mail.author_domain(mail.Mail((mail.Field("From", value),), b"")).name
+    except ParseError:
+        return None
 
 
 def _plain(text: str | None) -> str | None:

@@ -5,6 +5,7 @@ The body of a message stands in it by size and digests only, and credentials not
 
 import hashlib
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
@@ -20,6 +21,7 @@ MAX_TRANSCRIPT: Final = 4 << 20
 
 _MAGIC: Final = "deliverability-transcript 1"
 _HEAD: Final = re.compile(r"([a-z][a-z0-9-]{0,30}) (\S.*)\Z")
+_BLANKS: Final = re.compile(rb"[ \t]+")
 _LINE: Final = re.compile(r"\+(\d{9}) ([CS#]) (.*)\Z")
 
 
@@ -81,6 +83,32 @@ class Transcript:
 def escaped(octets: bytes) -> str:
     """Octets as printable ASCII on one line."""
     return octets.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def body_hashes(content: bytes) -> tuple[str, str]:
+    """SHA-256 of a message's body in DKIM's canonical forms, base64 as in ``bh=``: simple, and relaxed.
+
+    The relaxed one is worked out where the header speaks of it, else it is empty.  RFC 6376 §3.4.3, §3.4.4.  Lines end
+    in CRLF, the last one too; linear in the size of the body.
+    """
+    end = content.find(b"\r\n\r\n")
+    body = content[end + 4 :] if end >= 0 else b""
+    digest = _digest(_without_empty_end(body) or b"\r\n")
+    if end < 0 or b"relaxed" not in content[:end].lower():
+        return digest, ""
+    relaxed = _without_empty_end(_BLANKS.sub(b" ", body).replace(b" \r\n", b"\r\n"))
+    return digest, _digest(b"" if relaxed == b"\r\n" else relaxed)
+
+
+def _without_empty_end(body: bytes) -> bytes:
+    end = len(body)
+    while body.endswith(b"\r\n\r\n", 0, end):
+        end -= 2
+    return body[:end]
+
+
+def _digest(body: bytes) -> str:
+    return b64encode(hashlib.sha256(body).digest()).decode("ascii")
 
 
 def _unescaped(text: str) -> bytes:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.generator import BytesGenerator
 from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
 from email.policy import EmailPolicy, Policy
 from email.utils import getaddresses
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 
@@ -20,6 +22,8 @@ from deliverability.protocols.intents import new_id
 
 MAX_ADDRESS: Final = 320
 MAX_RECIPIENTS: Final = 10_000
+MAX_HEADER: Final = 1 << 20
+"""Octets of a header that an envelope is taken from."""
 
 _EOL: Final = re.compile(rb"\r\n|\n|\r")
 _ATOM: Final = re.compile(r'[^\s"(),:;<>@\[\\\]\x00-\x20\x7f]{1,128}\Z')
@@ -48,14 +52,14 @@ class Outgoing:
 def outgoing(message: AnyMessage, sender: str | None = None, to: Sequence[str] | str | None = None) -> Outgoing:
     """The message as it will be sent; raises :class:`UsageError` for one that cannot be, or must not.
 
-    Without ``sender`` and ``to``, the envelope is taken from the header (an ``EmailMessage`` alone); ``sender=""`` is
-    the null reverse-path.  Bcc fields are left out.  Bare CR and LF become CRLF, so that no octets of the message can
+    Without ``sender`` and ``to``, the envelope is taken from the header; ``sender=""`` is the null reverse-path.  Bcc fields are left out.  Bare CR and LF become CRLF, so that no octets of the message can
     end it early (``LF . LF``, ``CR . CR``); a signature over the former text would fail, and is shown to.
     """
     if isinstance(message, bytes | bytearray):
-        if sender is None or to is None:
-            raise UsageError("say sender and recipients (sender=, to=): of octets none are taken from the header")
         content = bytes(message)
+        if sender is None or to is None:
+            header = _header(with_crlf(content[:MAX_HEADER]))
+            sender, to = _envelope(BytesHeaderParser().parsebytes(header), sender, to)
     else:
         sender, to = _envelope(message, sender, to)
         content = _serialised(message, utf8=not all(a.isascii() for a in _local_parts((sender, *_listed(to)))))
@@ -67,9 +71,12 @@ def outgoing(message: AnyMessage, sender: str | None = None, to: Sequence[str] |
     content = with_message_id(without_blind_copies(with_crlf(content)), reverse_path)
     eight_bit = not content.isascii()
     utf8 = not (reverse_path.isascii() and all(r.isascii() for r in recipients))
-    return Outgoing(content, reverse_path, recipients, eight_bit, utf8 or (eight_bit and not _header(content).isascii()))
+    return Outgoing(
+        content, reverse_path, recipients, eight_bit, utf8 or (eight_bit and not _header(content).isascii())
+    )
 
 
+@lru_cache(maxsize=256)  # senders are few
 def path(address: str) -> str:
     """An address as it stands in a command: its domain in A-labels.  Raises :class:`UsageError`; nothing is guessed."""
     local, at, domain = address.rpartition("@")

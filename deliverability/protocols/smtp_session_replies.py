@@ -1,7 +1,9 @@
 """Octets of a server → SMTP replies, within bounds (RFC 5321 §4.2, §4.5.3.1.5).  Knows no socket."""
 
+import contextlib
 import re
 from collections import deque
+from functools import lru_cache
 from typing import Final
 
 from deliverability.errors import ParseError
@@ -15,7 +17,11 @@ MAX_REPLY: Final = 64 << 10
 MAX_WAITING: Final = 512
 """Replies that nobody has fetched yet."""
 
+MAX_KEPT: Final = 120
 _LINE: Final = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?\r?\n\Z")
+
+
+_parsed = lru_cache(maxsize=256)(parse_reply)  # a server says the same things to every message
 
 
 class BadReplyError(ParseError):
@@ -62,7 +68,7 @@ class ReplyReader:
             return
         # As logs keep it: the lines in a row, each with its code.
         text = b" ".join(self._lines).decode("utf-8", "backslashreplace")
-        self.replies.append(parse_reply(text))
+        self.replies.append(_parsed(text) if len(text) < MAX_KEPT else parse_reply(text))
         self._lines, self._size = [], 0
         if len(self.replies) > MAX_WAITING:
             raise BadReplyError("more replies than commands")
@@ -71,10 +77,8 @@ class ReplyReader:
 def first_reply(octets: bytes) -> Reply | None:
     """The first whole reply in what a server said, if there is one."""
     reader = ReplyReader()
-    try:
+    with contextlib.suppress(BadReplyError):
         reader.feed(octets[:MAX_REPLY])
-    except BadReplyError:
-        pass
     return reader.replies[0] if reader.replies else None
 
 

@@ -8,7 +8,8 @@ nothing else.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 from deliverability.compose import catalog
 from deliverability.errors import printable
-from deliverability.evidence.document import Block, Document, Instructions
+from deliverability.evidence.document import Accent, Block, Document, Instructions, Picture, Timeline
 from deliverability.evidence.plugin import Renderer
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ def render(document: Document) -> bytes:
     """The whole report, UTF-8."""
     from markupsafe import Markup
 
-    css = _resource("report.css")
+    css = _resource("report.css") + _colours(document.look.accent)
     page = _template().render(
         document=document,
         t=catalog(document.lang),
         css=Markup(css),  # noqa: S704 - our own file, and the only text that is not escaped
+        logo=_data_url(document.look.logo) if document.look.logo else "",
         digest=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii"),
     )
     return (page + "\n").encode("utf-8", "backslashreplace")
@@ -62,6 +64,7 @@ def _template() -> "Template":
         reached=_REACHED.__getitem__,
         followable=_followable,
         runs=lambda blocks: list(_runs(blocks)),
+        drawn=_drawn,
     )
     return environment.from_string(_resource("report.html.j2"))
 
@@ -107,6 +110,77 @@ def _runs(blocks: Iterable[Block]) -> Iterator[list[Block]]:
             yield found
         else:
             yield from ([block] for block in found)
+
+
+def _data_url(logo: Picture) -> str:
+    return f"data:{logo.media_type};base64,{base64.b64encode(logo.content).decode('ascii')}"
+
+
+def _colours(accent: Accent | None) -> str:
+    """The sender's colour in both schemes; on paper everything stays black."""
+    if accent is None:
+        return ""
+    light = f"--accent: {accent.light}; --on-accent: {accent.on_light}; --focus: {accent.light};"
+    dark = f"--accent: {accent.dark}; --on-accent: {accent.on_dark}; --focus: {accent.dark};"
+    return (
+        f"@media screen {{ :root {{ {light} }} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+    )
+
+
+# --- the picture of the attempts --------------------------------------------------------------------------------------
+
+_LINE = 1.45  # em from one line of text to the next
+_COLUMNS = 30  # that fit beside the marks on a page of 320 CSS pixels
+_SHAPES: Mapping[str, str] = {
+    "good": '<circle class="mark good" cx=".7em" cy="{y}em" r=".42em"/>',
+    "waiting": '<circle class="mark waiting ring" cx=".7em" cy="{y}em" r=".38em"/>',
+    "bad": '<rect class="mark bad" x=".32em" y="{top}em" width=".76em" height=".76em"/>',
+    "unknown": '<circle class="mark unknown ring dashed" cx=".7em" cy="{y}em" r=".38em"/>',
+}
+
+
+def _drawn(block: Timeline) -> "Markup":
+    """One ``svg`` element measured in ``em``: it grows with the text, and needs no more than 320 pixels of width."""
+    from markupsafe import Markup, escape
+
+    drawn, y, above = [], 1.0, 0.0
+    for mark in block.marks:
+        if above:
+            drawn.append(f'<text class="after" x="2em" y="{y:g}em">{escape(_seen(mark.after))}</text>')
+            y += _LINE + mark.room * 0.4
+            drawn.append(f'<line class="wait" x1=".7em" x2=".7em" y1="{above + 0.6:g}em" y2="{y - 0.95:g}em"/>')
+        above = y - 0.35
+        drawn.append(_SHAPES[mark.tone].format(y=f"{above:g}", top=f"{above - 0.38:g}"))
+        drawn.append(f'<text class="when" x="2em" y="{y:g}em">{escape(_seen(mark.when))}</text>')
+        for line in _folded(_seen(mark.label)):
+            y += _LINE
+            drawn.append(f'<text x="2em" y="{y:g}em">{escape(line)}</text>')
+        y += _LINE
+    head = (
+        f'<svg role="img" aria-labelledby="timeline-title timeline-desc" width="100%" height="{y - 0.9:g}em">'
+        f'<title id="timeline-title">{escape(_seen(block.label))}</title>'
+        f'<desc id="timeline-desc">{escape(_seen(block.description))}</desc>'
+    )
+    return Markup(head + "".join(drawn) + "</svg>")  # noqa: S704 - every text in it was escaped above
+
+
+def _folded(text: str) -> Iterator[str]:
+    """Lines of at most :data:`_COLUMNS` columns, broken at blanks and between Chinese characters."""
+    line = ""
+    for piece in _BREAKABLE.findall(text):
+        if line and _columns(line + piece.rstrip()) > _COLUMNS:
+            yield line.rstrip()
+            line = ""
+        line += piece
+    yield line.rstrip()
+
+
+_BREAKABLE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef][，。：；、）」]?|[^\s\u2e80-\u9fff\uff00-\uffef]{1,30}\s?|\s")
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 RENDERER = Renderer(id="html", media_type="text/html; charset=utf-8", extension="html", render=render)

@@ -24,6 +24,7 @@ from deliverability.evidence.document import (
     Section,
     Sheet,
     Table,
+    Timeline,
 )
 from deliverability.evidence.plugin import Renderer
 
@@ -148,7 +149,8 @@ def _quote(block: Quote, t: Catalog) -> Iterator[str]:
 def _section(section: Section, t: Catalog) -> Iterator[str]:
     yield from wrap(section.heading)
     yield "-" * min(WIDTH, width(section.heading))
-    for number, block in enumerate(section.blocks):
+    # The table beside a picture says the same in words.
+    for number, block in enumerate(block for block in section.blocks if not isinstance(block, Timeline)):
         if number:
             yield ""
         yield from _block(block, t)

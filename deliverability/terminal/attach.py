@@ -87,6 +87,14 @@ def _address(text: str) -> str:
     return str(mailbox) if _PLAIN.match(str(mailbox)) else ""
 
 
+def refuse_idle_forms(form: str, *, attach_to: str | None, bundle: Path | None, link: str | None) -> None:
+    """Options of ``report`` that would do nothing: whoever gave them meant another form."""
+    if bundle and form != "pdf" and not attach_to:
+        raise UsageError("--bundle is enclosed in a PDF: add --format pdf, or --attach-to a ticket")
+    if link and form != "sms":
+        raise UsageError("--link is for --format sms")
+
+
 def enclosures(bundle: Path | None, reader: "Reader", request: "Request") -> "tuple[Attachment, ...]":
     """The files that a PDF encloses beside the page itself; what was changed of the configured look is said."""
     from deliverability.api.enclosing import brand_notes, bundle_file
@@ -139,16 +147,15 @@ def _attachable(
 
 
 def _message(document: "Document", ticket: Ticket, text: str, page: tuple[str, bytes], sender: str) -> bytes:
-    from deliverability.compose import catalog
+    from deliverability.compose.enclosed import reply_subject
 
     form, content = page
     message = EmailMessage(policy=_POLICY)
     if sender:
         message["From"] = sender
     message["To"] = ticket.address
-    title = catalog(document.lang)("ticket.subject", title=document.title)
     subject = ticket.subject if ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
-    message["Subject"] = printable(subject if ticket.subject else title, MAX_SUBJECT)
+    message["Subject"] = printable(subject if ticket.subject else reply_subject(document), MAX_SUBJECT)
     message["Date"] = format_datetime(document.made_at.astimezone(UTC))
     if ticket.message_id:
         message["In-Reply-To"] = ticket.message_id

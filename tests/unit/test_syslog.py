@@ -180,3 +180,24 @@ def test_head_for_one_tag() -> None:
     assert exim.match(b"Nov 22 05:31:12 exim: w")
     assert not exim.match(b"Nov 22 05:31:12 out1 eximstats[1]: w")
     assert not exim.match(b"Nov 22 05:31:12 exim sshd[1]: w")
+
+
+@pytest.mark.parametrize(
+    ("time", "instant"),
+    [
+        (b"2026-11-22T05:31:12+0000", "2026-11-22T05:31:12+00:00"),
+        (b"2026-11-22T05:31:12.123456+08:00", "2026-11-21T21:31:12.123456+00:00"),
+        (b"Sun 2026-11-22 10:14:32 UTC", "2026-11-22T10:14:32+00:00"),
+        (b"Sun 2026-11-22 10:14:32 +0530", "2026-11-22T04:44:32+00:00"),
+        (b"Sun 2026-11-22 10:14:32 -03", "2026-11-22T13:14:32+00:00"),
+        (b"1795342472.514522", "2026-11-22T10:14:32.514522+00:00"),
+        (b"Sun 2026-11-22 10:14:32 CST", None),
+    ],
+)
+def test_times_as_journalctl_writes_them(time: bytes, instant: str | None) -> None:
+    raw = time + b" out1 postfix/smtp[24]: words"
+    read = parse_prologue(raw)
+    assert read
+    assert (read.host, read.tag, read.pid, read.rest) == ("out1", "postfix/smtp", "24", b"words")
+    assert (read.at.instant and read.at.instant.isoformat()) == instant
+    assert re.match(HEAD, raw, re.MULTILINE)

@@ -1,0 +1,279 @@
+"""Summaries: counts against what is counted by hand, the same in parts and in several processes, no more than is known."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from deliverability.api import attempts
+from deliverability.api.requests import Reader, Request
+from deliverability.api.scan import Part
+from deliverability.api.summary import summarise
+from deliverability.api.summary_rendering import rendered
+from deliverability.compose.fates import judge
+from deliverability.config import Configuration
+from deliverability.errors import CannotLookError, UsageError
+from deliverability.evidence.attempted import Said
+from deliverability.evidence.bundle import Own
+from deliverability.evidence.event import Result, Transport
+from deliverability.evidence.smtp import Host
+from deliverability.evidence.summary import BOUNDS, Fate, Times
+
+ROOT = Path(__file__).parents[2]
+LOGS = ROOT / "tests" / "cases" / "logs"
+POSTFIX = LOGS / "postfix" / "postfix-3.10.iso8601.log"
+EXIM = LOGS / "exim" / "4.98-cpanel" / "mainlog"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def of(*logs, **given):
+    jobs = given.pop("jobs", 1)
+    return summarise(Request(logs=tuple(map(str, logs)), now=NOW, **given), jobs=jobs)
+
+
+def line(second, words, queue_id="4jXH3k3V2zzLhRZ"):
+    return f"2026-11-22T05:01:{second:02}+00:00 h postfix/smtp[7]: {queue_id}: {words}\n"
+
+
+def attempt(second, to, outcome, queue_id="4jXH3k3V2zzLhRZ", delay=1):
+    dsn = {"sent": "2.0.0", "deferred": "4.2.0", "bounced": "5.1.1"}[outcome.partition(" ")[0]]
+    words = f"to=<{to}>, relay=mx.x.example[192.0.2.1]:25, delay={delay}, delays=0/0/0/1, dsn={dsn}, status={outcome}"
+    return line(second, words, queue_id)
+
+
+@pytest.fixture
+def log(tmp_path):
+    def write(*lines, name="mail.log"):
+        path = tmp_path / name
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_deferred_then_sent_is_two_attempts_and_one_outcome(log):
+    told = of(
+        log(
+            attempt(1, "a@x.example", "deferred (host mx said: 450 4.2.0 later)"),
+            attempt(9, "a@x.example", "sent (250 ok)"),
+        )
+    )
+    assert told.total.attempts == {Fate.DEFERRED: 1, Fate.HANDED_OVER: 1}
+    assert told.total.outcomes == {Fate.HANDED_OVER: 1}
+
+
+def test_one_recipient_settles_nothing_for_another(log):
+    path = log(
+        attempt(1, "a@x.example", "deferred (host mx said: 450 4.2.0 later)"),
+        attempt(9, "b@x.example", "sent (250 ok)"),
+    )
+    assert of(path).total.outcomes == {Fate.DEFERRED: 1, Fate.HANDED_OVER: 1}
+
+
+def test_an_expired_message_gives_up_whoever_was_left(log):
+    path = log(
+        attempt(1, "a@x.example", "deferred (host mx said: 450 4.2.0 later)"),
+        attempt(2, "b@y.example", "deferred (host mx said: 450 4.2.0 later)"),
+        "2026-11-22T05:09:00+00:00 h postfix/qmgr[9]: 4jXH3k3V2zzLhRZ: from=<s@h.example>, status=expired, returned to sender\n",
+    )
+    told = of(path)
+    assert told.total.attempts == {Fate.DEFERRED: 2}
+    assert told.total.outcomes == {Fate.EXPIRED: 2}
+    assert {row.name: row.outcomes for row in told.domains}["y.example"] == {Fate.EXPIRED: 1}
+
+
+def test_the_sample_is_counted_as_the_lines_are():
+    told = of(POSTFIX)
+    lines = POSTFIX.read_bytes().splitlines()
+    sent = sum(b", status=sent (" in one for one in lines)
+    deferred = sum(b", status=deferred (" in one for one in lines)
+    bounced = sum(b", status=bounced (" in one for one in lines)
+    counts = told.total.attempts
+    own = (Fate.DELIVERED, Fate.HANDED_OVER, Fate.PASSED_ON)
+    assert sum(counts.get(fate, 0) for fate in own) == sent
+    assert counts[Fate.DEFERRED] + counts[Fate.UNKNOWN] == deferred
+    assert counts[Fate.REFUSED] + counts[Fate.FAILED] == bounced
+    assert told.coverage.files[0].lines == len(lines)
+    assert told.coverage.unread == 0
+    assert sum(told.hours) == sum(day.attempts[f] for day in told.days for f in day.attempts) == sum(counts.values())
+
+
+@pytest.mark.parametrize("logs", [(POSTFIX,), (EXIM,), (POSTFIX, EXIM)])
+def test_parts_and_processes_change_nothing(monkeypatch, logs):
+    whole = of(*logs)
+    monkeypatch.setattr(attempts, "PART", 20_000)
+    parted = of(*logs)
+    both = of(*logs, jobs=2)
+    for name in ("total", "domains", "providers", "days", "hours", "probes", "untimed", "coverage"):
+        assert getattr(parted, name) == getattr(both, name), name
+    assert parted.causes == both.causes
+    assert parted.slowest == both.slowest
+    # Where a TLS session began in another part it is not shown; all else is the same.
+    assert parted.total.outcomes == whole.total.outcomes
+    assert parted.total.attempts == whole.total.attempts
+    assert [(c.code, c.attempts, c.example, c.words) for c in parted.causes] == [
+        (c.code, c.attempts, c.example, c.words) for c in whole.causes
+    ]
+    assert parted.coverage == whole.coverage
+
+
+def test_a_compressed_log_says_the_same(tmp_path):
+    path = tmp_path / "mail.log.gz"
+    path.write_bytes(gzip.compress(POSTFIX.read_bytes()))
+    assert of(path).total == of(POSTFIX).total
+
+
+def test_an_archive_cut_short_is_counted_as_far_as_it_goes_and_says_so(tmp_path):
+    path = tmp_path / "mail.log.gz"
+    content = gzip.compress(POSTFIX.read_bytes())
+    path.write_bytes(content[: len(content) // 2])
+    told = of(path)
+    assert 0 < sum(told.total.attempts.values()) < sum(of(POSTFIX).total.attempts.values())
+    assert [gap.kind for gap in told.coverage.files[0].gaps if gap.kind == "damaged"]
+
+
+def test_nothing_to_read_is_not_nothing_found(tmp_path):
+    with pytest.raises(CannotLookError):
+        of(tmp_path / "none.log")
+
+
+def test_a_window(log):
+    path = log(
+        attempt(1, "a@x.example", "sent (250 ok)"), attempt(9, "b@x.example", "sent (250 ok)", "4jXH3k3Y9TzLhRb")
+    )
+    since = datetime(2026, 11, 22, 5, 1, 5, tzinfo=UTC)
+    assert of(path, since=since).total.attempts == {Fate.HANDED_OVER: 1}
+    assert of(path, until=since).total.attempts == {Fate.HANDED_OVER: 1}
+
+
+def test_a_window_that_is_found_by_seeking_names_the_same_lines(monkeypatch):
+    since = datetime(2026, 11, 22, 5, 1, 45, tzinfo=UTC)
+    read = of(POSTFIX, since=since)
+    monkeypatch.setattr(attempts, "PART", 20_000)
+    begin = POSTFIX.read_bytes().index(b"2026-11-22T05:01:43")
+    asked = []
+
+    def parts_of(files, *_):
+        asked.append(begin)
+        return dict.fromkeys(files, Part(begin, None))
+
+    monkeypatch.setattr("deliverability.api.summary.parts_of", parts_of)
+    sought = of(POSTFIX, since=since)
+    assert asked
+    assert sought.total.attempts == read.total.attempts
+    assert [(c.code, c.example) for c in sought.causes] == [(c.code, c.example) for c in read.causes]
+    lines = POSTFIX.read_bytes().splitlines()
+    assert all(lines[c.example.place.line - 1] == c.example.raw for c in sought.causes)
+
+
+def test_a_hostile_domain_is_one_row_and_no_markup(log):
+    path = log(
+        *(
+            attempt(
+                n,
+                f"a@{'<b>' if n % 2 else ''}evil{n}.example",
+                "bounced (host mx said: 550 5.1.1 <script>alert(1)</script>)",
+            )
+            for n in range(8)
+        )
+    )
+    told = of(path)
+    page = rendered(told, Reader(lang="en"), "html", Request()).decode()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert json.loads(rendered(told, Reader(), "json", Request()))["total"]["attempts"]["refused"] == 8
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hant-TW"])
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_every_form_in_every_language(form, lang):
+    page = rendered(of(POSTFIX, EXIM), Reader(lang=lang), form, Request()).decode()
+    for expected in ("corp.example", "5.1.1", "5.7.26", "postfix-3.10.iso8601.log", "1\u202f346"):
+        assert expected in page
+    if form == "html":
+        assert page.count("<svg") == 5
+        assert "<script" not in page
+        assert "style=" not in page
+
+
+def test_a_plot_has_a_twin_in_words():
+    page = rendered(of(POSTFIX), Reader(lang="en"), "html", Request()).decode()
+    for plot in page.split('<figure class="plot">')[1:]:
+        assert plot.partition("</figure>")[2].lstrip().startswith("<table>")
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(UsageError):
+        rendered(of(POSTFIX), Reader(), "pdf", Request())
+
+
+def test_json_fits_its_closed_schema():
+    schema = json.loads((ROOT / "docs" / "schema" / "summary.v1.json").read_text())
+    check = jsonschema.Draft202012Validator(schema)
+    for told in (of(POSTFIX, EXIM), of(POSTFIX, since=NOW)):
+        value = json.loads(rendered(told, Reader(), "json", Request()))
+        assert [error.message for error in check.iter_errors(value)] == []
+    assert list(check.iter_errors({**value, "more": 1}))
+
+
+MX = Host("mx.x.example", "192.0.2.1", 25)
+
+
+@pytest.mark.parametrize(
+    ("said", "own", "fate"),
+    [
+        (Said(Result.SENT, Transport.SMTP, MX), Own(), Fate.HANDED_OVER),
+        (Said(Result.SENT, Transport.SMTP, MX), Own(routed_by_mx=True), Fate.ACCEPTED),
+        (Said(Result.SENT, Transport.SMTP, MX), Own(hosts=frozenset({"mx.x.example"})), Fate.PASSED_ON),
+        (
+            Said(Result.SENT, Transport.SMTP, MX),
+            Own(routed_by_mx=True, intermediaries=frozenset({"x.example"})),
+            Fate.HANDED_OVER,
+        ),
+        (Said(Result.SENT, Transport.SMTP, Host(None, "127.0.0.1")), Own(routed_by_mx=True), Fate.PASSED_ON),
+        (Said(Result.SENT, Transport.LMTP, MX), Own(), Fate.DELIVERED),
+        (Said(Result.SENT, Transport.LMTP, MX, taken_on=True), Own(), Fate.PASSED_ON),
+        (Said(Result.SENT, Transport.LMTP, MX, thrown_away=True), Own(), Fate.DISCARDED),
+        (Said(Result.SENT, Transport.MAILBOX, None), Own(), Fate.DELIVERED),
+        (Said(Result.SENT, Transport.PIPE, None), Own(), Fate.PASSED_ON),
+        (Said(Result.SENT, None, None), Own(), Fate.PASSED_ON),
+        (Said(Result.FAILED, Transport.SMTP, MX, 550, "5.1.1"), Own(), Fate.REFUSED),
+        (Said(Result.FAILED, Transport.SMTP, MX, 450), Own(), Fate.EXPIRED),
+        (Said(Result.FAILED, Transport.NONE, None, dsn_code="5.4.4"), Own(), Fate.FAILED),
+        (Said(Result.UNCERTAIN, Transport.SMTP, MX), Own(), Fate.UNKNOWN),
+    ],
+)
+def test_fates(said, own, fate):
+    assert judge(said, own).fate is fate
+
+
+def test_a_probe_counts_as_nothing():
+    assert judge(Said(None, Transport.SMTP, MX), Own()) is None
+
+
+def test_no_answer_of_the_dns_is_not_a_missing_domain():
+    words = "host or domain name not found. name service error"
+    failed = judge(Said(Result.FAILED, Transport.NONE, None, words=words), Own())
+    waiting = judge(Said(Result.DEFERRED, Transport.SMTP, None, words=words), Own())
+    assert (failed.reason, waiting.reason) == ("no-domain", "dns")
+
+
+def test_times_are_told_by_a_bound_that_was_kept():
+    counts = [0] * (len(BOUNDS) + 1)
+    counts[0], counts[3], counts[-1] = 90, 8, 2
+    times = Times(tuple(counts))
+    assert (times.within(0.5), times.within(0.9), times.within(0.95), times.within(0.99)) == (1, 1, 10, None)
+    assert Times().within(0.5) is None
+
+
+def test_exim_times_come_from_its_ids():
+    assert of(EXIM).total.times.total > 100
+
+
+def test_the_configuration_vouches_for_acceptance(log):
+    path = log(attempt(1, "a@x.example", "sent (250 ok)"))
+    told = of(path, configuration=Configuration(routed_by_mx=True))
+    assert told.total.attempts == {Fate.ACCEPTED: 1}
