@@ -29,16 +29,32 @@ if TYPE_CHECKING:
         trace,
         trace_async,
     )
+    from deliverability.api.mailer import Mailer
+    from deliverability.api.receipts import (
+        DeferredError,
+        HeldError,
+        Receipt,
+        RefusedError,
+        SendingError,
+        UncertainError,
+    )
     from deliverability.errors import DeliverabilityError
 
 __all__ = [
+    "DeferredError",
     "DeliverabilityError",
+    "HeldError",
+    "Mailer",
     "Network",
     "Pick",
     "Reader",
+    "Receipt",
+    "RefusedError",
     "ReportResult",
     "Request",
+    "SendingError",
     "TraceResult",
+    "UncertainError",
     "check_address",
     "check_address_async",
     "check_domain",
@@ -52,13 +68,21 @@ __all__ = [
     "trace_async",
 ]
 
+_HOMES = {
+    "Mailer": "deliverability.api.mailer",
+    **dict.fromkeys(
+        ("Receipt", "SendingError", "DeferredError", "RefusedError", "UncertainError", "HeldError"),
+        "deliverability.api.receipts",
+    ),
+}
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = "deliverability.errors" if name.endswith("Error") else "deliverability.api"
+    home = _HOMES.get(name) or ("deliverability.errors" if name.endswith("Error") else "deliverability.api")
     return getattr(import_module(home), name)
 
 

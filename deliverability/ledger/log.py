@@ -133,7 +133,24 @@ class Ledger:
         A process that ended left its dispatches open: each gets the outcome *unknown*, and its file is cleared away.
         """
         self._require_lock()
-        return sum(self._drain(file, now) for file in spooled(self.folder / "spool"))
+        files = spooled(self.folder / "spool")
+        self._intents_first(files, now)
+        return sum(self._drain(file, now) for file in files)
+
+    def _intents_first(self, files: Sequence[Spooled], now: datetime) -> None:
+        """What became known later may stand in another process's file than its intent, and be read before it.
+
+        The store writes nothing twice, so the intents may come once more with the rest of their file.
+        """
+        intents: list[NewEntry] = []
+        later = False
+        for file in files:
+            for line, _ in file.lines(self.store.position(file.path.name)):
+                later = later or b'"kind":"later"' in line
+                if b'"kind":"intent"' in line:
+                    intents.append(_from_spool(line, file.path.name, now))
+        if later and intents:
+            self.append([entry for entry in intents if entry.kind is LeafKind.INTENT])
 
     def _drain(self, file: Spooled, now: datetime) -> int:
         # Asked before the lines are read: what its process wrote until then is in the file.

@@ -244,8 +244,8 @@ def deferred(words: str, cut: bool) -> Facts | None:
     found.host = after.host or found.host
     system = errno[0][2:] if errno else ""
     told = failure(text) if text else failure(system)
-    if cut and _is_open(text, told, number):
-        return None
+    if cut and (_is_open(text, told, number) or (number in _TIMED_OUT and errno is None)):
+        return None  # also where the line breaks off within the system's own words
     facts = _unsuccessful(tried, Result.UNCERTAIN if told.lost else Result.DEFERRED, found, told)
     if number <= _RETRY_BASE or _RETRY.match(text):
         facts["transport"] = Transport.NONE

@@ -1,6 +1,5 @@
 """``deliverability send`` and ``report --receipt``: a message sent and recorded, and the page from its records."""
 
-import asyncio
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -132,6 +131,8 @@ def send(
         network=Network(nameservers=nameservers(nameserver or settings.nameservers)),
         transcripts=transcripts,
     )
+
+    import asyncio
 
     async def go() -> "Receipt":
         async with mailer:

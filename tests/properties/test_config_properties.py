@@ -81,7 +81,7 @@ def test_a_survey_written_out_reads_back_as_what_was_found(hosts, networks, path
         notes=(foreign,),
     )
     text = to_toml(survey)
-    assert set(tomllib.loads(text)) <= {"schema_version", "own", "log", "sender", "report", "dns"}
+    assert set(tomllib.loads(text)) <= {"schema_version", "own", "log", "sender", "report", "dns", "archive"}
     read = parse(text, "f.toml")
     assert read.own_hosts == frozenset(hosts)
     assert read.own_networks == tuple(found.value for found in survey.own_networks)

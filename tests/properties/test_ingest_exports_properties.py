@@ -156,6 +156,8 @@ def test_no_recipient_of_a_tracking_row_takes_anothers_status(statuses: list[str
     }
     got = {e.recipient: e.result for e in read("exchange-tracking", json.dumps(row).encode()) if e.recipient}
     if Result.SENT in got.values() and any(s[:1] in ("4", "5") for s in statuses):
+        while len(statuses) > 2 and not statuses[-1]:  # semicolons at the end divide nothing
+            statuses = statuses[:-1]
         assert len(statuses) == 2
         assert got == {
             r: {"4": Result.DEFERRED, "5": Result.FAILED}.get(s[:1], Result.SENT)

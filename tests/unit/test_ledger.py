@@ -16,7 +16,7 @@ import pytest
 from ledger_records import AT, intent
 
 from deliverability.errors import CannotLookError, TamperedError, UsageError
-from deliverability.evidence.recorder import Finish, Intent, Outcome
+from deliverability.evidence.recorder import Finish, Intent, Later, Outcome
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
 from deliverability.ledger.heads import HeadFile
 from deliverability.ledger.keys import CommandSigner, FileSigner, make_key
@@ -393,3 +393,15 @@ def test_an_origin_that_no_head_could_bear_makes_nothing(tmp_path: Path) -> None
     with pytest.raises(ParseError):
         Ledger.create(tmp_path / "ledger", "two words")
     assert not (tmp_path / "ledger").exists()
+
+
+def test_what_came_later_finds_its_intent_in_another_processs_file(ledger: Ledger) -> None:
+    first, second = recorder(ledger.folder), recorder(ledger.folder)
+    second.record([intent(1)])
+    first.record([Later(dispatch=f"{1:032x}", at=AT, kind="dsn", finish=Finish.REFUSED, level=None, witness="x")])
+    files = sorted((ledger.folder / "spool").glob("*.spool"), key=lambda path: path.stat().st_mtime_ns)
+    files[1].rename(files[1].with_name("a" + files[1].name))  # so that the later record is read first
+    assert ledger.drain(NOW) == 2
+    kinds = {parse_leaf(e.leaf).kind: e for e in ledger.store.entries(2)}
+    assert parse_leaf(kinds[LeafKind.LATER].leaf).reference == kinds[LeafKind.INTENT].number
+    assert len(ledger.store.numbers_of(account="4711")) == 2

@@ -136,7 +136,9 @@ def test_relationships_are_those_that_the_document_says(tmp_path):
 def test_letter_paper(tmp_path):
     path = tmp_path / "page.pdf"
     path.write_bytes(pdf.render(replace(pages.report("accepted", "en"), paper=Paper.LETTER)))
-    assert re.search(r"^Page size:\s+612 x 792 pts \(letter\)", run(tool("pdfinfo", "poppler-utils"), str(path)), re.MULTILINE)
+    assert re.search(
+        r"^Page size:\s+612 x 792 pts \(letter\)", run(tool("pdfinfo", "poppler-utils"), str(path)), re.MULTILINE
+    )
 
 
 @pytest.mark.usefixtures("font")
