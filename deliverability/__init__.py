@@ -31,30 +31,22 @@ if TYPE_CHECKING:
     )
     from deliverability.api.mailer import Mailer
     from deliverability.api.receipts import (
-        DeferredError,
-        HeldError,
         Receipt,
-        RefusedError,
         SendingError,
-        UncertainError,
     )
     from deliverability.errors import DeliverabilityError
 
 __all__ = [
-    "DeferredError",
     "DeliverabilityError",
-    "HeldError",
     "Mailer",
     "Network",
     "Pick",
     "Reader",
     "Receipt",
-    "RefusedError",
     "ReportResult",
     "Request",
     "SendingError",
     "TraceResult",
-    "UncertainError",
     "check_address",
     "check_address_async",
     "check_domain",
@@ -71,7 +63,7 @@ __all__ = [
 _HOMES = {
     "Mailer": "deliverability.api.mailer",
     **dict.fromkeys(
-        ("Receipt", "SendingError", "DeferredError", "RefusedError", "UncertainError", "HeldError"),
+        ("Receipt", "SendingError"),
         "deliverability.api.receipts",
     ),
 }
