@@ -9,7 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from deliverability.capture.smtp import Ending, Transaction
 from deliverability.capture.smtp_connect import CannotOpenError, Connection, open_session, verifying
@@ -35,12 +35,11 @@ class Delivered:
     observations: list[Observation] = field(default_factory=list)
 
 
-class Finder:
+class Finder(Protocol):
     """Finds the addresses of a host: through the DNS, or the system for a relay."""
 
     async def addresses(self, host: str) -> Addresses:
         """Where ``host`` can be reached."""
-        raise NotImplementedError
 
 
 class Hops:
