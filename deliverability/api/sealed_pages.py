@@ -22,7 +22,10 @@ SCHEMA_VERSION = 1
 def verification(done: Verification, lang: str, zone: str, form: str) -> bytes:
     """A verification, step by step, with what it does not prove."""
     t, where = catalog(lang), zone_named(zone)
-    told = [Told(d.intent, d.outcomes, d.later) for d in done.dispatches]
+    told = [
+        Told(d.intent, d.outcomes, d.later, [(k.signing_domain, k.selector, k.status) for k in d.keys])
+        for d in done.dispatches
+    ]
     if form == "json":
         return _json(_verification_to_json(done, told, t))
     findings = finding_lines(t, [(f.held.value, f.code, f.parameters) for f in done.findings])
@@ -72,6 +75,7 @@ def _told_to_json(told: Told) -> dict[str, Any]:
         "intent": record_to_json(told.intent),
         "outcomes": [record_to_json(outcome) for outcome in told.outcomes],
         "later": [record_to_json(event) for event in told.later],
+        "keys": [{"signing_domain": d, "selector": s, "status": status} for d, s, status in told.keys],
     }
 
 

@@ -4,7 +4,8 @@ Taken while and after the message goes out, never before it, and never in its wa
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,9 +27,12 @@ from deliverability.evidence.smtp import Host
 
 if TYPE_CHECKING:
     from deliverability.capture._connect import AsksDns
+    from deliverability.protocols.dnssec import TrustAnchor
 
 MAX_ROUNDS: Final = 30
 MAX_QUESTIONS: Final = 200
+MAX_KEYS: Final = 4
+"""Signatures whose keys are proved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,10 @@ class Subject:
     """What was looked up on the way."""
 
 
-async def take(subject: Subject, dns: "AsksDns", clock: Callable[[], datetime]) -> tuple[Snapshot, ...]:
-    """One snapshot for each recipient; raises nothing for DNS trouble.
+async def take(
+    subject: Subject, dns: "AsksDns", clock: Callable[[], datetime], anchors: Sequence["TrustAnchor"] = ()
+) -> tuple[Snapshot, ...]:
+    """One snapshot for each recipient; raises nothing for DNS trouble.  Without ``anchors`` IANA's are used.
 
     SPF is looked at for the address that connected to the recipient's MX; behind a relay it is not.
     """
@@ -51,6 +57,7 @@ async def take(subject: Subject, dns: "AsksDns", clock: Callable[[], datetime]) 
     common, signatures = await _settled(lambda o: _signatures(subject, o), common, dns, clock)
     common, _ = await _settled(lambda o: _spf(subject, o), common, dns, clock)
     common, _ = await _settled(lambda o: _policy(subject, o), common, dns, clock)
+    common = await _with_key_chains(subject, common, dns, clock, anchors)
     snapshots: list[Snapshot] = []
     for intent in subject.intents:
         observations, _ = await _settled(partial(_exchanger, intent), common, dns, clock)
@@ -58,6 +65,39 @@ async def take(subject: Subject, dns: "AsksDns", clock: Callable[[], datetime]) 
             Snapshot(dispatch=intent.dispatch, at=clock(), observations=tuple(observations), verified=tuple(signatures))
         )
     return tuple(snapshots)
+
+
+async def _with_key_chains(
+    subject: Subject,
+    common: Observations,
+    dns: "AsksDns",
+    clock: Callable[[], datetime],
+    anchors: Sequence["TrustAnchor"],
+) -> Observations:
+    """With the DNSSEC chain of each signing key whose zone is signed: it proves the key when it is long gone.
+
+    Of an unsigned zone nothing is kept: that its keys cannot be proved needs no proof.
+    """
+    from deliverability.protocols.dnssec import IANA_ANCHORS, Status
+    from deliverability.protocols.dnssec_chain import chain_for
+
+    now, trusted = int(clock().timestamp()), anchors or IANA_ANCHORS
+    for domain, selector in (subject.intents[0].signatures if subject.intents else ())[:MAX_KEYS]:
+        question = DnsQuestion(f"{selector}._domainkey.{domain}", "TXT")
+        deep, _ = await _settled(partial(_chain_wanted, question, now, trusted), common, dns, clock)
+        with suppress(Unobserved):
+            chain = chain_for(question, deep, trusted, now)
+            if chain.validation.status is Status.SECURE:
+                common = common.joined(chain.answers)
+    return common
+
+
+def _chain_wanted(
+    question: DnsQuestion, now: int, anchors: Sequence["TrustAnchor"], observations: Observations
+) -> None:
+    from deliverability.protocols.dnssec_chain import chain_for
+
+    chain_for(question, observations, anchors, now)
 
 
 Work = Callable[[Observations], object]

@@ -19,6 +19,8 @@ class Told:
     intent: Intent
     outcomes: Sequence[Outcome]
     later: Sequence[Later]
+    keys: Sequence[tuple[str, str, str]] = ()
+    """Signing domain, selector and DNSSEC status of keys whose chain is on record."""
 
     @property
     def finish(self) -> Finish | None:
@@ -53,6 +55,9 @@ def told_lines(t: Catalog, told: Iterable[Told], where: tzinfo) -> list[str]:
             said = outcome.reply.text if outcome.reply else outcome.detail
             if said:
                 lines.append(f"  {exact(outcome.at, where)}  {said}")
+        for domain, selector, status in one.keys:
+            if t.has(f"seal.key.{status}"):
+                lines.append(f"  {t(f'seal.key.{status}', domain=domain, selector=selector)}")
     return lines
 
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
-from deliverability.evidence.recorder import Finish, Intent, Later, Outcome, Record
+from deliverability.evidence.observation import DnsAnswer, Observations, Unobserved
+from deliverability.evidence.recorder import Finish, Intent, Later, Outcome, Record, Snapshot
 from deliverability.ledger.bundle import Bundle, NotABundleError, SealedEntry, parse_bundle
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
 from deliverability.ledger.leaves import Body, Leaf, LeafKind, commitment, parse_body, parse_leaf
@@ -25,6 +26,8 @@ from deliverability.protocols.records import record_from_bytes
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+    from deliverability.protocols.dnssec import TrustAnchor
 
 
 class Step(StrEnum):
@@ -70,12 +73,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyShown:
+    """What the DNSSEC chain in a record shows of a DKIM key, at the time of the intent."""
+
+    signing_domain: str
+    selector: str
+    status: str
+    """``secure``, ``insecure``, ``bogus`` or ``indeterminate`` (RFC 4035 §4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dispatch:
     """One message to one recipient, as the records shown tell it."""
 
     intent: Intent
     outcomes: tuple[Outcome, ...]
     later: tuple[Later, ...]
+    keys: tuple[KeyShown, ...] = ()
 
     @property
     def finish(self) -> Finish | None:
@@ -115,8 +129,12 @@ def verify_bundle(
     keys: Sequence[VerifierKey] = (),
     roots: Sequence["x509.Certificate"] = (),
     held_heads: Sequence[bytes] = (),
+    anchors: Sequence["TrustAnchor"] = (),
 ) -> Verification:
-    """Verify a bundle against keys, roots of time-stamping authorities, and heads that the verifier holds already."""
+    """Verify a bundle against keys, roots of time-stamping authorities, and heads that the verifier holds already.
+
+    DNSSEC chains in it are held against ``anchors``, without any IANA's.
+    """
     try:
         bundle = parse_bundle(content)
         checkpoint, note = parse_checkpoint(bundle.checkpoint)
@@ -143,7 +161,7 @@ def verify_bundle(
         size=checkpoint.size,
         stamped=tuple(work.stamped),
         signed_by=tuple(work.signed_by),
-        dispatches=() if failed else tuple(work.dispatches()),
+        dispatches=() if failed else tuple(work.dispatches(anchors)),
         erased=sum(entry.record is None for entry in bundle.entries),
     )
 
@@ -355,7 +373,7 @@ class _Work:
         good = any(verify_consistency(old.size, new.size, old.root, new.root, proof) for proof in proofs)
         return Finding(Step.LATER, Held.SHOWN if good else Held.FAILED, "later-good" if good else "later-fork", said)
 
-    def dispatches(self) -> Iterator[Dispatch]:
+    def dispatches(self, anchors: Sequence["TrustAnchor"]) -> Iterator[Dispatch]:
         """What the records say, by dispatch."""
         records = [self._told[number] for number in sorted(self._told)]
         for intent in records:
@@ -365,4 +383,24 @@ class _Work:
                     intent,
                     tuple(r for r in mine if isinstance(r, Outcome)),
                     tuple(r for r in mine if isinstance(r, Later)),
+                    tuple(_keys_shown(intent, [r for r in mine if isinstance(r, Snapshot)], anchors)),
                 )
+
+
+def _keys_shown(intent: Intent, snapshots: Sequence[Snapshot], anchors: Sequence["TrustAnchor"]) -> Iterator[KeyShown]:
+    """The keys of the message's signatures whose DNSSEC chain is on record, validated as of the intent's time."""
+    seen = [o for s in snapshots for o in s.observations if isinstance(o, DnsAnswer)]
+    if not any(o.question.signed for o in seen):
+        return
+    from deliverability.protocols.dnssec import IANA_ANCHORS, signed, validate
+
+    observations = Observations.of(seen)
+    for domain, selector in intent.signatures:
+        question = signed(f"{selector}._domainkey.{domain}", "TXT")
+        if question in observations.answers:
+            try:
+                at = int(intent.at.timestamp())
+                status = validate(question, observations, at, anchors or IANA_ANCHORS).status.value
+            except Unobserved:
+                status = "indeterminate"
+            yield KeyShown(domain, selector, status)
