@@ -194,6 +194,7 @@ def _plain_lookups(root: str, observations: Observations) -> int | None:
     known = observations.answers
     foreseen: list[DnsQuestion] = []
     ahead = [DnsQuestion(root, "TXT")]
+    walked: set[DnsQuestion] = set()
     lookups = 0
     while ahead:
         question = ahead.pop()
@@ -201,8 +202,11 @@ def _plain_lookups(root: str, observations: Observations) -> int | None:
         if answer is None:
             raise Unobserved(question, *(q for q in dict.fromkeys(foreseen) if q not in known and q != question))
         reading = _plain_reading(answer)
+        walked.add(question)
         if reading is None or lookups + reading.lookups > MAX_LOOKUPS:
             return None
+        if not walked.isdisjoint(reading.asks):
+            return None  # perhaps a loop, which the evaluator sees before it asks any further
         lookups += reading.lookups
         foreseen += reading.asks
         ahead.extend(reversed(reading.asks))

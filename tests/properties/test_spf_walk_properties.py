@@ -86,6 +86,12 @@ def test_a_plain_walk_counts_what_the_evaluator_counts(zone: dict[str, list[str]
         assert asked == by_evaluator[: len(asked)]
 
 
+def test_of_a_loop_nothing_more_is_asked_than_the_evaluator_asks() -> None:
+    zone: dict[str, list[str] | None] = {"a.example": ["v=spf1 include:b.example include:a.example"], "b.example": None}
+    lookups, asked = settled(lambda seen: spf._plain_lookups("a.example", seen), zone, {})
+    assert (lookups, asked) == (None, settled(surveyed, zone, {})[1])
+
+
 def test_a_plain_walk_is_taken() -> None:
     zone: dict[str, list[str] | None] = {
         "a.example": ["v=spf1 include:b.example mx -all"],
