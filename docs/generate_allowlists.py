@@ -50,7 +50,7 @@ by whoever has it; and Sieve and Exim rely on the recipient's server to write it
 
 | form | why not |
 |---|---|
-| SpamAssassin `user_prefs`, and so a cPanel account's own list | users' preferences may define no rule with conditions. `whitelist_from` lets every forger in, and SpamAssassin 4.0.1 lets one in for `welcomelist_from_dkim` and `welcomelist_auth` as well: it takes the signing domain from what follows the first `@` of `i=`, so that `d=evil.example; i=x@host.example=20y@evil.example`, validly signed by evil.example, counts as signed by host.example |
+| SpamAssassin `user_prefs`, and so a cPanel account's own list | users' preferences may define no rule with conditions. `whitelist_from` lets every forger in, and SpamAssassin 4.0.1 lets one in for `welcomelist_from_dkim` and `welcomelist_auth` as well, in our tests: what the signer writes into `i=` decides there, and not the domain that signed |
 | cPanel "Email Filters", Plesk white list | they compare the From text alone, on servers that need not enforce DMARC |
 | Thunderbird message filter | it can only ask whether *any* `Authentication-Results` contains a word, which a forger writes; offer the contact |
 | Outlook safe-senders file | From alone, and the file has no place for a remark on reach, undo and expiry |
