@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest -n $(JOBS) -m "not online and not server"
-	$(VENV)/bin/python -m pytest -m server
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m server
 	$(MAKE) --no-print-directory wheel
 
 lint: $(VENV)/.dev
