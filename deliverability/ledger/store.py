@@ -155,6 +155,15 @@ class Store:
             raise CannotLookError(f"{printable(str(self.path))}: there is no entry {number}")
         return Entry(number, row[0], row[1], row[2])
 
+    def checked_entry(self, number: int) -> Entry:
+        """One entry, held against its seal and the tree; raises :class:`TamperedError` for one that was changed."""
+        entry = self.entry(number)
+        _check_record(entry, self.path)
+        proof = self.inclusion(number, self.size)
+        if not merkle.verify_inclusion(merkle.leaf_hash(entry.leaf), number, self.size, proof, self.root()):
+            raise TamperedError(f"{printable(str(self.path))}: entry {number} is not the one in the tree")
+        return entry
+
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """All entries from ``start`` on."""
         statement = (

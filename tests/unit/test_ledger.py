@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from ledger_records import AT, intent
 
+from deliverability.api.sealing import history
 from deliverability.errors import CannotLookError, TamperedError, UsageError
 from deliverability.evidence.recorder import Finish, Intent, Later, Outcome
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
@@ -405,3 +406,23 @@ def test_what_came_later_finds_its_intent_in_another_processs_file(ledger: Ledge
     kinds = {parse_leaf(e.leaf).kind: e for e in ledger.store.entries(2)}
     assert parse_leaf(kinds[LeafKind.LATER].leaf).reference == kinds[LeafKind.INTENT].number
     assert len(ledger.store.numbers_of(account="4711")) == 2
+
+
+@pytest.mark.parametrize("changed", ["record", "leaf"])
+def test_a_history_out_of_a_changed_ledger_is_refused(ledger: Ledger, changed: str) -> None:
+    """Its page says that the records have not changed: that is looked at, not taken for granted."""
+    ledger.append_records([intent(1), outcome(1)])
+    ledger.sign(NOW)
+    assert len(history(ledger, account="4711").told) == 1
+    ledger.close()
+    database = sqlite3.connect(ledger.folder / "ledger.sqlite")
+    for trigger in ("record_stays", "entry_stays"):
+        database.execute(f"DROP TRIGGER {trigger}")
+    if changed == "record":
+        database.execute("UPDATE record SET body = CAST(replace(body, 'accepted', 'refused') AS BLOB) WHERE number = 3")
+    else:
+        database.execute("UPDATE entry SET leaf = (SELECT leaf FROM entry WHERE number = 2) WHERE number = 3")
+    database.commit()
+    database.close()
+    with Ledger.open(ledger.folder, write=False) as opened, pytest.raises(TamperedError, match="entry [23] "):
+        history(opened, account="4711")
