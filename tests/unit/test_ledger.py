@@ -424,5 +424,5 @@ def test_a_history_out_of_a_changed_ledger_is_refused(ledger: Ledger, changed: s
         database.execute("UPDATE entry SET leaf = (SELECT leaf FROM entry WHERE number = 2) WHERE number = 3")
     database.commit()
     database.close()
-    with Ledger.open(ledger.folder, write=False) as opened, pytest.raises(TamperedError, match="entry [23] "):
+    with Ledger.open(ledger.folder, write=False) as opened, pytest.raises(TamperedError, match=r"entry [23] "):
         history(opened, account="4711")
