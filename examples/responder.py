@@ -167,10 +167,18 @@ async def serve(zones: Zones, address: str, port: int) -> None:
     """Answer until told to stop."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    # TCP first: the kernel gives a free port, and UDP then takes the same number.
-    server = await asyncio.start_server(lambda r, w: _tcp(zones, r, w), address, port)
-    taken = server.sockets[0].getsockname()[1]
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(zones), local_addr=(address, taken))
+    for left in reversed(range(20)):
+        # TCP first: the kernel gives a free port, and UDP then takes the same number, unless another has it by chance.
+        server = await asyncio.start_server(lambda r, w: _tcp(zones, r, w), address, port)
+        taken = server.sockets[0].getsockname()[1]
+        try:
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(zones), local_addr=(address, taken))
+        except OSError:
+            server.close()
+            if port or not left:
+                raise
+        else:
+            break
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     _stop_with_pipe(loop, stopped)

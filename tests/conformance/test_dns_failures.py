@@ -4,13 +4,12 @@ A real responder on loopback, UDP and TCP, breaks the answer to one question in 
 domain check runs against it.  Trouble leaves that question open and adds no failure; only NXDOMAIN and NODATA say "no".
 """
 
-import socket
 import socketserver
 import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import dns.flags
 import dns.message
@@ -19,6 +18,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
+from free_ports import free_port
 
 import deliverability
 from deliverability.evidence.bundle import Assessment
@@ -218,10 +218,7 @@ def test_cut_answers_without_any_tcp() -> None:
 
 
 def test_nobody_listens() -> None:
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    found = outcomes(check(f"127.0.0.1:{port}"))
+    found = outcomes(check(f"127.0.0.1:{free_port()}"))
     assert Outcome.FAIL not in found.values()
     assert Outcome.ERROR not in found.values()
     assert found["spf-published"] is Outcome.INDETERMINATE

@@ -19,6 +19,7 @@ import dns.message
 import dns.query
 import dns.rcode
 import pytest
+from free_ports import free_port
 
 from deliverability.capture.dns import DnsObserver, Nameserver
 from deliverability.evidence.observation import DnsAnswer, DnsQuestion, Observations, Unobserved
@@ -86,14 +87,6 @@ def run(*command: str, cwd: Path) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, (command, done.stderr)
     return done.stdout
-
-
-def free_port() -> int:
-    """Free for both UDP and TCP a moment ago."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(tcp.getsockname())
-        return int(tcp.getsockname()[1])
 
 
 def sign(folder: Path, zone: str, lines: list[str], made: Made) -> str:

@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from free_ports import free_port
 from tls_files import server_context
 
 from deliverability.api.receipts import Receipt
@@ -95,8 +96,7 @@ def pid_of(reverse_path: str) -> int:
 
 @contextmanager
 def listening(sink: Sink, **options: Any) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(sink, hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 
 from deliverability.capture.spam_score import SpamScore, ask_rspamd
 
@@ -60,9 +61,7 @@ def rspamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     folder = Path("/tmp") / f"deliverability-rspamd-{os.getpid()}"  # pytest's own folders are closed to other users
     folder.mkdir(mode=0o700)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     (folder / "rspamd.conf").write_text(CONFIGURATION.replace("@PORT@", str(port)))
     arguments = ["-f", "-c", str(folder / "rspamd.conf"), f"--var=DBDIR={folder}"]
     if os.geteuid() == 0:

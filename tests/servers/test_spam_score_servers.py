@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 
 from deliverability.capture.spam_score import SpamScore, ask_spamd
 
@@ -21,12 +22,6 @@ HEAD = (
     b"From: Billing <billing@host.example>\nTo: mei@mail.example\nSubject: Renewal\n"
     b"Date: Sun, 22 Nov 2026 08:00:00 +0800\nMessage-ID: <1@host.example>\n\n"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

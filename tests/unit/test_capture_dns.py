@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+from free_ports import bound_pair
 
 from deliverability.capture.dns import DnsObserver, Nameserver, parse_nameserver
 from deliverability.capture.dns_socket import Sockets
@@ -30,12 +30,8 @@ class Responder:
         self.asked: list[tuple[str, str]] = []
         self.clients: set[int] = set()
         self.last: tuple[str, int] = ("", 0)
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp, self.tcp = bound_pair()
         self.address = Nameserver("127.0.0.1", self.udp.getsockname()[1])
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind(("127.0.0.1", self.address.port))
         if tcp:
             self.tcp.listen(5)
         self.threads = [threading.Thread(target=self._serve_udp)]
