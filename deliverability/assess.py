@@ -27,7 +27,7 @@ from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import grounds, hosts, mx
 
-RULESET = "2026.11.2"
+RULESET = "2026.11.3"
 """Changes whenever equal evidence could give another verdict."""
 
 _CRASHED = {

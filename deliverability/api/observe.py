@@ -1,9 +1,9 @@
 """Rounds of observation: evaluate, fetch everything that turned out to be missing, evaluate again (DESIGN §4.1)."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import sys
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from deliverability.errors import UsageError
 from deliverability.evidence.observation import CouldNotLook, Observation, Observations, Obstacle, Question
@@ -39,6 +39,7 @@ async def settle(
             observations = observations.joined(_blanks(reached, Obstacle.LIMIT, why, now))
         else:
             asked += len(reached)
+            await _Loop()
             got = await observe(sorted(reached, key=str))
             left = reached - {o.question for o in got}
             observations = observations.joined((*got, *_blanks(left, Obstacle.NETWORK, "no answer was kept", now)))
@@ -48,16 +49,61 @@ def _blanks(questions: Iterable[Question], obstacle: Obstacle, detail: str, now:
     return [CouldNotLook(q, obstacle, detail, "", now) for q in questions]
 
 
+class _Loop:
+    """Awaited before the first thing that needs an event loop; under one it does nothing."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        if not _running():
+            yield
+
+
+class _Rest(Generic[T]):
+    """What is left of a coroutine that was begun."""
+
+    def __init__(self, begun: Generator[Any, None, T]) -> None:
+        self._begun = begun
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._begun
+
+
 def blocking(work: Callable[[], Awaitable[T]], name: str) -> T:
     """Run an async use case to its end; inside a running loop say which function to await instead."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        raise UsageError(f"{name}() blocks and an event loop is running here: use 'await {name}_async(…)'")
+    _refuse_loop(name)
+    import asyncio
 
     async def main() -> T:
         return await work()
 
     return asyncio.run(main())
+
+
+def settling(work: Callable[[], Awaitable[T]], name: str) -> T:
+    """:func:`blocking` for what waits for nothing but :func:`settle`: an event loop is made when something is asked.
+
+    Importing one takes as long as looking through a small log.
+    """
+    _refuse_loop(name)
+    begun = work().__await__()
+    try:
+        next(begun)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    return blocking(lambda: _Rest(begun), name)
+
+
+def _refuse_loop(name: str) -> None:
+    if _running():
+        raise UsageError(f"{name}() blocks and an event loop is running here: use 'await {name}_async(…)'")
+
+
+def _running() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -73,19 +73,23 @@ def _wanted(evidence: Evidence) -> tuple[tuple[Domain, str], ...]:
 
 def _rank(key: DkimKey) -> int:
     if key.state is KeyState.FOUND:
-        return 2 if key.weak or not key.for_mail else 4
+        return 4 if _usable(key) else 2
     return 3 if key.state is KeyState.COULD_NOT_LOOK else 1
+
+
+def _usable(key: DkimKey) -> bool:
+    return key.state is KeyState.FOUND and not key.weak and key.for_mail and key.hash_allowed
 
 
 def _ruling(evidence: Evidence, key: DkimKey) -> Ruling:
     told = {"name": key.name, "type": key.type or "", "bits": key.bits or ""}
     if key.state is KeyState.COULD_NOT_LOOK:
         return grounds.open_question(key.problem, "temperror")
-    if key.state is KeyState.FOUND and not key.weak and key.for_mail:
+    if _usable(key):
         return Ruling(Outcome.PASS, Finding.of("found-testing" if key.testing else "found", **told))
     code = key.state.value
     if key.state is KeyState.FOUND:
-        code = "weak-key" if key.weak else "not-for-mail"
+        code = "weak-key" if key.weak else "not-for-mail" if not key.for_mail else "hash-not-allowed"
     finding = Finding.of(code, **told, problem=key.problem or "")
     return grounds.against(evidence, key.observed_at, finding, f"{key.name}: {code}", None)
 
@@ -112,6 +116,10 @@ CHECK = Check(
         "not-for-mail": {
             "en": "The key at {name} is not meant for mail (s=).",
             "zh-Hant-TW": "{name} 的金鑰並非供郵件使用（s=）。",
+        },
+        "hash-not-allowed": {
+            "en": "The key at {name} does not allow SHA-256 (h=), and receivers accept no other hash.",
+            "zh-Hant-TW": "{name} 的金鑰不允許 SHA-256（h=），而收件方不接受其他雜湊演算法。",
         },
         "revoked": {
             "en": "The DKIM key at {name} has been revoked (empty p=).",
@@ -148,6 +156,10 @@ CHECK = Check(
         "key-strict": {
             "en": "The key at {name} may sign for exactly its own domain (t=s), not for names below it.",
             "zh-Hant-TW": "{name} 的金鑰只能為網域本身簽章（t=s），不能用於子網域。",
+        },
+        "alias-without-key": {
+            "en": "{name} is an alias of {target}, where no key stands: either it is to be published there, or the alias is wrong.",
+            "zh-Hant-TW": "{name} 是 {target} 的別名，但那裡沒有金鑰：應在該處公布金鑰，或更正別名。",
         },
         "several-records": {
             "en": "{count} TXT records stand at {name}; which one a receiver takes is left to it. Keep one.",

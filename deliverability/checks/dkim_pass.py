@@ -180,6 +180,10 @@ CHECK = Check(
             "en": "The key at {name} may sign for exactly its own domain (t=s), not for names below it.",
             "zh-Hant-TW": "{name} 的金鑰只能為網域本身簽章（t=s），不能用於子網域。",
         },
+        "alias-without-key": {
+            "en": "{name} is an alias of {target}, where no key stands: either it is to be published there, or the alias is wrong.",
+            "zh-Hant-TW": "{name} 是 {target} 的別名，但那裡沒有金鑰：應在該處公布金鑰，或更正別名。",
+        },
         "several-records": {
             "en": "{count} TXT records stand at {name}; which one a receiver takes is left to it. Keep one.",
             "zh-Hant-TW": "{name} 有 {count} 筆 TXT 紀錄；收件方採用哪一筆並不一定。請只保留一筆。",

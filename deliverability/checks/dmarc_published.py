@@ -86,6 +86,14 @@ CHECK = Check(
             "en": "{tag}= in the record at {where} is none of none, quarantine, reject; the whole record then counts as p=none.",
             "zh-Hant-TW": "{where} 紀錄中的 {tag}= 不是 none、quarantine、reject 之一；整筆紀錄因此視為 p=none。",
         },
+        "invalid-policy-void": {
+            "en": "{tag}= in the record at {where} is none of none, quarantine, reject; without a valid rua= the whole record then counts for nothing.",
+            "zh-Hant-TW": "{where} 紀錄中的 {tag}= 不是 none、quarantine、reject 之一；又沒有有效的 rua=，整筆紀錄因此無效。",
+        },
+        "no-policy": {
+            "en": "The record at {where} has no p=; because it asks for reports, it counts as p=none. Add p=.",
+            "zh-Hant-TW": "{where} 的紀錄沒有 p=；因為有要求寄送報告，所以視為 p=none。請加上 p=。",
+        },
         "removed-tag": {
             "en": "{tag}= in the record at {where} has been removed by RFC 9989; some receivers still read it.",
             "zh-Hant-TW": "{where} 紀錄中的 {tag}= 已被 RFC 9989 移除；部分收件方仍會讀取。",

@@ -8,15 +8,19 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
+from deliverability.protocols.hosts import is_inside
 from deliverability.protocols.inbound import listed
-from deliverability.protocols.iprev import TOO_MANY_NAMES, Iprev, IprevResult, iprev
+from deliverability.protocols.iprev import INSIDE, TOO_MANY_NAMES, Iprev, IprevResult, iprev
 from deliverability.protocols.mx import parse_ip
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
-    ip = evidence.client_ip.value if evidence.client_ip else ""
-    if parse_ip(ip) is None:
+    address = parse_ip(evidence.client_ip.value) if evidence.client_ip else None
+    if address is None:
         return grounds.need("need-client-ip")
+    ip = str(address)
+    if is_inside(address):
+        return Ruling(Outcome.NOT_APPLICABLE, Finding.of("inside", ip=ip))
     open_hop = grounds.unconfirmed(evidence)
     if open_hop:
         return open_hop
@@ -62,6 +66,7 @@ CHECK = Check(
             "zh-Hant-TW": "{ip} 的反解名稱 {names} 沒有正解回同一位址。請為該名稱加上位址紀錄，或更正 PTR。",
         },
         "too-many-names": TOO_MANY_NAMES,
+        "inside": INSIDE,
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,

@@ -58,6 +58,9 @@ def _ruling(domain: Domain, found: MailHosts, hosts: tuple[_Host, ...]) -> Rulin
     details = tuple(Finding.of("alias", host=h.name, target=h.alias) for h in hosts if h.alias)
     if found.count > len(hosts):
         details = (*details, Finding.of("not-all-looked-up", looked=len(hosts), all=found.count))
+    literal = [host.name for host in hosts if not host.addresses and parse_ip(host.name)]
+    if literal:
+        return Ruling(Outcome.FAIL, Finding.of("names-address", domain=domain, hosts=listed(literal)), details=details)
     dead = [host.name for host in hosts if not host.addresses and not host.obstacle]
     if dead:
         finding = Finding.of("no-address", domain=domain, hosts=listed(dead))
@@ -89,6 +92,10 @@ CHECK = Check(
         "no-address": {
             "en": "Mail servers of {domain} have no address: {hosts}. Mail cannot be delivered to them; correct the MX record or add the address.",
             "zh-Hant-TW": "{domain} 的這些郵件伺服器沒有位址：{hosts}，郵件無法送達；請更正 MX 紀錄或加上位址。",
+        },
+        "names-address": {
+            "en": "The MX of {domain} names an IP address instead of a host: {hosts}. Mail cannot be delivered to it; give the host a name, and name that.",
+            "zh-Hant-TW": "{domain} 的 MX 填的是 IP 位址而不是主機名稱：{hosts}，郵件無法送達；請為主機設定名稱，再填入該名稱。",
         },
         "inside-address": {
             "en": "Mail servers of {domain} have only addresses that nobody outside can reach: {hosts}.",

@@ -1,6 +1,6 @@
 """The From line names one author, or several of one domain with a Sender.
 
-RFC 5322 §3.6.2; RFC 9989 §4.4 leaves messages whose authors are of different domains to the receiver, and many refuse
+RFC 5322 §3.6.2; RFC 9989 §5.3.1 leaves messages whose authors are of different domains to the receiver, and many refuse
 them.
 """
 
@@ -36,7 +36,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
 CHECK = Check(
     id="one-author",
     subjects=frozenset({Subject.MESSAGE}),
-    citation="RFC 5322 §3.6.2, RFC 9989 §4.4",
+    citation="RFC 5322 §3.6.2, RFC 9989 §5.3.1",
     title={"en": "From names one author", "zh-Hant-TW": "寄件者（From）只有一個"},
     evaluate=_evaluate,
     messages={

@@ -8,17 +8,21 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.iprev import TOO_MANY_NAMES, IprevResult, iprev, resolves_to
+from deliverability.protocols.hosts import is_inside
+from deliverability.protocols.iprev import INSIDE, TOO_MANY_NAMES, IprevResult, iprev, resolves_to
 from deliverability.protocols.mx import parse_ip
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
-    if evidence.client_ip is None or parse_ip(evidence.client_ip.value) is None:
+    ip = parse_ip(evidence.client_ip.value) if evidence.client_ip else None
+    if ip is None:
         return grounds.need("need-client-ip")
+    if is_inside(ip):
+        return Ruling(Outcome.NOT_APPLICABLE, Finding.of("inside", ip=ip))
     open_hop = grounds.unconfirmed(evidence)
     if open_hop:
         return open_hop
-    return _with_names(evidence, evidence.client_ip.value)
+    return _with_names(evidence, str(ip))
 
 
 def _with_names(evidence: Evidence, ip: str) -> Ruling:
@@ -81,6 +85,7 @@ CHECK = Check(
             "zh-Hant-TW": "{ip} 的反解名稱是 {names}，但該名稱沒有正解回這個位址。",
         },
         "too-many-names": TOO_MANY_NAMES,
+        "inside": INSIDE,
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-helo": grounds.NEED_HELO,
         "observed-later": grounds.OBSERVED_LATER,

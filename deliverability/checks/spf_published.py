@@ -43,6 +43,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
             code = "published-neutral"
         return Ruling(Outcome.PASS, Finding.of(code, **told, lookups=found.lookups), details=details)
     word = "none" if found.state is PublicationState.NONE else "permerror"
+    loop = next((remark for remark in surveyed.remarks if remark.flaw is Flaw.LOOP), None)
+    if loop:
+        return Ruling(Outcome.FAIL, Finding.of("loops", **told, at=loop.domain, term=loop.text), word, details)
     lookups = max(found.lookups, surveyed.price.lookups)
     finding = Finding.of(found.state.value, **told, problem=found.problem or "", lookups=lookups)
     return Ruling(Outcome.FAIL, finding, word, details)
@@ -127,6 +130,10 @@ CHECK = Check(
             "en": "The SPF record of {domain} has an error ({problem}): {record}",
             "zh-Hant-TW": "{domain} 的 SPF 紀錄有錯（{problem}）：{record}",
         },
+        "loops": {
+            "en": "The SPF record of {domain} leads back to itself, by {term} in the record of {at}; receivers stop with an error: {record}",
+            "zh-Hant-TW": "{domain} 的 SPF 紀錄經由 {at} 紀錄中的 {term} 又指回原處；收件方會停止並視為錯誤：{record}",
+        },
         "price": {
             "en": "When nothing matches, {domain} costs {lookups} look-ups (limit {limit}); without an answer: {v4} for a client on IPv4, {v6} on IPv6 (limit {void_limit}).",
             "zh-Hant-TW": "都不符合時，{domain} 需要 {lookups} 次查詢（上限 {limit}）；查無結果的次數：IPv4 用戶端 {v4} 次，IPv6 用戶端 {v6} 次（上限 {void_limit}）。",
@@ -178,6 +185,14 @@ CHECK = Check(
         "unknown-mechanism": {
             "en": "{term} in the record of {at} is no mechanism; receivers stop with an error.",
             "zh-Hant-TW": "{at} 紀錄中的 {term} 不是有效的機制；收件方會視為錯誤。",
+        },
+        "unknown-modifier": {
+            "en": "Receivers ignore {term} in the record of {at}: they know no modifier of that name. A mechanism takes ':', as in ip4:192.0.2.1.",
+            "zh-Hant-TW": "收件方會忽略 {at} 紀錄中的 {term}，因為沒有這個名稱的修飾詞。機制要用「:」，例如 ip4:192.0.2.1。",
+        },
+        "more-remarks": {
+            "en": "Remarks left out here, because there are so many: {term}.{at}",
+            "zh-Hant-TW": "項目過多，此處省略：{term} 項。{at}",
         },
         "syntax": {
             "en": "{term} in the record of {at} is not written correctly; receivers stop with an error.",

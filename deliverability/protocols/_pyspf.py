@@ -15,13 +15,14 @@ from typing import Any, Final, cast
 
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Record, Unobserved
 from deliverability.protocols.spf_steps import MAX_KEPT, Below, Step, Way, foresee, question_of
+from deliverability.protocols.spf_terms import MAX_TERMS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escapes in pyspf 2.0.14's own source
     import spf
 
-MAX_RECORD: Final = 8192
-"""Octets of one record that are evaluated; RFC 7208 §3.4 advises 450."""
+MAX_RECORD: Final = 65_535
+"""Octets of one record that are evaluated, as many as the DNS can hold; RFC 7208 §3.4 advises 450."""
 MAX_TERM: Final = 1024
 """Octets of one term: pyspf's expressions take quadratic time on longer ones."""
 MAX_FORESEEN: Final = 40
@@ -35,6 +36,7 @@ MAX_SHARED: Final = 500
 MAX_SEEN: Final = 30
 MAX_SEEN_OCTETS: Final = 8192
 
+_MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=", re.ASCII)
 _CLIENT_MACRO = re.compile(r"%\{[^}doDO]", re.ASCII)
 
 PermError = spf.PermError
@@ -171,13 +173,13 @@ class Query(spf.query):
         text = super().dns_spf(domain)
         if text is None:
             return None
-        if len(text) > MAX_RECORD or any(len(term) > MAX_TERM for term in text.split(" ")):
+        if len(text) > MAX_RECORD or text.count(" ") > MAX_TERMS or any(len(term) > MAX_TERM for term in text.split(" ")):
             raise PermError("record or term too long")
         for question in self._foresee(text, domain):
             self._way.foreseen.append(question)
             if len(self._foreseen) < MAX_FORESEEN:
                 self._foreseen.setdefault(question)
-        return text
+        return _with_known_modifiers(text) if text.count("=") > 1 else text
 
     def dns_mx(self, domainname: str) -> list[object]:
         """Addresses of all MX, asked at once; one void at most for the whole term (RFC 7208 §4.6.4)."""
@@ -243,6 +245,29 @@ class Query(spf.query):
     def _foresee(self, text: str, domain: str) -> Iterable[DnsQuestion]:
         """What the terms of one record will ask, as far as no macro hides it."""
         return foresee(text, domain, self.A, f"{'.'.join(reversed(self.i.split('.')))}.{self.v}.arpa")
+
+
+def problem_of(query: Query) -> str | None:
+    """What was wrong, in pyspf's words: foreign text inside, for the middle of a sentence."""
+    told: str | None = query.prob
+    return told.rstrip(".").replace("mechnism", "mechanism") if told else told
+
+
+def _with_known_modifiers(record: str) -> str:
+    """The record as pyspf reads it right: it takes ``Redirect=`` for unknown, and refuses an unknown one that is repeated.
+
+    RFC 7208 §4.6.1: names are case-insensitive; §6: unknown modifiers are ignored wherever they stand.
+    """
+    version, *rest = record.split(" ")
+    kept, seen = [version], set()
+    for term in rest:
+        found = _MODIFIER.match(term)
+        name = found[1].lower() if found else ""
+        if name and name not in ("redirect", "exp") and name in seen:
+            continue
+        seen.add(name)
+        kept.append(f"{name}={term[len(name) + 1 :]}" if name else term)
+    return " ".join(kept)
 
 
 def require(domain: str, observations: Observations) -> None:

@@ -68,6 +68,8 @@ class DkimKey:
     """The record: foreign text."""
     records: int = 0
     """TXT records at the name; more than one leaves the choice to the verifier (RFC 6376 §3.6.2.2)."""
+    alias: str | None = None
+    """The name that a CNAME at the key's name leads to."""
     problem: str | None = None
     observed_at: datetime | None = None
 
@@ -75,6 +77,11 @@ class DkimKey:
     def name(self) -> str:
         """Where it is, or would be, published."""
         return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
+    def hash_allowed(self) -> bool:
+        """It allows SHA-256, the only hash that signers and verifiers still use (RFC 8301 §3.1)."""
+        return not self.hashes or "sha256" in self.hashes
 
     @property
     def weak(self) -> bool:
@@ -130,7 +137,8 @@ def published_key(observations: Observations, domain: Domain, selector: str) -> 
     if len(records) > 1:  # RFC 6376 §3.6.2.2 leaves several undefined; a stray record of another kind harms nobody
         records = [record for record in records if b"p=" in record] or records
     if not records:
-        return key(state=KeyState.NONE, records=count)
+        alias = answer.canonical_name if answer.canonical_name != answer.question.name else None
+        return key(state=KeyState.NONE, records=count, alias=alias)
     shown = records[0][:MAX_RECORD].decode("latin-1")
     problem = f"{len(records)} key records at one name"
     if len(records) == 1:

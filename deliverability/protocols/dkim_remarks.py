@@ -43,6 +43,8 @@ def key_remarks(key: DkimKey) -> Iterator[Finding]:
     told = {"name": key.name, "type": key.type or "", "bits": key.bits or ""}
     if key.records > 1:
         yield Finding.of("several-records", name=key.name, count=key.records)
+    if key.alias:
+        yield Finding.of("alias-without-key", name=key.name, target=key.alias)
     if key.state is not KeyState.FOUND:
         return
     yield Finding.of("key", **told)

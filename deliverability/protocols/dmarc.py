@@ -29,7 +29,7 @@ _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _NEAR = re.compile(rb"\bv[ \t]{0,9}=[ \t]{0,9}DMARC", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?\Z")  # RFC 9989 §4.8, obs-dmarc-uri
 _PERCENT = re.compile(r"(?:100|[0-9]{1,2})\Z", re.ASCII)
-_KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.4
+_KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.3
 _REMOVED: Final = ("pct", "rf", "ri")
 
 

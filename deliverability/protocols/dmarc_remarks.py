@@ -77,7 +77,9 @@ def _record_remarks(found: DmarcPolicy, record: DmarcRecord) -> Iterator[Finding
         absent = record.np if record.np and not record.invalid else below
         yield Finding.of("reach", **where, p=base, sp=below, np=absent)
     for tag in record.invalid:
-        yield Finding.of("invalid-policy", **where, tag=tag)
+        yield Finding.of("invalid-policy" if record.rua else "invalid-policy-void", **where, tag=tag)
+    if record.p is None and "p" not in record.invalid and record.rua:
+        yield Finding.of("no-policy", **where)
     for tag in record.removed:
         yield Finding.of("removed-tag", **where, tag=tag)
     for tag in record.unknown[:5]:

@@ -70,9 +70,12 @@ def _destination(tag: str, uri: str, domain: Domain, observations: Observations)
     if scheme.lower() != "mailto":
         return Destination(tag, shown, Consent.NOT_MAIL)
     address = rest.partition("!")[0].partition("?")[0]  # RFC 9989 §4.8: a size limit is obsolete and ignored
+    local, _at, host = address.rpartition("@")
     try:
-        target = Domain.parse(address.rpartition("@")[2])
+        target = Domain.parse(host) if local else None
     except ParseError:
+        target = None
+    if target is None:
         return Destination(tag, shown, Consent.UNREADABLE)
     if target.is_within(domain):
         return Destination(tag, shown, Consent.OWN, target)

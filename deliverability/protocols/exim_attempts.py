@@ -35,7 +35,10 @@ _DEFER = octets_regex(r"(?: routing)? defer \((-?\d{1,6})\)")
 _ERRNO = octets_regex(r": [A-Za-z][A-Za-z0-9 ,()/'._-]{1,80}?(?= H=| DT=| PRX=| I=|: |\Z)")
 _TIME_TAKEN = octets_regex(r" DT=[0-9wdhms.]{1,20}\Z")
 _RETRY = octets_regex(r"(?:.{0,400}: )?retry time not reached")
-_LONG_FAILED = octets_regex(r"all hosts (?:for .{1,300} )?have been failing for a long time")
+_LONG_FAILED = octets_regex(
+    r"all hosts (?:for .{1,300} )?have been failing for a long time"
+    r"|retry time not reached for any host (?:for .{1,300} )?after a long failure period"
+)
 _RETRY_BASE = -51  # Exim's errors from here down say that nothing was tried
 _TIMED_OUT = (60, 110, 145)  # ETIMEDOUT of BSD, Linux and Solaris
 _SILENT = ("SMTP timeout ", "LMTP timeout ", "Remote host ", "Malformed SMTP reply ")

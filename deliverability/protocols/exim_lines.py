@@ -41,6 +41,7 @@ _VERIFY = octets_regex(r" (?:sender|recipient) verify (?:fail|defer) for (?=<)")
 
 def read_words(words: str, queue_id: str | None, *, cut: bool) -> Facts | None:
     """The facts of one entry, or ``None`` where it says nothing about a message that can be relied on."""
+    words = words.rstrip(" \t\r")  # a paste may have blanks there
     if words.endswith(_OVERFLOWED):
         words, cut = words.removesuffix(_OVERFLOWED), True
     if queue_id is not None:

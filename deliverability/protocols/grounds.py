@@ -7,7 +7,7 @@ it), RFC 5598 §2 (administrative domains).
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Evidence, Origin, Own, Subject
@@ -19,6 +19,12 @@ from deliverability.evidence.story import Attempt
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import hosts, mx
 
+if TYPE_CHECKING:
+    from deliverability.protocols.mail import Mail
+
+_TRACE: Final = frozenset(
+    {"received", "return-path", "delivered-to", "x-received", "x-original-to", "authentication-results", "arc-seal"}
+)  # RFC 5321 §4.4, RFC 8601 §2, RFC 8617 §4.1, and what receiving servers write beside them
 LATER: Final = timedelta(minutes=5)
 """DNS that was seen longer than this after the dispatch may support a claim, and can accuse nobody (DESIGN §4.2).
 
@@ -104,9 +110,12 @@ def is_own(host: Host, own: Own) -> bool:
 
 
 def is_intermediary(host: Host, own: Own) -> bool:
-    """Whether the configuration names the host as an ESP or filter that our mail goes through."""
+    """Whether the host is named, or given by its address, as an ESP, filter or relay that our mail goes through."""
     name = (host.name or "").lower().removesuffix(".")
-    return any(name == known or name.endswith("." + known) for known in own.intermediaries)
+    if any(name == known or name.endswith("." + known) for known in own.intermediaries):
+        return True
+    ip = mx.parse_ip(host.ip) if own.intermediaries else None
+    return ip is not None and any(ip == mx.parse_ip(known) for known in own.intermediaries)
 
 
 def recipient_domain(evidence: Evidence) -> Domain | None:
@@ -153,7 +162,7 @@ def seen_later(evidence: Evidence, observed_at: datetime | None) -> bool:
     """Whether an observation is too late to accuse: made after the dispatch, or nobody knows how long after."""
     if evidence.subject in (Subject.DOMAIN, Subject.ADDRESS):
         return False
-    sent_at = evidence.dispatched_at if evidence.subject is Subject.DISPATCH else _dated(evidence)
+    sent_at = evidence.dispatched_at if evidence.subject is Subject.DISPATCH else _handled_at(evidence)
     if sent_at is None:
         return evidence.subject is Subject.DISPATCH
     return observed_at is None or observed_at - sent_at > LATER
@@ -169,7 +178,8 @@ def expired_since(evidence: Evidence, expires_at: datetime | None) -> bool:
 
     A dispatch has a time of its own, against which it is judged.
     """
-    dated = _dated(evidence) if evidence.subject is Subject.MESSAGE else None
+    mail = _mail(evidence) if evidence.subject is Subject.MESSAGE else None
+    dated = mail.date if mail else None
     return dated is not None and expires_at is not None and dated <= expires_at
 
 
@@ -232,12 +242,18 @@ def _is_mx(attempt: Attempt, evidence: Evidence) -> mx.MxMatch:
     return mx.match(attempt.relay, domain, evidence.observations)
 
 
-def _dated(evidence: Evidence) -> datetime | None:
+def _mail(evidence: Evidence) -> "Mail | None":
     if evidence.mail is None:
         return None
     from deliverability.protocols.mail import parse_mail
 
     try:
-        return parse_mail(evidence.mail.content).date
+        return parse_mail(evidence.mail.content)
     except ParseError:
         return None
+
+
+def _handled_at(evidence: Evidence) -> datetime | None:
+    """The date of a message whose header shows that a server has had it; a draft has not been dispatched yet."""
+    mail = _mail(evidence)
+    return mail.date if mail and any(field.name.lower() in _TRACE for field in mail.fields) else None

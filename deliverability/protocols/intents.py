@@ -4,20 +4,50 @@ Recording must never stop a message that would have been sent: of a header that 
 and still says which octets went to whom.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from secrets import token_hex
+from typing import TYPE_CHECKING, Final
 
 from deliverability.errors import ParseError
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.recorder import Hop, Intent
 from deliverability.protocols import dkim, mail
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_IS_CANONICAL: Final = re.compile(r"[a-z0-9.+_-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,20}\Z")
+"""What nearly every address looks like, and canonical already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an intent says of a message, whoever gets it."""
+
+    message_id: str | None
+    subject: str | None
+    author_domain: str | None
+    signatures: tuple[tuple[str, str], ...]
+    digest: "_Hash"
+    """SHA-256 of the message; copied, it goes on to what follows the message on the wire."""
+
+
+def describe(message: bytes) -> Description:
+    """Read a message once for all its recipients; of a header that cannot be read it says less."""
+    end = message.find(b"\r\n\r\n")
+    header = message[: end + 4] if end >= 0 else message  # all that is read of it; a body may be large
+    return Description(*_read(header), _signatures(header), sha256(message))
+
 
 def canonical_account(address: str) -> str:
     """The name under which a customer without an account id is kept: the address, its domain in A-labels."""
+    if _IS_CANONICAL.match(address) and len(address) <= 253:
+        return address
     try:
         mailbox = Mailbox.parse(address)
     except ParseError:
@@ -40,16 +70,16 @@ def intents_for(  # noqa: PLR0913 - each is named
     at: datetime,
     account: str | None = None,
     make_id: Callable[[], str] = new_id,
+    description: Description | None = None,
 ) -> tuple[Intent, ...]:
     """One intent for each recipient of a transaction.
 
     ``message`` is what goes to DATA: lines end in CRLF, no dot-stuffing.  ``account`` is the mailer's own name for the
-    customer; without one each recipient's canonical address stands in its place.
+    customer; without one each recipient's canonical address stands in its place.  ``description`` is that of the
+    message, where it is known already.
     """
-    end = message.find(b"\r\n\r\n")
-    header = message[: end + 4] if end >= 0 else message  # all that is read of it; a body may be large
-    message_id, subject, author = _read(header)
-    sending, digest, signatures = make_id(), sha256(message).hexdigest(), _signatures(header)
+    told = description or describe(message)
+    sending, digest = make_id(), told.digest.hexdigest()
     return tuple(
         Intent(
             dispatch=make_id(),
@@ -58,12 +88,12 @@ def intents_for(  # noqa: PLR0913 - each is named
             account=account or canonical_account(recipient),
             reverse_path=reverse_path,
             forward_path=recipient,
-            message_id=message_id,
-            subject=subject,
-            author_domain=author,
+            message_id=told.message_id,
+            subject=told.subject,
+            author_domain=told.author_domain,
             size=len(message),
             sha256=digest,
-            signatures=signatures,
+            signatures=told.signatures,
             next_hop=next_hop,
             hop=hop,
         )

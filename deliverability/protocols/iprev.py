@@ -23,6 +23,14 @@ TOO_MANY_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+INSIDE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "{ip} is an address inside a network of its own, which no receiver ever sees. Give the public one with --from-ip.",
+        "zh-Hant-TW": "{ip} 是內部網路的位址，收件方不會看到。請以 --from-ip 提供對外的位址。",
+    }
+)
+
+
 class IprevResult(StrEnum):
     """Results in the words of RFC 8601 §2.7.3."""
 

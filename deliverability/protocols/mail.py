@@ -137,7 +137,7 @@ def author_domain(mail: Mail) -> Domain:
     """The domain of RFC5322.From.
 
     Raises :class:`~deliverability.errors.ParseError` where there is none to rely on: no ``From``, several of them,
-    or authors of different domains (RFC 9989 §4.4 leaves such messages out of its scope).
+    or authors of different domains (RFC 9989 §5.3.1 leaves such messages out of its scope).
     """
     found = mail.all("from")
     if len(found) != 1:

@@ -86,7 +86,10 @@ def addresses(
 
 
 def parse_ip(text: str | None) -> IPv4Address | IPv6Address | None:
-    """An address in its one comparable form: IPv4-mapped IPv6 becomes IPv4; ``None`` if it is no address."""
+    """An address in its one comparable form; ``None`` if it is no address.
+
+    IPv4-mapped IPv6 becomes IPv4, and a zone (``%eth0``, RFC 4007 §11) is left out: it means something on one host only.
+    """
     return _parse_kept(text) if text and len(text) <= MAX_ADDRESS else _parse_ip(text or "")
 
 
@@ -95,8 +98,8 @@ def _parse_ip(text: str) -> IPv4Address | IPv6Address | None:
         ip = ip_address(text.strip("[]"))
     except ValueError:
         return None
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
-        return ip.ipv4_mapped
+    if isinstance(ip, IPv6Address):
+        return ip.ipv4_mapped or (IPv6Address(int(ip)) if ip.scope_id else ip)
     return ip
 
 

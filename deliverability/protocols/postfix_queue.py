@@ -68,7 +68,7 @@ def linked_ids(words: bytes) -> list[str]:
     match = _AT_START.match(words)
     if not match:
         return []
-    rest = words[match.end() :]
+    rest = words[match.end() :].rstrip(b" \t\r")
     if rest.startswith(b"to=<"):
         others = _REPLY_LINKS.findall(rest)
     elif rest.startswith((b"uid=", b"client=", b"sender ", b"postmaster ")):

@@ -5,7 +5,7 @@ Strict both ways: ``record_to_bytes(record_from_bytes(x)) == x``, or ``x`` is re
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -14,12 +14,18 @@ from deliverability.evidence.recorder import Finish, Hop, Intent, Later, Outcome
 from deliverability.evidence.smtp import Host, Reply, Tls
 from deliverability.protocols import canonical
 from deliverability.protocols.observed import observation_from_json, observation_to_json
+from deliverability.protocols.record_octets import (
+    MAX_ADDRESS,
+    MAX_TEXT,
+    SCHEMA_VERSION,
+    intent_octets,
+    outcome_octets,
+    time_to_text,
+)
+from deliverability.protocols.record_octets import cut as _cut
 
-SCHEMA_VERSION: Final = 1
 MAX_RECORD: Final = 1 << 20
 """Octets of one record; a snapshot with DNSSEC chains takes some 20 kB."""
-MAX_TEXT: Final = 8192  # characters of a reply or of our own words
-MAX_ADDRESS: Final = 1024
 
 _DISPATCH = re.compile(r"[0-9a-f]{32}\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -32,7 +38,13 @@ _TEXT_OR_NONE = (str, _NONE)
 
 def record_to_bytes(record: Record) -> bytes:
     """The octets of a record; raises :class:`ParseError` for values that have no such form (an unpaired surrogate)."""
-    octets = canonical.to_bytes(record_to_json(record))
+    match record:
+        case Intent():
+            octets = intent_octets(record)
+        case Outcome():
+            octets = outcome_octets(record)
+        case _:
+            octets = canonical.to_bytes(record_to_json(record))
     if len(octets) > MAX_RECORD:
         raise ParseError(f"a record of more than {MAX_RECORD} octets")
     return octets
@@ -198,11 +210,6 @@ _READERS: Mapping[str, tuple[Callable[[dict[str, Any], dict[str, Any]], Record],
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
-def time_to_text(instant: datetime) -> str:
-    """RFC 3339, UTC, microseconds always: one instant, one spelling."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-
-
 def time_from_text(text: str) -> datetime:
     """Read what :func:`time_to_text` wrote; raises :class:`ParseError` for anything else."""
     try:
@@ -211,10 +218,6 @@ def time_from_text(text: str) -> datetime:
     except ValueError:
         pass
     raise ParseError("a time is written YYYY-MM-DDTHH:MM:SS.ffffffZ")
-
-
-def _cut(text: str | None, limit: int) -> str | None:
-    return text if text is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _require(held: object, name: str) -> None:

@@ -21,6 +21,9 @@ _QUEUE_ID = (
     re.compile(r"> ([A-Za-z0-9+/_-]{8,40}(?::T\d{1,6})?(?::R\d{1,6})?) Saved\b"),
     # Sendmail begins with its id, OpenSMTPD with eight hexadecimal digits
     re.compile(r"\b([A-Za-z0-9]{12,20}|[0-9a-f]{8}) Message accepted for delivery"),
+    # Amazon SES says Ok and the id that its events bear, and that it puts into Message-ID in place of the sender's:
+    # <id@email.amazonses.com> in us-east-1, elsewhere <id@REGION.amazonses.com>
+    re.compile(r"\bOk ([0-9a-f]{16}-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}-\d{6})(?![\w-])"),
     # qmail gives the second and a process number
     re.compile(r"\bok \d{9,10} (qp \d{1,10})\b"),
 )

@@ -6,13 +6,20 @@ RFC 5321 §4.1.1 (MAIL, RCPT), RFC 1870 (SIZE), RFC 2920 (PIPELINING), RFC 3030 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
 
 from deliverability.errors import ParseError, printable
+from deliverability.protocols.smtp_session import body_hashes
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 NOTIFY: Final = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 MAX_ENVID: Final = 100  # characters, RFC 3461 §4.4
 MAX_ORCPT: Final = 500  # RFC 3461 §4.2
+TERMINATOR: Final = b".\r\n"
+"""The end of DATA, after a message whose last line is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,37 @@ class Notices:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """A message as it goes over the wire, and what a transcript keeps of it: its digests.
+
+    Worked out while the disk is waited for, so that nothing of it stands between a server's answer and ours.
+    """
+
+    stuffed: bytes
+    """For DATA; the terminator is not added."""
+    note: str
+    chunk_note: str
+    """The same, where it goes by BDAT."""
+
+    @classmethod
+    def of(cls, content: bytes, digest: "_Hash | None" = None) -> "Body":
+        """``digest``: SHA-256 of the content, where somebody has it already."""
+        own, wire_form = digest or sha256(content), stuffed(content)
+        wire = own.copy() if wire_form is content else sha256(wire_form)
+        wire.update(TERMINATOR)
+        simple, relaxed = body_hashes(content)
+        told = (
+            f"message: {len(content)} octets, sha256 {own.hexdigest()}; DKIM body hash, simple {simple}"
+            f"{relaxed and ', relaxed '}{relaxed}; on the wire"
+        )
+        return cls(
+            wire_form,
+            f"{told} {len(wire_form) + len(TERMINATOR)} octets, sha256 {wire.hexdigest()}",
+            f"{told} {len(content)} octets, sha256 {own.hexdigest()}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One message to some recipients of one server."""
 
@@ -74,6 +112,8 @@ class Job:
     utf8: bool = False
     """Whether an address or a header field needs SMTPUTF8."""
     notices: Notices | None = None
+    body: Body | None = None
+    """Where it is worked out already."""
 
     def objection(self, offer: Offer) -> str:
         """Why this server cannot take it at all; empty if it can."""

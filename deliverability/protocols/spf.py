@@ -143,7 +143,7 @@ def check_host(  # noqa: PLR0913 - RFC 7208 §4.1 names the arguments
         identity,
         mechanism=query.mechanism,
         explanation=explanation if result is SpfResult.FAIL else None,
-        problem=query.prob if result is SpfResult.PERMERROR else None,
+        problem=_pyspf.problem_of(query) if result is SpfResult.PERMERROR else None,
         obstacle=query.obstacle if result is SpfResult.TEMPERROR else None,
         lookups=query.lookups,
         void_lookups=query.void_lookups,
@@ -174,11 +174,11 @@ def published(domain: Domain, observations: Observations) -> SpfPublication:
     state = PublicationState.PUBLISHED
     problem: str | None = None
     if word is SpfResult.TEMPERROR:
-        state, problem = PublicationState.COULD_NOT_LOOK, survey.prob
+        state, problem = PublicationState.COULD_NOT_LOOK, _pyspf.problem_of(survey)
     elif word is SpfResult.PERMERROR:
         over = survey.lookups > MAX_LOOKUPS
         state = PublicationState.TOO_MANY_LOOKUPS if over else PublicationState.MALFORMED
-        problem = survey.prob
+        problem = _pyspf.problem_of(survey)
     return SpfPublication(state, records[0], survey.lookups, problem, survey.depends_on_client, answer.observed_at)
 
 

@@ -5,6 +5,7 @@ redirect is followed, past the limits too, so that each branch has its price; no
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,8 @@ MAX_QUESTIONS: Final = 400
 """Questions of one survey; a real domain needs about forty."""
 MAX_BRANCHES: Final = 100
 MAX_REMARKS: Final = 60
+MAX_OF_A_KIND: Final = 20
+"""Remarks about the same flaw, whatever the term."""
 MAX_MX: Final = 10
 
 _NEAR = re.compile(rb"[\"' \t]*(?:v\s*=\s*spf|spf[12]\b|spf\s*=)", re.IGNORECASE)
@@ -121,6 +124,7 @@ class _Surveyor:
         self._level: list[tuple[str, str, int | None]] = [(domain.name, "", None)]
         self._complete = True
         self._neutral = False
+        self._kinds: Counter[Flaw] = Counter()
 
     def run(self) -> Survey:
         while self._level:
@@ -131,12 +135,18 @@ class _Surveyor:
                 raise Unobserved(*self._missing)
         branches = self._total()
         everybody = self._branches[0].everybody if branches else None
-        return Survey(branches, tuple(self._remarks), self._complete, everybody, self._neutral)
+        left_out = self._kinds.total() - len(self._remarks)
+        more = (Remark(Flaw.MORE, "", str(left_out)),) if left_out else ()
+        return Survey(branches, (*self._remarks, *more), self._complete, everybody, self._neutral)
 
     def _remark(self, flaw: Flaw, domain: str, text: str = "") -> None:
-        """``text`` as it is fit to be shown."""
-        if len(self._remarks) < MAX_REMARKS:
-            self._remarks.setdefault(Remark(flaw, domain, text))
+        """``text`` as it is fit to be shown; what is beyond the bounds is counted."""
+        remark = Remark(flaw, domain, text)
+        if remark in self._remarks:
+            return
+        self._kinds[flaw] += 1
+        if len(self._remarks) < MAX_REMARKS and self._kinds[flaw] <= MAX_OF_A_KIND:
+            self._remarks[remark] = None
 
     def _open(self, flaw: Flaw, domain: str, text: str) -> None:
         self._complete = False

@@ -15,10 +15,10 @@ from typing import Final
 
 from deliverability.errors import printable
 from deliverability.evidence.observation import DnsQuestion
-from deliverability.protocols.spf_terms import MACRO, MECHANISMS, Term, misformed, network_flaw, terms
+from deliverability.protocols.spf_terms import MACRO, MECHANISMS, Term, domain_flaw, misformed, network_flaw, terms
 
-MAX_RECORD: Final = 8192
-"""Octets of one record that are read."""
+MAX_RECORD: Final = 65_535
+"""Octets of one record that are read: as many as the DNS can hold."""
 MAX_KEPT: Final = 512
 """Octets of a record whose reading is kept; RFC 7208 §3.4 advises 450."""
 ADVISED_OCTETS: Final = 450
@@ -51,6 +51,7 @@ class Flaw(StrEnum):
     REDIRECT_WITH_ALL = "redirect-with-all"
     PTR = "ptr"
     UNKNOWN = "unknown-mechanism"
+    IGNORED = "unknown-modifier"
     SYNTAX = "syntax"
     LONG = "long-record"
     JOINED = "joined-strings"
@@ -67,6 +68,7 @@ class Flaw(StrEnum):
     NOT_WALKED = "depends-on-client"
     COULD_NOT_LOOK = "not-counted"
     LIMIT = "survey-limit"
+    MORE = "more-remarks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,8 @@ def _read(strings: tuple[bytes, ...]) -> Reading:
     flaws = tuple((flaw, printable(what, SHOWN)) for flaw, what in _flaws(raw, strings, found, ended, redirect))
     said = []
     for place, term in enumerate(found):
-        own = tuple((flaw, printable(term.text, SHOWN)) for flaw in _term_flaws(term))
-        walked = place < ended and not term.modifier and term.name in _WALKED
+        own = tuple((flaw, printable(_readable(term.text), SHOWN)) for flaw in _term_flaws(term))
+        walked = place < ended and not term.modifier and term.name in _WALKED and (Flaw.SYNTAX not in dict(own))
         if own or walked:
             said.append(Said(term, own, walked))
     goes_on = redirect if ended == len(found) else None
@@ -148,6 +150,11 @@ def _read(strings: tuple[bytes, ...]) -> Reading:
     )
 
 
+def _readable(text: str) -> str:
+    """Octets that were taken for Latin-1, as UTF-8 where they are: that is what somebody typed."""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "backslashreplace")
+
+
 _read_ordinary = lru_cache(maxsize=512)(_read)
 _WALKED: Final = frozenset({"include", "a", "mx", "exists", "ptr"})
 _ASKING: Final = frozenset({"include", "a", "mx", "redirect"})
@@ -156,8 +163,6 @@ _ASKING: Final = frozenset({"include", "a", "mx", "redirect"})
 def _is_plain(term: Term) -> bool:
     if len(term.value) > 253 or not _PLAIN_TERM.match(term.text):
         return False
-    if term.modifier:
-        return term.text.startswith("redirect=")  # the evaluator takes it in no other spelling
     return term.name != "ip6" or network_flaw(term) != "syntax"
 
 
@@ -176,7 +181,7 @@ def _flaws(
     if len(raw) > ADVISED_OCTETS:
         yield Flaw.LONG, f"{len(raw)}"
     if not raw.isascii():
-        yield Flaw.NOT_ASCII, raw.decode("latin-1")
+        yield Flaw.NOT_ASCII, raw.decode("utf-8", "backslashreplace")
     for left, right in itertools.pairwise(strings):
         if left and not left.endswith(b" ") and _JOINT.match(right[:40]):
             yield Flaw.JOINED, (left[-40:] + right[:40]).decode("latin-1")
@@ -198,11 +203,14 @@ def _flaws_of_all(last: Term, rest: tuple[Term, ...], redirect: Term | None) -> 
 
 
 def _term_flaws(term: Term) -> Iterator[Flaw]:
-    if not term.name:
+    if not term.name or not term.text.isascii():
         yield Flaw.SYNTAX
-    elif not term.modifier and term.name not in MECHANISMS:
+    elif term.modifier:
+        if term.name not in ("redirect", "exp"):
+            yield Flaw.IGNORED
+    elif term.name not in MECHANISMS:
         yield Flaw.UNKNOWN
-    elif not term.modifier and misformed(term):
+    elif misformed(term) or (term.name in _WALKED and term.value and domain_flaw(term.value)):
         yield Flaw.SYNTAX
     if term.name in ("ip4", "ip6") and not term.modifier:
         flaw = network_flaw(term)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError
 from typing import Final
 
-MAX_TERMS: Final = 300
-"""Terms of one record that are read."""
+MAX_TERMS: Final = 5_500
+"""Terms of one record that are read: as many networks as the longest record can name."""
 BROAD_V4: Final = 15
 """IPv4 prefixes up to this length authorise 131,072 addresses and more."""
 BROAD_V6: Final = 31
@@ -18,6 +18,7 @@ MECHANISMS: Final = frozenset({"all", "include", "a", "mx", "ptr", "ip4", "ip6",
 # RFC 7208 §7.2; the letters c, r and t belong to explanations alone
 MACRO: Final = re.compile(r"%(?:\{([slodiphvSLODIPHV])\d{0,3}[rR]?[-.+,/_=]{0,7}\}|[%_-])")
 
+_TOP_LABEL = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\Z")
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=(.*)\Z", re.DOTALL)
 _MECHANISM = re.compile(r"([+?~-]?)([A-Za-z][A-Za-z0-9]*)(?::([^\s]*?))?((?:/\d{1,3})?(?://\d{1,3})?)\Z")
 
@@ -55,21 +56,32 @@ def misformed(term: Term) -> bool:
     """RFC 7208 §5.1, §5.2, §5.7: ``all`` takes nothing, ``include`` and ``exists`` need a name; only addresses a prefix."""
     if term.name in ("include", "exists"):
         return not term.value or bool(term.cidr)
+    if term.name in ("a", "mx") and term.cidr:
+        v4, _, v6 = term.cidr.removeprefix("/").partition("//") if term.cidr[1:2] != "/" else ("", "", term.cidr[2:])
+        return int(v4 or 0) > 32 or int(v6 or 0) > 128
     return (term.name == "all" and term.text.lstrip("+?~-").lower() != "all") or (
         term.name == "ptr" and bool(term.cidr)
     )
 
 
+def domain_flaw(value: str) -> bool:
+    """Whether a name is none that RFC 7208 §7.1 allows: it has to end in a top-level label, or in a macro."""
+    if value.endswith("}"):
+        return False
+    _rest, dot, last = value.removesuffix(".").rpartition(".")
+    return not dot or not _TOP_LABEL.match(last)
+
+
 def network_flaw(term: Term) -> str | None:
-    """What is wrong with an ``ip4`` or ``ip6`` term: ``syntax``, ``broad-network``, ``private-network``."""
+    """What is wrong with an ``ip4`` or ``ip6`` term: ``syntax``, ``private-network``, ``broad-network``."""
     text = term.value + term.cidr
     try:
         network = IPv4Network(text, strict=False) if term.name == "ip4" else IPv6Network(text, strict=False)
     except (AddressValueError, NetmaskValueError, ValueError):
         return "syntax"
-    if network.prefixlen <= (BROAD_V4 if term.name == "ip4" else BROAD_V6):
-        return "broad-network"
-    return "private-network" if network.is_private and not _documentation(network) else None
+    if network.is_private and not _documentation(network):
+        return "private-network"
+    return "broad-network" if network.prefixlen <= (BROAD_V4 if term.name == "ip4" else BROAD_V6) else None
 
 
 def _documentation(network: IPv4Network | IPv6Network) -> bool:

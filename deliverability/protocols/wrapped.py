@@ -116,7 +116,7 @@ class Layout:
         """The line, without its end; what cannot be read as one comes as a JSON array, which no format takes."""
         if self.nested is not None:
             return self._nested(record)
-        if self.whole is not None and _begins_whole(given := _octets(record.get(self.whole))):
+        if self.whole is not None and begins_whole(given := _octets(record.get(self.whole))):
             return one_line(given)
         words = _first_octets(record, TEXTS)
         at = _first_time(record)
@@ -199,8 +199,8 @@ def is_whole(text: bytes) -> bool:
     return _EXIM.match(text) is not None or parse_prologue(text[:1024]) is not None
 
 
-def _begins_whole(text: bytes) -> bool:
-    """The quick look, once the first records have shown what a field holds."""
+def begins_whole(text: bytes) -> bool:
+    """The quick look, once the first records or lines have shown what they are."""
     return _HEAD.match(text) is not None or _EXIM.match(text) is not None
 
 

@@ -93,7 +93,7 @@ def test_records_of_sixty_kilobytes(filler: str) -> None:
         }
     )
     assert code(found, "dkim-key-published") == "malformed"
-    assert code(found, "spf-published") in ("malformed", "published", "too-many-lookups")
+    assert code(found, "spf-published") in ("malformed", "published-neutral", "too-many-lookups")
 
 
 def test_everything_is_a_record_of_everything() -> None:
@@ -120,7 +120,7 @@ def test_loops(term: str) -> None:
     sign = "=" if term == "redirect" else ":"
     chain = {f"n{i}.example TXT": [f"v=spf1 {term}{sign}n{(i + 1) % 30}.example"] for i in range(30)}
     found = judge({"host.example TXT": [f"v=spf1 {term}{sign}n0.example"], **chain})
-    assert code(found, "spf-published") == "too-many-lookups"
+    assert code(found, "spf-published") == "loops"
 
 
 def test_ten_thousand_mx() -> None:

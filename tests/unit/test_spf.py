@@ -200,6 +200,28 @@ def test_a_monstrous_record_is_an_error_not_a_burden(text: str) -> None:
     assert spf(record(text)).result is SpfResult.PERMERROR
 
 
+@pytest.mark.parametrize("term", ["REDIRECT=_spf.host.example", "Redirect=_spf.host.example"])
+def test_a_modifier_is_known_in_any_spelling(term: str) -> None:
+    zone: Zone = {"host.example TXT": [f"v=spf1 {term}"], "_spf.host.example TXT": ["v=spf1 ip4:192.0.2.1 -all"]}
+    assert spf(zone).result is SpfResult.PASS
+    assert publication(zone).lookups == 1
+
+
+def test_a_redirect_that_stands_twice_is_an_error_in_any_spelling() -> None:
+    assert spf(record("v=spf1 redirect=a.example Redirect=b.example")).result is SpfResult.PERMERROR
+
+
+def test_an_unknown_modifier_is_ignored_however_often_it_stands_there() -> None:
+    assert spf(record("v=spf1 x=1 ip4:192.0.2.1 X=2 x=3 -all")).result is SpfResult.PASS
+
+
+def test_a_record_of_nine_thousand_octets_is_read_to_its_end() -> None:
+    networks = " ".join(f"ip4:198.51.{i // 250}.{i % 250}" for i in range(600))
+    zone = record(f"v=spf1 {networks} ip4:192.0.2.1 -all")
+    assert spf(zone).result is SpfResult.PASS
+    assert publication(zone).state is PublicationState.PUBLISHED
+
+
 def test_names_that_the_dns_cannot_hold_are_not_asked() -> None:
     found, rounds = settle(
         record("v=spf1 exists:%{l}.%{d} +all"),
