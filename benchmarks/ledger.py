@@ -1,6 +1,7 @@
 """What the ledger costs, beside the bare ``fsync`` of the same disk, in one run.
 
     python benchmarks/ledger.py [--folder DIR] [--tree 20] [--count N] [--runs N]
+    python benchmarks/ledger.py --kills 200       # kill -9 under load, at random moments (ledger_kills.py)
 
 ``fsync`` of 4 KiB appended to a file is the bound that nothing durable can beat one by one; the ratios to it travel, the
 absolute figures belong to the disk.  *Spool* is what mailers wait for; *appends* go straight into the tree, as the
@@ -20,6 +21,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+
+import ledger_kills
 
 from deliverability.evidence.recorder import Finish, Hop, Intent, Outcome
 from deliverability.evidence.smtp import Host, Reply, Tls
@@ -58,8 +61,12 @@ class Numbers:
 
     def intent(self) -> Intent:
         self._next += 1
-        name = f"{self._next:032x}"
-        return replace(INTENT, dispatch=name, sending=name, account=str(self._next % 5000))
+        return numbered(self._next)
+
+
+def numbered(number: int) -> Intent:
+    name = f"{number:032x}"
+    return replace(INTENT, dispatch=name, sending=name, account=str(number % 5000))
 
 
 def fsync_bound(folder: Path, count: int) -> float:
@@ -193,12 +200,19 @@ def main() -> None:
     arguments.add_argument("--tree", type=int, default=20)
     arguments.add_argument("--count", type=int, default=4000)
     arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--kills", type=int, default=0)
+    arguments.add_argument("--work", type=int, default=0, help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    if given.work:
+        ledger_kills.work(given.folder, given.work, numbered)
     print(
         f"{platform.platform()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
     )
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
-        measure(Path(name), given.tree, given.count, given.runs)
+        if given.kills:
+            ledger_kills.kills(Path(name) / "l", given.kills)
+        else:
+            measure(Path(name), given.tree, given.count, given.runs)
 
 
 def measure(folder: Path, tree: int, count: int, runs: int) -> None:

@@ -12,9 +12,10 @@ from deliverability.errors import CannotLookError, ParseError, UsageError, print
 from deliverability.evidence.recorder import Intent, Later, Outcome
 from deliverability.ledger.bundle import Bundle, File
 from deliverability.ledger.checkpoint import parse_checkpoint
+from deliverability.ledger.indexing import canonical_address
 from deliverability.ledger.keys import CommandSigner, Signer
 from deliverability.ledger.leaves import LeafKind, parse_body
-from deliverability.ledger.log import Ledger, canonical_address
+from deliverability.ledger.log import Ledger
 from deliverability.ledger.proving import bundle_of, continued, numbers_for
 from deliverability.ledger.store import Token
 from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response

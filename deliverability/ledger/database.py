@@ -5,6 +5,7 @@
 a newer one is refused and left as it is.
 """
 
+import glob
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Literal
 from deliverability.errors import CannotLookError, printable
 
 BUSY_SECONDS = 30.0
+_COPY = ".before-"  # then the version that was to come
 Migration = Callable[[sqlite3.Connection], None]
 
 
@@ -44,7 +46,7 @@ def open_database(  # noqa: PLR0913 - each is named
         if _is_empty(connection):
             with transaction(connection):
                 if _is_empty(connection):  # another process may have been first
-                    _run(connection, schema)
+                    run(connection, schema)
                     connection.execute(f"PRAGMA application_id = {application_id}")
                     connection.execute(f"PRAGMA user_version = {version}")
         else:
@@ -89,6 +91,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def copies_of(path: Path) -> tuple[Path, ...]:
+    """The copies that were made before migrations."""
+    return tuple(path.parent.glob(f"{glob.escape(path.name)}{_COPY}*"))
+
+
 def _make_private(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,7 +116,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
-def _run(connection: sqlite3.Connection, schema: str) -> None:
+def run(connection: sqlite3.Connection, schema: str) -> None:
     """Statement by statement: ``executescript`` would commit the transaction around it."""
     statement = ""
     for line in schema.splitlines(keepends=True):
@@ -154,7 +161,7 @@ def _bring_up(
     found = _number(connection, "user_version")
     if found == version:
         return
-    backup = path.with_name(f"{path.name}.before-{version}")
+    backup = path.with_name(f"{path.name}{_COPY}{version}")
     if not backup.exists():
         _make_private(backup)
         with sqlite3.connect(backup) as copy:

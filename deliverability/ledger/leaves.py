@@ -8,6 +8,7 @@ and record can be erased and every proof stays as it was (DESIGN §5).
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from deliverability.errors import ParseError
@@ -56,18 +57,19 @@ class Body:
 
     def to_bytes(self) -> bytes:
         """The octets that are committed to."""
-        # The event is canonical already, so the whole is put together rather than built up again.
-        start = canonical.to_bytes({"account": self.account})[:-1]
-        end = canonical.to_bytes(
-            {
-                "kind": self.kind.name.lower(),
-                "origin": self.origin,
-                "previous": self.previous.hex() if self.previous else None,
-                "schema_version": SCHEMA_VERSION,
-                "sequence": self.sequence,
-            }
-        )[1:]
-        return start + b',"event":' + self.event + b"," + end
+        # The event is canonical already: the whole is put together from it, by the order of the members' names.
+        account = "null" if self.account is None else encode_basestring(self.account)
+        previous = f'"{self.previous.hex()}"' if self.previous else "null"
+        sequence = "null" if self.sequence is None else self.sequence
+        start = f'{{"account":{account},"event":'
+        end = (
+            f',"kind":"{self.kind.name.lower()}","origin":{encode_basestring(self.origin)},"previous":{previous},'
+            f'"schema_version":{SCHEMA_VERSION},"sequence":{sequence}}}'
+        )
+        try:
+            return start.encode() + self.event + end.encode()
+        except UnicodeEncodeError:
+            raise ParseError("a name with an unpaired surrogate has no canonical form") from None
 
 
 _TEXT_OR_NONE = (str, type(None))

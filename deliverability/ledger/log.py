@@ -9,6 +9,7 @@
     lock            held by the one process that appends
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -18,8 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deliverability.errors import CannotLookError, ParseError, UsageError, printable
-from deliverability.evidence.names import Mailbox
+from deliverability.errors import CannotLookError, ParseError, TamperedError, UsageError, printable
 from deliverability.evidence.recorder import Finish, Intent, Outcome, Record
 from deliverability.ledger.appending import NewEntry
 from deliverability.ledger.batches import Batches
@@ -96,6 +96,9 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file and let go of the lock."""
+        if self._lock is not None:
+            with contextlib.suppress(CannotLookError, TamperedError):  # whoever opens it next reads what is not indexed
+                self.store.index()
         self.store.close()
         if self._lock is not None:
             os.close(self._lock)
@@ -256,6 +259,7 @@ class Ledger:
             checkpoint = Checkpoint(self.store.origin, self.store.size, self.store.root())
             note = sign_head(checkpoint, self.store.root_at, used, self.verifier_keys(), self.head)
             self.store.keep_checkpoint(checkpoint.size, note, now)
+            self.store.index()
         return note
 
 
@@ -269,20 +273,10 @@ def new_entry(record: Record, spool: str | None = None) -> NewEntry:
     octets = record_to_bytes(record)
     dispatch = bytes.fromhex(record.dispatch)
     if isinstance(record, Intent):
-        address = canonical_address(record.forward_path)
-        return NewEntry(
-            LeafKind.INTENT, octets, account=record.account, address=address, dispatch=dispatch, spool=spool
-        )
+        account, address = record.account, record.forward_path
+        return NewEntry(LeafKind.INTENT, octets, account=account, address=address, dispatch=dispatch, spool=spool)
     kind = {"Outcome": LeafKind.OUTCOME, "Snapshot": LeafKind.SNAPSHOT, "Later": LeafKind.LATER}[type(record).__name__]
     return NewEntry(kind, octets, dispatch=dispatch, settles=kind is LeafKind.OUTCOME)
-
-
-def canonical_address(address: str) -> str:
-    """An address as the index compares it: what cannot be read as one stands for itself."""
-    try:
-        return "@".join(Mailbox.parse(address).key)
-    except ParseError:
-        return address.casefold()
 
 
 def _from_spool(line: bytes, spool: str, now: datetime) -> NewEntry:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from deliverability.errors import CannotLookError, UsageError
 from deliverability.ledger.bundle import MAX_ENTRIES, Bundle, Continuation, File, SealedEntry
 from deliverability.ledger.checkpoint import parse_checkpoint
+from deliverability.ledger.indexing import canonical_address
 from deliverability.ledger.leaves import parse_body, parse_leaf
-from deliverability.ledger.log import Ledger, canonical_address
+from deliverability.ledger.log import Ledger
 
 
 def numbers_for(

@@ -10,55 +10,24 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from deliverability.errors import CannotLookError, TamperedError, UsageError, printable
 from deliverability.ledger import merkle
-from deliverability.ledger.appending import LEVEL_SHIFT, Appending, NewEntry
-from deliverability.ledger.database import open_database, open_read_only, transaction
+from deliverability.ledger.appending import Appending, NewEntry
+from deliverability.ledger.database import copies_of, open_database, open_read_only, transaction
+from deliverability.ledger.indexing import KEYS, Tail, canonical_address
 from deliverability.ledger.leaves import commitment, parse_leaf
+from deliverability.ledger.schema import LEVEL_SHIFT, LOWEST_LEVEL, MIGRATIONS, SCHEMA, VERSION
 from deliverability.protocols.records import time_to_text
 
 APPLICATION_ID = 0x64_6C_4C_67  # "dlLg"
-VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE entry (number INTEGER PRIMARY KEY, leaf BLOB NOT NULL);
-CREATE TABLE record (number INTEGER PRIMARY KEY REFERENCES entry (number), salt BLOB, body BLOB);
-CREATE TABLE node (place INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note BLOB NOT NULL, at TEXT NOT NULL);
-CREATE TABLE token (
-    id INTEGER PRIMARY KEY, size INTEGER NOT NULL, authority TEXT NOT NULL, response BLOB NOT NULL, at TEXT NOT NULL
-);
-CREATE INDEX token_of_size ON token (size);
-CREATE TABLE said (digest BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE dispatch (
-    id BLOB PRIMARY KEY, intent INTEGER NOT NULL, account BLOB NOT NULL, settled INTEGER NOT NULL, spool TEXT
-) WITHOUT ROWID;
-CREATE INDEX dispatch_open ON dispatch (spool) WHERE settled = 0;
-CREATE TABLE account (id BLOB PRIMARY KEY, sequence INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE of_account (
-    account BLOB NOT NULL, sequence INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (account, sequence)
-) WITHOUT ROWID;
-CREATE TABLE of_address (
-    address BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (address, number)
-) WITHOUT ROWID;
-CREATE TABLE drained (spool TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE (ABORT, 'entries do not change'); END;
-CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE (ABORT, 'entries are not deleted'); END;
-CREATE TRIGGER node_stays BEFORE UPDATE ON node BEGIN SELECT RAISE (ABORT, 'nodes do not change'); END;
-CREATE TRIGGER node_is_kept BEFORE DELETE ON node BEGIN SELECT RAISE (ABORT, 'nodes are not deleted'); END;
-CREATE TRIGGER record_stays BEFORE UPDATE ON record
-    WHEN NEW.number <> OLD.number OR NEW.salt IS NOT NULL OR NEW.body IS NOT NULL
-    BEGIN SELECT RAISE (ABORT, 'records are only ever emptied'); END;
-CREATE TRIGGER record_is_kept BEFORE DELETE ON record BEGIN SELECT RAISE (ABORT, 'records are only ever emptied'); END;
-CREATE TRIGGER checkpoint_stays BEFORE UPDATE ON checkpoint
-    BEGIN SELECT RAISE (ABORT, 'checkpoints do not change'); END;
-CREATE TRIGGER checkpoint_is_kept BEFORE DELETE ON checkpoint
-    BEGIN SELECT RAISE (ABORT, 'checkpoints are not deleted'); END;
-"""
+INDEX_AT = 8192
+"""Entries that wait to be indexed before an append sees to it: what a start after a crash has to read again."""
+_PSEUDONYMS = 1 << 14  # held in memory: an account comes with two entries at least
+_CACHE_KIB = 16 << 10  # for the index, whose keys are random; by default SQLite keeps 2 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +58,18 @@ class Store:
         self._database, self.path = connection, path
         self.origin = self._meta("origin").decode()
         self._key = self._meta("index_key")
-        self._frontier = self._edge()
+        self.pseudonym = lru_cache(_PSEUDONYMS)(self._pseudonym)
+        """The name under which the index knows an account or address."""
+        self._known: Tail | None = self._read_tail()
 
     @classmethod
     def create(cls, path: Path, origin: str) -> "Store":
         """A new, empty log; raises :class:`UsageError` where there is one already."""
         if path.exists():
             raise UsageError(f"{printable(str(path))}: there is a ledger already; nothing was changed")
-        connection = open_database(path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA)
+        connection = _open(path)
         with transaction(connection):
-            values = [("origin", origin.encode()), ("index_key", os.urandom(32))]
+            values = [("origin", origin.encode()), ("index_key", os.urandom(32)), ("indexed", 0)]
             connection.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", values)
         return cls(connection, path)
 
@@ -107,10 +78,7 @@ class Store:
         """An existing log; raises :class:`CannotLookError`."""
         if not path.is_file():
             raise CannotLookError(f"{printable(str(path))}: no ledger there; make one with: deliverability ledger init")
-        if write:
-            connection = open_database(path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA)
-        else:
-            connection = open_read_only(path, application_id=APPLICATION_ID, version=VERSION)
+        connection = _open(path) if write else open_read_only(path, application_id=APPLICATION_ID, version=VERSION)
         try:
             return cls(connection, path)
         except sqlite3.Error as problem:
@@ -126,11 +94,11 @@ class Store:
     @property
     def size(self) -> int:
         """Entries."""
-        return self._frontier.size
+        return self._tail.frontier.size
 
     def root(self) -> bytes:
         """The root hash over all entries."""
-        return self._frontier.root()
+        return self._tail.frontier.root()
 
     def root_at(self, size: int) -> bytes:
         """The root hash when the log had ``size`` entries."""
@@ -149,8 +117,7 @@ class Store:
 
     def entry(self, number: int) -> Entry:
         """One entry; raises :class:`CannotLookError`."""
-        statement = "SELECT e.leaf, r.salt, r.body FROM entry e LEFT JOIN record r USING (number) WHERE e.number = ?"
-        row = self._one(statement, number)
+        row = self._one("SELECT leaf, salt, body FROM entry WHERE number = ?", number)
         if row is None:
             raise CannotLookError(f"{printable(str(self.path))}: there is no entry {number}")
         return Entry(number, row[0], row[1], row[2])
@@ -166,34 +133,42 @@ class Store:
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """All entries from ``start`` on."""
-        statement = (
-            "SELECT e.number, e.leaf, r.salt, r.body FROM entry e LEFT JOIN record r USING (number)"
-            " WHERE e.number >= ? ORDER BY e.number"
-        )
-        for row in self._rows(statement, start):
+        for row in self._rows("SELECT number, leaf, salt, body FROM entry WHERE number >= ? ORDER BY number", start):
             yield Entry(*row)
 
     def numbers_of(self, *, account: str | None = None, address: str | None = None) -> tuple[int, ...]:
         """The entries of an account, in its sequence; or those that name an address."""
+        tail, asked = self._tail, canonical_address(address or "")
         if account is not None:
-            rows = self._rows(
-                "SELECT number FROM of_account WHERE account = ? ORDER BY sequence", self.pseudonym(account)
-            )
+            statement = "SELECT number FROM of_account WHERE account = ? ORDER BY sequence"
+            rows = self._rows(statement, self.pseudonym(account))
+            waiting = [number for name, _, number in tail.of_account if name == account]
         else:
-            rows = self._rows(
-                "SELECT number FROM of_address WHERE address = ? ORDER BY number", self.pseudonym(address or "")
-            )
-        return tuple(row[0] for row in rows)
+            rows = self._rows("SELECT number FROM of_address WHERE address = ? ORDER BY number", self.pseudonym(asked))
+            waiting = [
+                number for name, number in tail.of_address if name == address or canonical_address(name) == asked
+            ]
+        # Another process may have indexed meanwhile what waits here, or appended what this one does not know of.
+        indexed = (row[0] for row in rows)
+        return tuple(number for number in dict.fromkeys((*indexed, *waiting)) if number < self.size)
 
     def intent_of(self, dispatch: bytes) -> int | None:
         """The entry that announced a dispatch."""
         row = self._one("SELECT intent FROM dispatch WHERE id = ?", dispatch)
+        if row is None and dispatch in self._tail.dispatches:
+            return self._tail.dispatches[dispatch].intent
         return row[0] if row else None
 
     def open_dispatches(self, spool: str | None = None) -> tuple[bytes, ...]:
         """Dispatches without an outcome: of one spool file, or all."""
         statement = "SELECT id FROM dispatch WHERE settled = 0 AND (?1 IS NULL OR spool = ?1) ORDER BY intent"
-        return tuple(row[0] for row in self._rows(statement, spool))
+        tail = self._tail.dispatches
+        indexed = (row[0] for row in self._rows(statement, spool))
+        known = [
+            name for name in indexed if name not in self._tail.settled and not (name in tail and tail[name].settled)
+        ]
+        waiting = [name for name, one in tail.items() if not one.settled and spool in (None, one.spool)]
+        return tuple(dict.fromkeys((*known, *waiting)))
 
     def position(self, spool: str) -> int:
         """How far a spool file has been drained."""
@@ -233,18 +208,30 @@ class Store:
         What the log holds already is not written twice: its number is returned.  ``drained`` notes in the same
         transaction how far a spool file was read.
         """
-        before = merkle.Frontier(self._frontier.size, self._frontier.hashes)
         try:
+            if len(self._tail) >= INDEX_AT:
+                self.index()
+            appending = Appending(self._database, self._tail, self.origin, self.pseudonym)
+            if len(new) == 1 and drained is None:
+                return tuple(appending.add(new))  # one statement is a transaction of its own
             with transaction(self._database):
-                numbers = tuple(Appending(self._database, self._frontier, self.origin, self.pseudonym).add(new))
+                numbers = tuple(appending.add(new))
                 if drained:
                     self._database.execute("INSERT OR REPLACE INTO drained (spool, position) VALUES (?, ?)", drained)
         except BaseException as problem:
-            self._frontier = before
+            self._known = None  # what the file holds is what counts: it is read again
             if isinstance(problem, sqlite3.Error):
                 raise CannotLookError(f"{printable(str(self.path))}: {problem}; nothing was appended") from problem
             raise
         return numbers
+
+    def index(self) -> None:
+        """Bring the index up to the newest entry."""
+        if not len(self._tail):
+            return
+        with self._guard(), transaction(self._database):
+            self._tail.write(self._database, self.pseudonym)
+        self._known = self._tail.written()
 
     def keep_checkpoint(self, size: int, note: bytes, at: datetime) -> None:
         """Keep a signed head."""
@@ -266,15 +253,17 @@ class Store:
     def empty(self, numbers: Iterable[int], *, account: str | None, address: str | None) -> int:
         """Erase salt and record of entries, and what the index says of the person; how many records went.
 
-        The tree and everybody else's proofs stay as they are.
+        The tree and everybody else's proofs stay as they are.  A copy of the file that was made before its schema was
+        brought up to date goes as well: it holds what is erased.
         """
+        self.index()
+        self._known = None  # it still knows the person
         with self._guard(), transaction(self._database):
             emptied = 0
             for number in numbers:
-                digest = self._one("SELECT body FROM record WHERE number = ? AND body IS NOT NULL", number)
-                if digest is None:
+                if self._one("SELECT 1 FROM entry WHERE number = ? AND body IS NOT NULL", number) is None:
                     continue
-                self._database.execute("UPDATE record SET salt = NULL, body = NULL WHERE number = ?", (number,))
+                self._database.execute(_EMPTY, (number,))
                 self._database.execute("DELETE FROM said WHERE number = ?", (number,))
                 self._database.execute("DELETE FROM of_address WHERE number = ?", (number,))
                 self._database.execute("DELETE FROM dispatch WHERE intent = ?", (number,))
@@ -287,6 +276,9 @@ class Store:
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._database.execute("VACUUM")  # freed pages may still hold what was erased
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.pseudonym.cache_clear()
+        for copy in copies_of(self.path):
+            copy.unlink(missing_ok=True)
         return emptied
 
     # --- the tree ---
@@ -295,19 +287,41 @@ class Store:
         """Build the tree again from the leaves and hold it against the nodes; raises :class:`TamperedError`."""
         frontier = merkle.Frontier()
         for entry in self.entries():
+            if entry.number == self.size:
+                break  # appended by another process since this one has looked
             if entry.number != frontier.size:
                 raise TamperedError(f"{printable(str(self.path))}: entry {frontier.size} is missing")
-            for level, index, made in frontier.append(merkle.leaf_hash(entry.leaf))[1:]:
+            for level, index, made in frontier.append(merkle.leaf_hash(entry.leaf))[LOWEST_LEVEL:]:
                 if self._subtree(level, index) != made:
                     raise TamperedError(f"{printable(str(self.path))}: entry {entry.number} or one before was changed")
             _check_record(entry, self.path)
         if frontier.size != self.size or frontier.root() != self.root():
             raise TamperedError(f"{printable(str(self.path))}: the tree is not that of its entries")
 
-    def _edge(self) -> merkle.Frontier:
-        row = self._one("SELECT max(number) FROM entry")
-        size = row[0] + 1 if row and row[0] is not None else 0
-        return merkle.Frontier(size, self._full_subtrees(size))
+    @property
+    def _tail(self) -> Tail:
+        if self._known is None:
+            self._known = self._read_tail()
+        return self._known
+
+    def _read_tail(self) -> Tail:
+        """The right edge of the tree, and what the index lacks, from the entries themselves."""
+        with self._guard():
+            begun = not self._database.in_transaction
+            if begun:
+                self._database.execute("BEGIN")  # one state of the file, whatever another process does meanwhile
+            try:
+                indexed = int(self._meta_value("indexed"))
+                tail = Tail(merkle.Frontier(indexed, self._full_subtrees(indexed)), indexed)
+                statement = f"SELECT number, leaf, {KEYS} FROM entry WHERE number >= ? ORDER BY number"  # noqa: S608
+                for number, *columns in self._database.execute(statement, (indexed,)):
+                    if number != tail.frontier.size:
+                        raise TamperedError(f"{printable(str(self.path))}: entry {tail.frontier.size} is missing")
+                    tail.note(*columns)
+            finally:
+                if begun:
+                    self._database.execute("ROLLBACK")
+        return tail
 
     def _full_subtrees(self, size: int) -> list[bytes]:
         """The hashes of the full subtrees that a log of that size is made of, largest first."""
@@ -319,27 +333,39 @@ class Store:
         return hashes
 
     def _subtree(self, level: int, index: int) -> bytes:
-        if level == 0:
-            row = self._one("SELECT leaf FROM entry WHERE number = ?", index)
-            if row:
-                return merkle.leaf_hash(row[0])
+        """The hash over ``2**level`` leaves, all of which there are."""
+        if level < LOWEST_LEVEL:
+            leaves = self._rows(
+                "SELECT leaf FROM entry WHERE number >= ? AND number < ? ORDER BY number",
+                index << level,
+                (index + 1) << level,
+            )
+            hashes = [merkle.leaf_hash(row[0]) for row in leaves]
+            if len(hashes) == 1 << level:
+                while len(hashes) > 1:
+                    hashes = [merkle.node_hash(*hashes[n : n + 2]) for n in range(0, len(hashes), 2)]
+                return hashes[0]
         else:
-            row = self._one("SELECT hash FROM node WHERE place = ?", level << LEVEL_SHIFT | index)
-            if row:
-                return bytes(row[0])
+            place = level << LEVEL_SHIFT | index
+            row = self._one("SELECT hash FROM node WHERE place = ?", place)
+            hashed = self._tail.nodes.get(place) if row is None else bytes(row[0])
+            if hashed is not None:
+                return hashed
         raise TamperedError(f"{printable(str(self.path))}: the tree has a hole at level {level}, place {index}")
 
-    def pseudonym(self, name: str) -> bytes:
-        """The name under which the index knows an account or address."""
+    def _pseudonym(self, name: str) -> bytes:
         return hmac.digest(self._key, name.encode("utf-8", "surrogatepass"), "sha256")[:16]
 
     # --- the database ---
 
     def _meta(self, name: str) -> bytes:
+        return bytes(self._meta_value(name))
+
+    def _meta_value(self, name: str) -> Any:
         row = self._one("SELECT value FROM meta WHERE name = ?", name)
         if row is None:
             raise CannotLookError(f"{printable(str(self.path))}: damaged: it does not say its {name}")
-        return bytes(row[0])
+        return row[0]
 
     def _guard(self) -> "_Guard":
         return _Guard(self.path)
@@ -356,6 +382,20 @@ class Store:
     def _write(self, statement: str, *values: object) -> None:
         with self._guard():
             self._database.execute(statement, values)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = open_database(
+        path, application_id=APPLICATION_ID, version=VERSION, schema=SCHEMA, migrations=MIGRATIONS
+    )
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+_EMPTY = (
+    "UPDATE entry SET salt = NULL, body = NULL, digest = NULL, account = NULL, sequence = NULL, address = NULL,"
+    " dispatch = NULL, settles = NULL, spool = NULL WHERE number = ?"
+)
 
 
 def _check_record(entry: Entry, path: Path) -> None:
