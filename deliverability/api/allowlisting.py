@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from email.utils import getaddresses
 from typing import Final
 
@@ -11,6 +11,7 @@ from deliverability.api.observe import blocking
 from deliverability.api.requests import Request
 from deliverability.compose.allowlisting import WHOLE, Decision, Reason, decide, whole
 from deliverability.compose.brand import Brand
+from deliverability.compose.case import kind_of, provider_for
 from deliverability.compose.gate import signed
 from deliverability.compose.sender import sender_of
 from deliverability.config import find_sender
@@ -106,6 +107,32 @@ def allowlist(request: Request, wish: Wish) -> AllowlistResult:
     return blocking(lambda: allowlist_async(request, wish), "allowlist")
 
 
+def files_for(assessment: Assessment, request: Request) -> tuple[Made, ...]:
+    """The files that a report brings along: those of the recipient's provider, as far as the evidence allows each.
+
+    Asks nobody and guesses nothing: none where a fact is missing, or where the configured sender is of another domain
+    than the one that the verdicts are about.
+    """
+    if assessment.claim is None or whole(assessment) is not Reason.MADE:
+        return ()
+    provider = provider_for(assessment, kind_of(assessment)).id
+    author = assessment.evidence.author_domain
+    try:
+        facts = _facts(request, Wish(address=_reported_sender(request, assessment)), assessment)
+    except UsageError:
+        return ()
+    if author is None or author.value.name != facts.author_domain:
+        return ()
+    made = (_made(form, assessment, facts) for form in _in_order(f for f in forms() if provider in f.providers))
+    return tuple(one for one in made if isinstance(one, Made))
+
+
+def _reported_sender(request: Request, assessment: Assessment) -> str | None:
+    """The configured sender, unless the message itself, signed, shows whose it is."""
+    known = sender_of(assessment.evidence, Brand(), signed=signed(assessment.verdicts))
+    return None if known.address and not known.from_envelope else request.configuration.report.sender
+
+
 def forms() -> tuple[Form, ...]:
     """All forms that load; a broken file takes no other with it."""
     return tuple(form for _, form in plugins.load_all("allowlists") if isinstance(form, Form))
@@ -126,8 +153,11 @@ def chosen(names: Sequence[str]) -> tuple[Form, ...]:
         if not fitting:
             raise UsageError(f"--for {printable(name)!r}: no such form or provider; there are {_names(every)}")
         found += fitting
-    once = {form.id: form for form in found}
-    return tuple(sorted(once.values(), key=lambda form: (not form.authenticated, form.id)))
+    return _in_order({form.id: form for form in found}.values())
+
+
+def _in_order(given: Iterable[Form]) -> tuple[Form, ...]:
+    return tuple(sorted(given, key=lambda form: (not form.authenticated, form.id)))
 
 
 def _names(every: Iterable[Form] | None = None) -> str:
@@ -187,7 +217,7 @@ async def _with_policy(request: Request, about: Assessment, author: str) -> Asse
 
 
 def _facts(request: Request, wish: Wish, assessment: Assessment) -> SenderFacts:
-    evidence, now = assessment.evidence, request.now or datetime.now(UTC)
+    evidence = assessment.evidence
     address = _sender(wish, assessment)
     author = Domain.parse(address.rpartition("@")[2])
     reverse_path = evidence.reverse_path.value.rpartition("@")[2].lower() if evidence.reverse_path else ""
@@ -195,7 +225,7 @@ def _facts(request: Request, wish: Wish, assessment: Assessment) -> SenderFacts:
     ips = configured.egress_ips if configured else ()
     if evidence.client_ip:
         ips = (evidence.client_ip.value, *ips)
-    issued = now.date()
+    issued = (request.now or evidence.assessed_at).astimezone(UTC).date()
     try:
         return SenderFacts(
             address=address,

@@ -1,6 +1,7 @@
 """What goes with a page: the sender's look from its configuration, and the files that a PDF encloses."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from deliverability import plugins
 from deliverability.api.requests import Request
@@ -10,7 +11,11 @@ from deliverability.compose.brand import MAX_LOGO, Brand, accent, logo
 from deliverability.compose.enclosed import enclose
 from deliverability.config import ReportSettings
 from deliverability.errors import CannotLookError, ParseError, TamperedError, UsageError, printable
+from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.document import Attachment, Document, Picture, Relationship
+
+if TYPE_CHECKING:
+    from deliverability.api.allowlisting import Made
 
 MAX_BUNDLE = 8 << 20
 """Octets of a bundle that a page encloses: a ticket system takes few attachments that are larger."""
@@ -75,9 +80,25 @@ def bundle_file(path: str, lang: str) -> tuple[Attachment, ...]:
     )
 
 
-def allowlist_file(name: str, media_type: str, content: bytes, lang: str) -> Attachment:
-    """A file to import, as a PDF encloses it and prints its text."""
-    return Attachment(name, media_type, content, Relationship.SUPPLEMENT, catalog(lang)("enclosed.allowlist"))
+def allowlist_files(assessment: Assessment, request: Request, lang: str) -> tuple[Attachment, ...]:
+    """The files to import that the evidence allows, each with its steps: a page encloses them and prints their text."""
+    from deliverability.api.allowlisting import files_for
+
+    return tuple(allowlist_file(one, lang) for one in files_for(assessment, request))
+
+
+def allowlist_file(made: "Made", lang: str) -> Attachment:
+    """A file to import in words: what it is and for whom, how it is used, whose mail it changes, how to undo it."""
+    t, form = catalog(lang), made.form
+    return Attachment(
+        made.name,
+        form.media_type,
+        made.content,
+        Relationship.SUPPLEMENT,
+        t(f"enclosed.allowlist.{form.kind}", title=form.title[lang]),
+        steps=form.instructions[lang],
+        remarks=t("enclosed.allowlist.remarks", reach=form.blast_radius[lang], undo=form.undo[lang]),
+    )
 
 
 def with_enclosures(document: Document, given: Iterable[Attachment] = ()) -> Document:

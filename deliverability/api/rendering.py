@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deliverability import plugins
-from deliverability.api.enclosing import brand_of, with_enclosures
+from deliverability.api.enclosing import allowlist_files, brand_of, with_enclosures
 from deliverability.api.requests import Reader, Request
 from deliverability.api.spam import sentence
 from deliverability.api.tables import candidates_table, timeline_table, verdict_table
 from deliverability.api.tracing import TraceResult
 from deliverability.compose import Edition, compose
+from deliverability.compose.enclosed import enclose
 from deliverability.compose.sheet import sheet
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Assessment, Claim, Subject
@@ -38,17 +39,22 @@ def render(
 ) -> bytes:
     """One assessment as a page; raises :class:`UsageError` where no honest page of that kind exists.
 
-    A PDF encloses the page as JSON and as text, and the files given; other forms cannot hold them.
+    A PDF encloses the page as JSON and as text, the files given, and those to import that the evidence allows; HTML
+    offers the latter; other forms hold none.
     """
     document = document_of(assessment, reader, request)
-    return _rendered(with_enclosures(document, enclosed) if form == "pdf" else document, form)
+    if form == "pdf":
+        document = with_enclosures(document, (*enclosed, *allowlist_files(assessment, request, document.lang)))
+    elif form == "html":
+        document = enclose(document, allowlist_files(assessment, request, document.lang), form)
+    return _rendered(document, form)
 
 
 def document_of(assessment: Assessment, reader: Reader, request: Request) -> Document:
     """One assessment in words for its reader, before it has a form."""
     lang, edition = _lang(reader, request), reader.edition
     claim = assessment.claim
-    if claim and claim.state in (State.NOT_FOUND, State.RECORDED):
+    if edition == Edition.CUSTOMER and claim and claim.state in (State.NOT_FOUND, State.RECORDED):
         edition = Edition.SUPPORT.value  # nothing was found: there is nothing to tell a customer (DESIGN §6)
     document = compose(
         assessment,

@@ -10,6 +10,7 @@ from datetime import tzinfo
 
 from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose.catalog import Catalog, catalog
+from deliverability.compose.reason import meanings
 from deliverability.compose.when import zone as zone_named
 from deliverability.evidence.document import Sheet
 from deliverability.evidence.event import LogTime
@@ -85,6 +86,8 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
         lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
         head = (f"{t('attempt.time')} ({where})", t("attempt.result"), t("attempt.server"), t("attempt.reply"))
         lines += _columns([head, *_rows(message, delivery.attempts, t, where)], screen)
+        means = meanings(delivery.attempts, t)
+        lines += [part for one in means for part in _folded(visible(t("colon").join(one)), screen)]
         lines += [visible(f"{t('fact.signings')}{t('colon')}{_signed(s)}") for s in message.signings]
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
     level = f" (L{claim.level.value})" if claim.level >= 0 else ""

@@ -6,6 +6,7 @@ Pure: the clock is an argument, and the only files read are the package's own ca
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from deliverability.compose.brand import Brand
@@ -16,7 +17,8 @@ from deliverability.compose.mailbox import find, keep
 from deliverability.compose.plain import forward, genuine, limits, why_filtered
 from deliverability.compose.recognise import providers, recognise
 from deliverability.compose.record import evidence, verify
-from deliverability.compose.redact import redactor
+from deliverability.compose.redact import redactor, tells
+from deliverability.compose.sender import Known
 from deliverability.compose.short import short
 from deliverability.compose.when import day, zone
 from deliverability.errors import UsageError
@@ -45,7 +47,7 @@ def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
     dispatch, and for a customer's page about a message that was not found.
     """
     t, where, kind = catalog(lang), zone(timezone), kind_of(assessment)
-    if kind in NO_PAGE and edition is Edition.CUSTOMER:
+    if kind in NO_PAGE and edition is not Edition.SUPPORT:
         msg = "a message that was not found makes no customer's page; the support edition shows what was looked through"
         raise UsageError(msg)
     case = Case(
@@ -57,26 +59,35 @@ def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
         edition=edition,
         made_at=made_at,
         provider=provider_for(assessment, kind),
-        sender=sender_known(assessment, brand),
+        sender=_sender_shown(assessment, brand, edition),
         hide=redaction(assessment, brand, edition, t),
     )
     return _document(case)
 
 
 def redaction(assessment: Assessment, brand: Brand, edition: Edition, t: Catalog) -> Callable[[str], str]:
-    """How texts are shown in an edition: to a customer without anybody else's address."""
+    """How texts are shown in an edition: to a customer without anybody else's address, redacted without any."""
     if edition is Edition.SUPPORT:
         return str
     at_hand = assessment.evidence
     message = at_hand.message
+    recipient = at_hand.delivery.recipient if at_hand.delivery else ""
     kept = [
-        at_hand.delivery.recipient if at_hand.delivery else "",
+        recipient,
         (message.reverse_path or "") if message else "",
         (message.message_id or "") if message else "",
         sender_known(assessment, brand).address,
         brand.sender,
     ]
-    return redactor(kept, t("address.hidden"))
+    return redactor(kept, t("address.hidden"), recipient if edition is Edition.REDACTED else "")
+
+
+def _sender_shown(assessment: Assessment, brand: Brand, edition: Edition) -> Known:
+    """The sender's address; not where it is a return address that holds the recipient's, which is to be masked."""
+    known, delivery = sender_known(assessment, brand), assessment.evidence.delivery
+    if edition is Edition.REDACTED and delivery and tells(known.address, delivery.recipient):
+        return replace(known, address="")
+    return known
 
 
 def _document(case: Case) -> Document:
@@ -111,9 +122,8 @@ def _document(case: Case) -> Document:
 def _title(case: Case) -> str:
     if case.kind is Kind.NOT_FOUND:
         return case.t("title.not-found", recipient=case.recipient) if case.recipient else case.t("title.plain")
-    subject = case.message.subject if case.message else None
-    if subject:
-        return case.t("title.subject", subject=subject)
+    if case.subject:
+        return case.t("title.subject", subject=case.subject)
     dispatched = case.assessment.evidence.dispatched_at
     if dispatched:
         return case.t("title.day", day=day(dispatched.astimezone(case.where).date(), case.lang))
@@ -123,7 +133,7 @@ def _title(case: Case) -> str:
 def _stem(case: Case) -> str:
     """Letters and digits of any script, hyphens, no more: safe on every file system, and nothing accuses."""
     when = case.assessment.evidence.dispatched_at or case.made_at
-    subject = (case.message.subject if case.message else None) or case.t("stem.plain")
+    subject = case.subject or case.t("stem.plain")
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", subject[: 4 * MAX_STEM]))
     for_whom = [case.t("stem.internal")] if case.support else []
     return "-".join([f"{when.astimezone(case.where):%Y-%m-%d}", *for_whom, *words])[:MAX_STEM].rstrip("-")

@@ -1,5 +1,6 @@
 """What there is to tell about one message to one recipient: read once, used by every section."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -10,13 +11,14 @@ from deliverability.compose.brand import Brand
 from deliverability.compose.catalog import Catalog
 from deliverability.compose.gate import signed
 from deliverability.compose.recognise import provider_id
-from deliverability.compose.redact import masked
+from deliverability.compose.redact import masked, tells
 from deliverability.compose.sender import Known, sender_of
 from deliverability.compose.when import moment
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.document import Edition
 from deliverability.evidence.event import Result
+from deliverability.evidence.observation import Unobserved
 from deliverability.evidence.plugin import Provider, ProviderKind
 from deliverability.evidence.story import Attempt, Delivery, Level, Message, Role, State
 
@@ -109,6 +111,26 @@ class Case:
         return next((a for a in reversed(attempts) if a.relay and a.reply), None)
 
     @property
+    def taken_by_mx(self) -> bool:
+        """Whether a server that the recipient's domain names took it, whatever came back later."""
+        attempts = self.delivery.attempts if self.delivery else ()
+        return any(a.result is Result.SENT and self.role_at(a) in (Role.RECIPIENT_MX, Role.OWN_MX) for a in attempts)
+
+    def role_at(self, attempt: Attempt) -> Role:
+        """Who answered another attempt than the one that the answer rests on."""
+        from deliverability.assess import role_of
+
+        try:
+            return role_of(attempt, self.assessment.evidence)[0]
+        except Unobserved:
+            return Role.UNCONFIRMED
+
+    @property
+    def gateway(self) -> bool:
+        """Whether what answers for the mailbox is a filter in front of it."""
+        return self.provider.kind is ProviderKind.GATEWAY and self.role is not Role.OWN_MX
+
+    @property
     def uncertain(self) -> bool:
         """Whether the answer rests on a connection that broke after the end of DATA (RFC 1047)."""
         return self.kind is Kind.UNKNOWN and self.attempt is not None and self.attempt.result is Result.UNCERTAIN
@@ -120,8 +142,35 @@ class Case:
 
     @property
     def recipient(self) -> str:
-        """The address that we used."""
+        """The address that we used, as this reader may see it."""
+        return masked(self._address) if self.redacted and self._address else self._address
+
+    @property
+    def _address(self) -> str:
         return self.delivery.recipient if self.delivery else ""
+
+    @property
+    def subject(self) -> str | None:
+        """The message's subject."""
+        subject = self.message.subject if self.message else None
+        if not subject or not self.redacted or self._address.casefold() not in subject.casefold():
+            return subject
+        return re.sub(re.escape(self._address), lambda _: self.recipient, subject, flags=re.IGNORECASE)
+
+    @property
+    def message_id(self) -> str | None:
+        """Without angle brackets."""
+        return self._untelling(self.message.message_id if self.message else None)
+
+    @property
+    def reverse_path(self) -> str | None:
+        """The envelope's sender; empty for the null path."""
+        path = self.message.reverse_path if self.message else None
+        return path if path is None or self._untelling(path) else self.t("address.hidden")
+
+    def _untelling(self, text: str | None) -> str | None:
+        """The text, unless it gives away an address that this reader may not see."""
+        return None if text is None or (self.redacted and tells(text, self._address)) else text
 
     @property
     def forwarded(self) -> str:
@@ -131,7 +180,7 @@ class Case:
 
     def _same_mailbox(self, path: str) -> bool:
         """Exim logs a delivery into a mailbox of its own host under the local part alone: that is no other address."""
-        return path == self.recipient or path.casefold() == self.recipient.rpartition("@")[0].casefold()
+        return path == self._address or path.casefold() == self._address.rpartition("@")[0].casefold()
 
     @property
     def parts(self) -> tuple[Delivery, ...]:
@@ -141,7 +190,7 @@ class Case:
 
     def shown(self, path: str) -> str:
         """An address behind the recipient's: in full for support, masked for a customer."""
-        return path if self.support or path == self.recipient else masked(path)
+        return path if self.support or (path == self._address and not self.redacted) else masked(path)
 
     @property
     def tried(self) -> str:
@@ -152,7 +201,7 @@ class Case:
     def domain(self) -> str:
         """The domain of that address, as its owner writes it."""
         domain = self.assessment.evidence.recipient_domain
-        return domain.unicode if domain else self.recipient.rpartition("@")[2]
+        return domain.unicode if domain else self._address.rpartition("@")[2]
 
     @property
     def provider_name(self) -> str:
@@ -191,6 +240,11 @@ class Case:
     def support(self) -> bool:
         """Whether this is the edition for our own staff."""
         return self.edition is Edition.SUPPORT
+
+    @property
+    def redacted(self) -> bool:
+        """Whether the recipient's own address is masked: the reader is not shown to be the customer."""
+        return self.edition is Edition.REDACTED
 
 
 def kind_of(assessment: Assessment) -> Kind:

@@ -3,15 +3,17 @@
 Read from the ``.po`` file itself, once per process: there is no compiled twin that could differ from it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from io import BytesIO
 
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.plugin import LANGUAGES
 from deliverability.evidence.verdict import fill
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,31 @@ def catalog(lang: str) -> Catalog:
     if lang not in LANGUAGES:
         msg = f"no language {printable(lang)!r}; there are: {', '.join(LANGUAGES)}"
         raise UsageError(msg)
-    from babel.messages.pofile import read_po  # heavy: only who composes a report pays for it
-
     path = files("deliverability.compose").joinpath(
         "locales", lang.replace("-", "_"), "LC_MESSAGES", "deliverability.po"
     )
-    messages = read_po(BytesIO(path.read_bytes()), abort_invalid=True)
-    return Catalog(lang, {str(m.id): str(m.string) for m in messages if m.id})
+    return Catalog(lang, _messages(path.read_text("utf-8")))
+
+
+def _messages(text: str) -> dict[str, str]:
+    """The messages of a ``.po`` file as ours are: no plurals, no contexts, nothing fuzzy (a test holds it to Babel).
+
+    Babel's reader takes longer to import and to run than all the rest of a short answer.
+    """
+    found: dict[str, str] = {}
+    for entry in text.split("\n\n"):
+        parts: dict[str, list[str]] = {}
+        into: list[str] = []
+        for line in entry.splitlines():
+            keyword, quote, rest = line.partition('"')
+            if quote and not keyword.startswith("#"):
+                into = parts.setdefault(keyword.strip(), []) if keyword else into
+                into.append(rest[: rest.rindex('"')])
+        key = _unescaped(parts.get("msgid", []))
+        if key:
+            found[key] = _unescaped(parts["msgstr"])
+    return found
+
+
+def _unescaped(pieces: list[str]) -> str:
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), "".join(pieces))

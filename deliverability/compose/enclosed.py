@@ -11,6 +11,7 @@ from deliverability.evidence.document import (
     Attachment,
     Block,
     Document,
+    Instructions,
     Paragraph,
     Quote,
     Relationship,
@@ -24,10 +25,11 @@ MAX_NAME = 80
 _PRINTED = ("text/", "application/sieve", "application/xml", "application/mbox")
 
 
-def enclose(document: Document, attachments: Iterable[Attachment]) -> Document:
+def enclose(document: Document, attachments: Iterable[Attachment], form: str = "pdf") -> Document:
     """The document with these files, and a section that lists them; itself where there are none.
 
     A short text that supplements the page (a file to import) is printed too: some gateways distrust files in files.
+    ``form`` is ``pdf`` or ``html``: where a reader finds the files.
     """
     files = _named_apart(attachments)
     if not files:
@@ -35,14 +37,24 @@ def enclose(document: Document, attachments: Iterable[Attachment]) -> Document:
     t = catalog(document.lang)
     head = (t("enclosed.name"), t("enclosed.what"), t("enclosed.digest"))
     rows = tuple((file.name, file.description, sha256(file.content).hexdigest()) for file in files)
-    blocks: list[Block] = [Paragraph(t("enclosed.intro")), Table(t("enclosed.caption"), head, rows)]
-    blocks += [
-        Quote(t("enclosed.contents", name=file.name), file.content.decode("utf-8").rstrip("\n"), literal=True)
-        for file in files
-        if _printed(file)
-    ]
-    section = Section("enclosed", t("heading.enclosed"), tuple(blocks))
-    return replace(document, sections=(*document.sections, section), attachments=(*document.attachments, *files))
+    heading = t("heading.enclosed")
+    blocks: list[Block] = [Paragraph(t(f"enclosed.intro.{form}")), Table(t("enclosed.caption"), head, rows)]
+    for file in files:
+        if file.steps:
+            blocks.append(Instructions(t("enclosed.use", name=file.name), file.steps, file.remarks))
+        if _printed(file):
+            text = file.content.decode("utf-8").replace("\r\n", "\n").rstrip("\n")
+            blocks.append(Quote(t("enclosed.contents", name=file.name), text, literal=True))
+    told = document.sections
+    if any(file.steps for file in files):
+        told = tuple(_pointing(section, Paragraph(t("keep.enclosed", heading=heading))) for section in told)
+    section = Section("enclosed", heading, tuple(blocks))
+    return replace(document, sections=(*told, section), attachments=(*document.attachments, *files))
+
+
+def _pointing(section: Section, to: Paragraph) -> Section:
+    """The section on keeping the next message, with where the file lies that does it; any other as it is."""
+    return replace(section, blocks=(*section.blocks, to)) if section.id == "keep" else section
 
 
 def reply_subject(document: Document) -> str:

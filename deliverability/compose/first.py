@@ -68,7 +68,7 @@ def answer(case: Case) -> Section:
     if case.kind is not Kind.NOT_FOUND:
         blocks.append(_ladder(case))
     rows = [
-        (case.t("fact.subject"), case.message.subject if case.message else None),
+        (case.t("fact.subject"), case.subject),
         (case.t("fact.sender"), case.sender.address),
         (case.t("fact.recipient"), case.recipient),
     ]
@@ -82,9 +82,10 @@ def _sentences(case: Case) -> tuple[str, str]:
         "provider": case.provider_name,
         "when": case.when,
         "relay": case.relay or t("relay.unnamed"),
+        "filter": t.pick(case.provider.name),
         "domain": case.domain,
         "recipient": case.tried,
-        "folder": (case.attempt.folder if case.attempt else None) or "",
+        "folder": case.hide((case.attempt.folder if case.attempt else None) or ""),
     }
     said, detail = _keys(case)
     return t(said, **words), t(detail, **words)
@@ -101,6 +102,10 @@ def _keys(case: Case) -> tuple[str, str]:
         if kind is Kind.REFUSED:
             said = "answer.refused.mx" if case.role is Role.RECIPIENT_MX else "answer.refused.host"
         detail = f"reason.{why_refused(case.attempt)}"
+    elif kind is Kind.ACCEPTED and case.gateway:
+        said, detail = "answer.accepted.gateway", "detail.accepted.gateway"
+    elif kind is Kind.BOUNCED and not case.taken_by_mx:
+        said = "answer.bounced.passed-on"
     elif kind is Kind.DELIVERED and case.attempt and case.attempt.folder:
         detail = "detail.delivered-folder"
     elif kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
@@ -143,16 +148,24 @@ def _doubt(case: Case) -> str:
 
 
 def _ladder(case: Case) -> Ladder:
-    last = max((i for i, reached in enumerate(_REACHED[case.kind]) if reached), default=-1)
-    opened = _NO if _REACHED[case.kind][-1] is _NO else _OPEN
+    known = _REACHED[case.kind]
+    if case.kind is Kind.BOUNCED and not case.taken_by_mx:
+        known = (*known[:2], _OPEN, known[3])  # passed on by a relay or a service; how far it came is not shown
+    last = max((i for i, reached in enumerate(known) if reached), default=-1)
+    opened = _NO if known[-1] is _NO else _OPEN
     rungs = []
-    for number, (name, reached) in enumerate(zip((*_RUNGS, "opened"), (*_REACHED[case.kind], opened), strict=True)):
+    for number, (name, reached) in enumerate(zip((*_RUNGS, "opened"), (*known, opened), strict=True)):
         # One server took it in and put it into the mailbox: there was nothing between.
         if case.kind is Kind.DELIVERED and case.role in _OURS and name in ("handed-on", "accepted"):
             continue
-        label = case.t("rung.accepted.own" if case.role is Role.OWN_MX and name == "accepted" else f"rung.{name}")
-        rungs.append(Rung(label, reached, _rung_note(case, name, reached, newest=number == last)))
+        rungs.append(Rung(_label(case, name), reached, _rung_note(case, name, reached, newest=number == last)))
     return Ladder(case.t("ladder.label"), tuple(rungs))
+
+
+def _label(case: Case, name: str) -> str:
+    if name == "accepted" and case.role is Role.OWN_MX:
+        return case.t("rung.accepted.own")
+    return case.t("rung.accepted.gateway" if name == "accepted" and case.gateway else f"rung.{name}")
 
 
 def _rung_note(case: Case, name: str, reached: bool | None, *, newest: bool) -> str:
@@ -192,6 +205,8 @@ def do_now(case: Case) -> Section:
         blocks.append(Paragraph(t("act.deferred-full")))
     elif case.kind is Kind.EXPIRED and _full_at_last(case):
         blocks.append(Paragraph(t("act.expired-full")))
+    elif case.kind is Kind.BOUNCED and not case.taken_by_mx:
+        blocks.append(Paragraph(t("act.bounced.passed-on")))
     elif case.kind in NO_PAGE:
         return Section("do-now", t("heading.do-now"), (Paragraph(t("act.not-found")),))
     elif t.has(f"act.{case.kind}"):
@@ -213,6 +228,8 @@ def address(case: Case) -> Section:
     blocks: list[Block] = [Paragraph(t("address.used", recipient=case.recipient))]
     if case.forwarded:
         blocks.append(Paragraph(t("address.forwarded", paths=case.forwarded)))
+    if case.redacted:
+        blocks.append(Paragraph(t("address.masked")))
     if case.brand.change_address_url:
         blocks.append(Paragraph(t("address.change-here")))
         blocks.append(Link(t("address.link"), case.brand.change_address_url))

@@ -89,8 +89,7 @@ def _junk_days(case: Case) -> tuple[Block, ...]:
 def _search(case: Case) -> str:
     """What to type into the search box: only words that no search box could take for something else."""
     template = case.t.pick(case.provider.search)
-    message_id = case.message.message_id if case.message else None
-    values = {"message_id": message_id or "", "address": case.sender.address}
+    values = {"message_id": case.message_id or "", "address": case.sender.address}
     if template and all(_SAFE.match(value) for name, value in values.items() if "{" + name + "}" in template):
         return fill(template, values)
     return case.sender.address if _SAFE.match(case.sender.address) else ""
@@ -108,14 +107,13 @@ def _instructions(case: Case, steps: Steps) -> Instructions:
 def _filled(case: Case, text: str) -> str:
     domain = case.sender.domain
     address = case.sender.address or (case.t("sender.at", domain=domain) if domain else case.t("sender.unknown"))
-    message = case.message
     return fill(
         text,
         {
             "address": address,
             "domain": domain or case.t("sender.unknown"),
-            "subject": (message.subject if message else None) or case.t("subject.none"),
-            "message_id": (message.message_id if message else None) or "",
+            "subject": case.subject or case.t("subject.none"),
+            "message_id": case.message_id or "",
         },
     )
 

@@ -31,13 +31,18 @@ def limits(case: Case) -> Section:
 def other_side(case: Case) -> bool:
     """Whether somebody else's server took part, which keeps a record of its own."""
     attempt = _to_ask_about(case)
-    return case.kind in _FORWARDED and attempt is not None and case.role not in (Role.OWN_MX, Role.OWN_RELAY)
+    if attempt is None or case.kind not in _FORWARDED:
+        return False
+    role = case.role if attempt is case.attempt else case.role_at(attempt)
+    return role not in (Role.OWN_MX, Role.OWN_RELAY)
 
 
 def _to_ask_about(case: Case) -> Attempt | None:
-    """The attempt that the other side can find: the one that decided, or the last that it answered before we gave up."""
+    """The attempt that the other side can find: the one that decided, or the last that it answered before we gave up
+    or a notice came back."""
     decided = case.attempt if case.attempt and case.attempt.relay else None
-    return decided or (case.answered if case.kind is Kind.EXPIRED else None)
+    asked = case.kind is Kind.EXPIRED or (case.kind is Kind.BOUNCED and case.taken_by_mx)
+    return decided or (case.answered if asked else None)
 
 
 def forward(case: Case) -> Section | None:
@@ -45,16 +50,16 @@ def forward(case: Case) -> Section | None:
     attempt, t = _to_ask_about(case), case.t
     if attempt is None or not other_side(case):
         return None
-    evidence, message = case.assessment.evidence, case.message
+    evidence = case.assessment.evidence
     client_ip = evidence.client_ip.value if evidence.client_ip else attempt.local_ip
     rows = (
         ("forward.time", both(attempt.instant, case.where) if attempt.instant else attempt.at.logged),
         ("forward.to", case.recipient),
-        ("forward.from", message.reverse_path if message else None),
+        ("forward.from", case.reverse_path),
         ("forward.server", str(attempt.relay)),
         ("forward.our-ip", client_ip),
         ("forward.queue-id", attempt.remote_queue_id),
-        ("forward.message-id", f"<{message.message_id}>" if message and message.message_id else None),
+        ("forward.message-id", f"<{case.message_id}>" if case.message_id else None),
         ("forward.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
     )
     lines = [t("forward.greeting")]

@@ -1,13 +1,15 @@
 """Why a message was refused, in classes that tell who has to act (RFC 3463, RFC 7372, RFC 7505)."""
 
 import re
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
+from deliverability.compose.catalog import Catalog
 from deliverability.compose.recognise import at_host, providers
 from deliverability.evidence.plugin import Provider
 from deliverability.evidence.smtp import Reply
 from deliverability.evidence.story import Attempt
-from deliverability.protocols.replies import Explanation, explain
+from deliverability.protocols.replies import Explanation, explain, find_reply
 from deliverability.protocols.smtp import MAX_REPLY
 
 # How much of a cause a customer is told: what lies on our side needs no names of techniques.
@@ -46,6 +48,8 @@ REASONS = (
     "loop",
     "trouble",
 )
+MAX_CODES = 40
+"""Characters of a reply without codes that stand for it."""
 # Words of our own MTA when it gave up before any server of the other side took part.
 _OWN_WORDS = (
     ("does not accept mail", "no-mail"),
@@ -84,6 +88,24 @@ def explained(attempt: Attempt | None) -> Explanation | None:
     if reply is None:
         return None
     return _explained(_said(reply), relay.name if relay else None)
+
+
+def meaning(attempt: Attempt | None, t: Catalog) -> str:
+    """One plain sentence on a reply that took nothing; empty where there is none, or where it took the message."""
+    found = explained(attempt)
+    return "" if found is None or found.reply.positive else t.pick(found.meaning)
+
+
+def meanings(attempts: Iterable[Attempt], t: Catalog) -> tuple[tuple[str, str], ...]:
+    """The codes of each reply that took nothing, with its sentence; of replies that are alike the first alone."""
+    told: dict[tuple[str, str], None] = {}
+    for attempt in attempts:
+        said = meaning(attempt, t)
+        if said and attempt.reply:
+            found = find_reply(_said(attempt.reply))
+            codes = " ".join(filter(None, (str(found.code or ""), found.enhanced_status_code)))
+            told[codes or found.text[:MAX_CODES], said] = None
+    return tuple(told)
 
 
 def _said(reply: Reply) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from deliverability.compose.case import NO_PAGE, Case, Kind
 from deliverability.compose.mailbox import made
-from deliverability.compose.reason import words
+from deliverability.compose.reason import meaning, meanings, words
 from deliverability.compose.timeline import result_of, timeline
 from deliverability.compose.when import both, exact, worked_out
 from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
@@ -53,11 +53,11 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
     if message:
         rows += [
             ("fact.arrived", _both(case, message.arrived.instant) if message.arrived else None),
-            ("fact.reverse-path", message.reverse_path if message.reverse_path != "" else t("fact.null-path")),
+            ("fact.reverse-path", case.reverse_path if case.reverse_path != "" else t("fact.null-path")),
             ("fact.recipient", case.recipient),
             ("fact.forward-paths", case.forwarded),
-            ("fact.subject", message.subject),
-            ("fact.message-id", f"<{message.message_id}>" if message.message_id else None),
+            ("fact.subject", case.subject),
+            ("fact.message-id", f"<{case.message_id}>" if case.message_id else None),
             ("fact.size", t("fact.octets", size=message.size) if message.size is not None else None),
             ("fact.signings", ", ".join(_signed(s) for s in message.signings)),
         ]
@@ -112,10 +112,11 @@ def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
         ("fact.client-ip", f"{client_ip.value} ({t(f'origin.{client_ip.origin}')})" if client_ip else attempt.local_ip),
         ("fact.tls", f"{shown}{t('list.semicolon')}{t(_TLS_VERIFIED[tls.verified])}" if tls else _no_tls(case)),
         ("fact.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
+        ("fact.reply-means", meaning(attempt, t)),
         ("fact.note", case.hide(attempt.text) if attempt.text and not attempt.reply else None),
         ("fact.remote-queue-id", attempt.remote_queue_id),
-        ("fact.folder", attempt.folder),
-        ("fact.witness", attempt.witness),
+        ("fact.folder", case.hide(attempt.folder) if attempt.folder else None),
+        ("fact.witness", case.hide(attempt.witness) if attempt.witness else None),
     ]
 
 
@@ -141,6 +142,9 @@ def _attempts(case: Case) -> list[Block]:
     picture = timeline(case)
     blocks: list[Block] = [picture] if picture else []
     blocks.append(Table(t("attempt.caption"), head, rows))
+    means = meanings(shown, t)
+    if means and means != meanings([case.attempt] if case.attempt else [], t):  # that one stands above
+        blocks.append(Table(t("attempt.meanings"), (t("attempt.reply"), t("fact.reply-means")), means))
     if len(shown) < len(attempts):
         blocks.append(Paragraph(t("attempt.earlier", count=len(attempts) - len(shown))))
     return blocks

@@ -50,7 +50,7 @@ class Own:
     hosts: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     intermediaries: frozenset[str] = frozenset()
-    """Host names or domains of ESPs and filter services that our mail goes through."""
+    """Host names, domains or IP addresses of ESPs, filter services and relays that our mail goes through."""
     routed_by_mx: bool = False
     """Our MTA hands mail for other domains straight to their MX: no smarthost, no transport map."""
 

@@ -27,6 +27,8 @@ class Edition(StrEnum):
 
     CUSTOMER = "customer"
     """Shows nobody else's address."""
+    REDACTED = "redacted"
+    """The customer's, with the recipient's own address masked: for a reader who is not shown to be the customer."""
     SUPPORT = "support"
     """Everything: each attempt and each log line, as they were recorded."""
 
@@ -210,6 +212,10 @@ class Attachment:
     relationship: Relationship
     description: str = ""
     """What it is, in the document's language."""
+    steps: tuple[str, ...] = ()
+    """How it is put to use, likewise; empty where nothing is to be done with it."""
+    remarks: str = ""
+    """What to know before that, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

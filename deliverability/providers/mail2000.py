@@ -4,6 +4,7 @@ from datetime import date
 
 from deliverability.evidence.plugin import Certainty, Provider, ProviderKind, Steps, Surface
 
+_NOT_JUNK = "http://doc.mail2000.com.tw/edm/o_act/system/legal.htm"
 _FAQ = "https://doc.mail2000.com.tw/intro_security_faq08.html"
 
 PROVIDER = Provider(
@@ -22,17 +23,17 @@ PROVIDER = Provider(
                     "Open your webmail in the browser and sign in.",
                     "Open the junk folder 廣告信匣.",
                     "Tick our message; its sender is {address}.",
-                    "Press 加入合法寄件人 (add as a legitimate sender).",
+                    "Press 這不是廣告信 (this is not junk) above the list: it moves to the inbox, and its sender is trusted.",
                 ),
                 "zh-Hant-TW": (
                     "用瀏覽器打開網頁信箱並登入。",
                     "打開「廣告信匣」。",
                     "勾選我們的信，寄件者是 {address}。",
-                    "點選「加入合法寄件人」。",
+                    "按清單上方的「這不是廣告信」：信會移回收件匣，寄件者也會加入合法寄件人。",
                 ),
             },
             certainty=Certainty.OFFICIAL,
-            source=_FAQ,
+            source=_NOT_JUNK,
         ),
     ),
     keep=(

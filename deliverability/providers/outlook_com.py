@@ -1,7 +1,8 @@
 """Outlook.com, Hotmail, Live and MSN.
 
 Its safe senders list is about the junk folder; nothing on it helps against a refusal at the door.  How long
-junk is kept is told differently by different pages (10 and 30 days), so no number is given.
+junk is kept is told differently by different pages (10 and 30 days), so no number is given.  Looked for again on 2026-11-22:
+no page of Microsoft's on junk in the phone app was found; its steps stay the usual way of mail apps.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""PChome 信箱.  No help page was found: every step is the usual way, worded so that it misleads nobody."""
+"""PChome 信箱.  No help page was found, on 2026-11-22 again: every step is the usual way, worded so that it misleads nobody."""
 
 from datetime import date
 

@@ -12,6 +12,10 @@ from deliverability.protocols.sender_rules import YAHOO
 _NOT_SPAM = "https://tw.help.yahoo.com/kb/mail-for-desktop/SLN3402.html"
 _FILTERS = "https://safety.yahoo.com/TW/SafetyGuides/Mail/index.htm"
 
+# Yahoo's own page on its app, at hand in German and in Chinese for Hong Kong, tells the menu for marking mail as spam;
+# the way back through the same menu is our reading.
+_IN_THE_APP = "https://de.hilfe.yahoo.com/kb/sln26427.html, the same menu for the way back"
+
 PROVIDER = Provider(
     id="yahoo",
     name={"en": "Yahoo Mail", "zh-Hant-TW": "Yahoo 信箱"},
@@ -49,7 +53,7 @@ PROVIDER = Provider(
                 ),
             },
             certainty=Certainty.GENERAL,
-            source="the usual way of mail apps; no page of the provider was at hand",
+            source=_IN_THE_APP,
         ),
         Steps(
             surface=Surface.COMPUTER,

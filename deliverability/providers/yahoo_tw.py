@@ -14,6 +14,9 @@ from deliverability.protocols.sender_rules import YAHOO
 _NOT_SPAM = "https://tw.help.yahoo.com/kb/mail-for-desktop/SLN3402.html"
 _FILTERS = "https://safety.yahoo.com/TW/SafetyGuides/Mail/index.htm"
 
+# The page for Hong Kong tells the menu for marking mail as spam; the way back through the same menu is our reading.
+_IN_THE_APP = "https://hk.help.yahoo.com/kb/sln26427.html, the same menu for the way back"
+
 PROVIDER = Provider(
     id="yahoo-tw",
     name={"en": "Yahoo Mail Taiwan (Yahoo奇摩)", "zh-Hant-TW": "Yahoo奇摩信箱"},
@@ -40,7 +43,7 @@ PROVIDER = Provider(
                 ),
             },
             certainty=Certainty.GENERAL,
-            source="the usual way of mail apps; no page of the provider was at hand",
+            source=_IN_THE_APP,
         ),
         Steps(
             surface=Surface.COMPUTER,

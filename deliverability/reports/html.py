@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from deliverability.compose import catalog
 from deliverability.errors import printable
-from deliverability.evidence.document import Accent, Block, Document, Instructions, Picture, Timeline
+from deliverability.evidence.document import Accent, Attachment, Block, Document, Instructions, Picture, Timeline
 from deliverability.evidence.plugin import Renderer
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def _template() -> "Template":
         followable=_followable,
         runs=lambda blocks: list(_runs(blocks)),
         drawn=_drawn,
+        file_url=_data_url,
     )
     return environment.from_string(_resource("report.html.j2"))
 
@@ -112,8 +113,9 @@ def _runs(blocks: Iterable[Block]) -> Iterator[list[Block]]:
             yield from ([block] for block in found)
 
 
-def _data_url(logo: Picture) -> str:
-    return f"data:{logo.media_type};base64,{base64.b64encode(logo.content).decode('ascii')}"
+def _data_url(held: Picture | Attachment) -> str:
+    """A file inside the page; browsers save a link to one where it says ``download``, and open none."""
+    return f"data:{held.media_type};base64,{base64.b64encode(held.content).decode('ascii')}"
 
 
 def _colours(accent: Accent | None) -> str:

@@ -1,6 +1,6 @@
 """The assessment for machines: ``schema_version`` 1, equal input gives equal bytes.
 
-A customer's edition shows nobody else's address here either.
+A customer's edition shows nobody else's address here either, the redacted one not the recipient's.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from deliverability.compose import Brand, catalog, redaction
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Sourced
-from deliverability.evidence.document import Document, Sheet
+from deliverability.evidence.document import Document, Edition, Sheet
 from deliverability.evidence.plugin import Renderer
 from deliverability.protocols import observed, serial
 
@@ -35,9 +35,20 @@ def render(document: Document) -> bytes:
         "observations": [observed.observation_to_json(seen) for seen in assessment.evidence.observations],
         "coverage": _coverage(assessment),
     }
+    if document.edition is Edition.REDACTED:
+        value |= {name: _without(value[name], redact) for name in ("evidence", "verdicts")}
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
     # A lone surrogate becomes the escape that JSON itself has for it (RFC 8259 §7).
     return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def _without(value: Any, redact: Callable[[str], str]) -> Any:
+    """The same value in which no text gives the recipient's address away."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_without(one, redact) for one in value]
+    return {name: _without(one, redact) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def _claim(claim: Claim | None) -> observed.Json | None:

@@ -71,6 +71,7 @@ KNOWN = [
     "qq",
     "rackspace",
     "seednet",
+    "seznam",
     "sophos",
     "spamsqr",
     "thunderbird",

@@ -93,7 +93,9 @@ def verdict(check, outcome, title_en, title_zh, en, zh, **parameters):
     )
 
 
-def verdicts(*, dkim=Outcome.PASS, dmarc=Outcome.PASS, aligned=Outcome.PASS, enforced=Outcome.PASS):
+def verdicts(
+    *, dkim=Outcome.PASS, dmarc=Outcome.PASS, aligned=Outcome.PASS, enforced=Outcome.PASS, policy="reject"
+):
     return (
         verdict(
             "dkim-pass",
@@ -125,6 +127,7 @@ def verdicts(*, dkim=Outcome.PASS, dmarc=Outcome.PASS, aligned=Outcome.PASS, enf
             "The published policy was read: {result}.",
             "讀取了公開的政策：{result}。",
             result=enforced,
+            policy=policy,
         ),
     )
 
@@ -238,6 +241,20 @@ def _gmail(reply, **changes):
     return _attempts("mei@gmail.com", reply, **changes)
 
 
+def _notice(**changes):
+    """A delivery status notification that came back two minutes later."""
+    made = attempt(
+        "mei@gmail.com",
+        "550 5.1.1 The email account that you tried to reach does not exist.",
+        result=Result.FAILED,
+        at=SENT_AT + timedelta(minutes=2),
+        tls=False,
+        text="delivery status notification",
+        lines=(log_line("2026-11-22 13:03:38 a notice came back for mei@gmail.com"),),
+    )
+    return replace(made, relay=None, transport=Transport.NONE, local_ip=None, **changes)
+
+
 def _own_attempt():
     return (
         attempt(
@@ -248,8 +265,55 @@ def _own_attempt():
     )
 
 
+def _accepted_at(lang, recipient, provider, host, ip, reply, **changes):
+    return assessment(
+        lang=lang,
+        recipient=recipient,
+        provider=provider,
+        attempts=(attempt(recipient, reply, relay=Host(host, ip, 25)),),
+        **changes,
+    )
+
+
+def _observed_later(lang):
+    """A key that was looked up afterwards and is not there: it may have been, then (DESIGN §4.2)."""
+    checked = list(verdicts(dmarc=Outcome.INDETERMINATE, aligned=Outcome.INDETERMINATE))
+    checked[0] = verdict(
+        "dkim-pass",
+        Outcome.INDETERMINATE,
+        "DKIM signature",
+        "DKIM 簽章",
+        "The key of {domain} was looked up on {day}, after the message was sent, and is not there: it may have changed.",
+        "{domain} 的金鑰在寄信之後（{day}）才查詢，查無此金鑰：可能已經更換。",
+        domain="host.example",
+        day="2026-11-25",
+    )
+    return assessment(lang=lang, checked=tuple(checked))
+
+
 BRANCHES = {
     "accepted": lambda lang: assessment(lang=lang),
+    "accepted-dns-later": _observed_later,
+    "accepted-gateway": lambda lang: _accepted_at(
+        lang,
+        "wang@shop.example",
+        "mimecast",
+        "us-smtp-inbound-1.mimecast.com",
+        "192.0.2.40",
+        "250 SmtpThread-1795323698 [abcDEF123.us1]",
+    ),
+    "accepted-icloud": lambda lang: _accepted_at(
+        lang, "mei@icloud.com", "icloud", "mx01.mail.icloud.com", "192.0.2.41", "250 2.0.0 Ok: queued as 4XyZ1234"
+    ),
+    "accepted-outlook": lambda lang: _accepted_at(
+        lang,
+        "mei@outlook.com",
+        "outlook-com",
+        "outlook-com.olc.protection.outlook.com",
+        "192.0.2.42",
+        "250 2.6.0 <20261122050137.4711@host.example> [InternalId=1, Hostname=X.prod.outlook.com] 9 bytes Queued mail"
+        " for delivery -> 250 2.1.5",
+    ),
     "accepted-caution": lambda lang: assessment(
         lang=lang,
         recipient="chen@ms12.hinet.net",
@@ -319,6 +383,49 @@ BRANCHES = {
         lang=lang,
         attempts=_gmail("550 5.1.1 The email account that you tried to reach does not exist."),
     ),
+    "refused-policy": lambda lang: assessment(
+        State.REFUSED,
+        Level.NONE,
+        lang=lang,
+        recipient="wang@shop.example",
+        provider="generic",
+        attempts=_attempts(
+            "wang@shop.example",
+            "550 5.7.1 Message rejected due to local policy",
+            relay=Host("mx.shop.example", "192.0.2.60", 25),
+        ),
+    ),
+    "refused-unexplained": lambda lang: assessment(
+        State.REFUSED,
+        Level.NONE,
+        lang=lang,
+        recipient="wang@shop.example",
+        provider="generic",
+        attempts=_attempts(
+            "wang@shop.example", "554 Q7 nein danke", relay=Host("mx.shop.example", "192.0.2.60", 25)
+        ),
+    ),
+    "refused-own-mx": lambda lang: assessment(
+        State.REFUSED,
+        Level.NONE,
+        Role.OWN_MX,
+        lang=lang,
+        recipient="info@shop.example",
+        provider="own-server",
+        attempts=_attempts(
+            "info@shop.example",
+            "550 5.1.1 <info@shop.example>: Recipient address rejected: User unknown in virtual mailbox table",
+            relay=Host("web2.host.example", "203.0.113.9", 25),
+        ),
+        basis="own-configuration",
+    ),
+    "accepted-after-waiting": lambda lang: assessment(
+        lang=lang,
+        attempts=(
+            *_gmail("450 4.7.1 Greylisted, try again in 5 minutes", times=2, result=Result.DEFERRED),
+            attempt("mei@gmail.com", GMAIL_OK, at=SENT_AT + timedelta(hours=1)),
+        ),
+    ),
     "refused-full": lambda lang: assessment(
         State.REFUSED, Level.NONE, lang=lang, attempts=_gmail("552 5.2.2 The recipient's inbox is out of storage space")
     ),
@@ -368,7 +475,25 @@ BRANCHES = {
         lang=lang,
         attempts=_gmail("421 4.3.2 Service not available", times=3, result=Result.EXPIRED),
     ),
-    "bounced": lambda lang: assessment(State.BOUNCED, Level.NONE, lang=lang, notices=("1vM9XX-00000000AAA-bbbb",)),
+    "bounced": lambda lang: assessment(
+        State.BOUNCED,
+        Level.NONE,
+        Role.NONE,
+        lang=lang,
+        basis="no-host",
+        attempts=(attempt("mei@gmail.com", GMAIL_OK), _notice()),
+    ),
+    "bounced-passed-on": lambda lang: assessment(
+        State.BOUNCED,
+        Level.NONE,
+        Role.NONE,
+        lang=lang,
+        basis="no-host",
+        attempts=(
+            attempt("mei@gmail.com", "250 ok", relay=Host("smtp.esp.example", "203.0.113.30", 587)),
+            _notice(witness="ESP Example"),
+        ),
+    ),
     "cancelled": lambda lang: assessment(
         State.CANCELLED,
         Level.NONE,

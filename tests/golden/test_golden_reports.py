@@ -9,11 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.api.rendering import render
+from deliverability.api.requests import Reader, Request
+from deliverability.api.summary import summarise
+from deliverability.api.summary_rendering import rendered
 from deliverability.compose import Edition, compose
+from deliverability.config import Configuration, ReportSettings
 from deliverability.reports import html, text
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "zh-Hant-TW")
+AS_HTML = ("accepted", "accepted-after-waiting", "refused-policy")
+LOGS = HERE.parent / "cases" / "logs"
+EDITIONS = {"accepted-support": Edition.SUPPORT, "accepted-redacted": Edition.REDACTED}
 
 
 def _load():
@@ -24,13 +32,14 @@ def _load():
 
 
 FACTORY = _load()
+EVERY = [*FACTORY.BRANCHES, "not-found", *EDITIONS]
 
 
 def document(branch, lang):
     if branch == "not-found":
         assessment, edition = FACTORY.not_found(), Edition.SUPPORT
-    elif branch == "accepted-support":
-        assessment, edition = FACTORY.BRANCHES["accepted"](lang), Edition.SUPPORT
+    elif branch in EDITIONS:
+        assessment, edition = FACTORY.BRANCHES["accepted"](lang), EDITIONS[branch]
     else:
         assessment, edition = FACTORY.BRANCHES[branch](lang), Edition.CUSTOMER
     return compose(
@@ -53,17 +62,35 @@ def compare(name, content):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("branch", [*FACTORY.BRANCHES, "not-found", "accepted-support"])
+@pytest.mark.parametrize("branch", EVERY)
 def test_text(branch, lang):
     compare(f"{branch}.{lang}.txt", text.render(document(branch, lang)))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_html(lang):
-    compare(f"accepted.{lang}.html", html.render(document("accepted", lang)))
+@pytest.mark.parametrize("branch", AS_HTML)
+def test_html(branch, lang):
+    compare(f"{branch}.{lang}.html", html.render(document(branch, lang)))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_html_with_files_to_import(lang):
+    request = Request(configuration=Configuration(report=ReportSettings(sender=FACTORY.SENDER)))
+    page = render(FACTORY.BRANCHES["accepted"](lang), Reader(lang=lang, zone="Asia/Taipei"), "html", request)
+    compare(f"accepted-files.{lang}.html", page)
+
+
+@pytest.mark.parametrize("form", ["html", "text"])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_summary(lang, form, monkeypatch):
+    monkeypatch.chdir(LOGS)
+    request = Request(logs=("postfix/postfix-3.10.iso8601.log",), now=FACTORY.MADE_AT)
+    told = rendered(summarise(request, jobs=1), Reader(lang=lang), form, request)
+    compare(f"summary.{lang}.{'txt' if form == 'text' else form}", told)
 
 
 def test_no_golden_file_is_left_over():
-    wanted = {f"{b}.{lang}.txt" for b in [*FACTORY.BRANCHES, "not-found", "accepted-support"] for lang in LANGUAGES}
-    wanted |= {f"accepted.{lang}.html" for lang in LANGUAGES}
+    wanted = {f"{b}.{lang}.txt" for b in EVERY for lang in LANGUAGES}
+    wanted |= {f"{b}.{lang}.html" for b in (*AS_HTML, "accepted-files", "summary") for lang in LANGUAGES}
+    wanted |= {f"summary.{lang}.txt" for lang in LANGUAGES}
     assert {path.name for path in (HERE / "reports").iterdir()} == wanted

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deliverability.compose import compose
+from deliverability.compose import catalog, compose
 from deliverability.evidence.document import (
     Answer,
     Attachment,
@@ -28,6 +28,7 @@ from deliverability.evidence.document import (
     Tone,
 )
 
+__all__ = ["LANGUAGES", "catalog", "enclosed", "factory", "hostile", "report"]
 LANGUAGES = ("en", "zh-Hant-TW")
 
 

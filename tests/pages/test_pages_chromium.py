@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import pages
 import pytest
 from chromium import Browser, chromium
 
+from deliverability.api import Reader, Request
+from deliverability.api.rendering import render
 from deliverability.compose.brand import CONTRAST, accent, contrast
+from deliverability.config import Configuration, ReportSettings
 from deliverability.evidence.document import Picture
 from deliverability.reports import html
 
@@ -91,17 +95,28 @@ def branded(branch: str, lang: str) -> bytes:
     return html.render(pages.report(branch, lang, logo=logo, accent=accent("#ffcc00")[0]))
 
 
+def with_files(lang: str) -> bytes:
+    """A page that offers files to import."""
+    request = Request(configuration=Configuration(report=ReportSettings(sender=pages.factory.SENDER)))
+    return render(pages.factory.BRANCHES["accepted"](lang), Reader(lang=lang), "html", request)
+
+
+def page_of(branch: str, lang: str) -> bytes:
+    made = {"branded": lambda: branded("deferred", lang), "files": lambda: with_files(lang)}
+    return made.get(branch, lambda: html.render(pages.report(branch, lang)))()
+
+
 _DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("lang", pages.LANGUAGES)
-@pytest.mark.parametrize("branch", [*BRANCHES, "branded"])
+@pytest.mark.parametrize("branch", [*BRANCHES, "branded", "files"])
 def test_axe_finds_nothing(browser: Browser, branch: str, lang: str, scheme: str, tmp_path: Path) -> None:
     source = axe_source()
     if source is None:
         missing(f"npm could not fetch {AXE} (Debian: apt-get install npm)")
-    page = branded("deferred", lang) if branch == "branded" else html.render(pages.report(branch, lang))
+    page = page_of(branch, lang)
     for width in (320, 1280):
         shown(browser, tmp_path, page, width=width, scheme=scheme)
         browser.evaluate(f"{source}; true")
@@ -151,6 +166,46 @@ def test_hostile_text_does_not_overflow_either(browser: Browser, text: str, tmp_
     shown(browser, tmp_path, html.render(pages.hostile(text)), width=320, scheme="light")
     # Times and labels inside the picture are our own words: this one is made of the hostile text all the same.
     assert [one for one in wide(browser) if not one.startswith(("text", "svg"))] == []
+
+
+@pytest.mark.parametrize("lang", pages.LANGUAGES)
+def test_a_page_with_files_does_not_overflow_either(browser: Browser, lang: str, tmp_path: Path) -> None:
+    shown(browser, tmp_path, with_files(lang), width=320, scheme="light")
+    assert wide(browser) == []
+
+
+@pytest.mark.parametrize("lang", pages.LANGUAGES)
+def test_a_file_is_saved_as_it_is_enclosed(browser: Browser, lang: str, tmp_path: Path) -> None:
+    """The strict policy of the page lets its own links save their files, and nothing is asked of the network."""
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    shown(browser, tmp_path, with_files(lang), width=360, scheme="light")
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(saved))
+    links = "[...document.querySelectorAll('#enclosed a[download]')]"
+    offered = browser.evaluate(f"{links}.map(a => [a.download, a.href.split(',')[1]])")
+    assert [Path(name).suffix for name, _ in offered] == [".xml", ".vcf"]
+    for number, (name, content) in enumerate(offered):
+        browser.evaluate(f"{links}[{number}].click()")
+        for _ in range(200):
+            if (saved / name).exists():
+                break
+            time.sleep(0.05)
+        assert (saved / name).read_bytes() == base64.b64decode(content)
+
+
+@pytest.mark.parametrize("lang", pages.LANGUAGES)
+def test_from_opening_the_page_to_the_junk_folder_in_three_steps(browser: Browser, lang: str, tmp_path: Path) -> None:
+    """On a telephone of 360 pixels: open it, tap the link below the answer, read the folder's name and the way there."""
+    shown(browser, tmp_path, html.render(pages.report("accepted", lang)), width=360, scheme="light")
+    seen = "(e => { const r = e.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight })"
+    assert browser.evaluate(f"{seen}(document.querySelector('.jump a'))")
+    browser.evaluate("document.querySelector('.jump a').click()")
+    folder = pages.catalog(lang)("find.folder", folder={"en": "Spam", "zh-Hant-TW": "垃圾郵件"}[lang])
+    first = "document.querySelector('#find p')"
+    assert browser.evaluate(f"{first}.textContent") == folder
+    assert browser.evaluate(f"{seen}({first})")
+    ways = browser.evaluate("[...document.querySelectorAll('#find .steps')][0].querySelectorAll('li').length")
+    assert ways <= 5
 
 
 def test_the_picture_keeps_its_text_inside(browser: Browser, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from deliverability.api import Reader, Request
 from deliverability.config import Configuration, ReportSettings
 from deliverability.errors import DeliverabilityError, UsageError
+from deliverability.evidence.document import Attachment, Relationship
 from deliverability.protocols import typst_font
 from deliverability.terminal import attach
 from deliverability.terminal.attach import Ticket, reply, ticket_of
@@ -114,10 +115,39 @@ def test_without_the_extra_it_carries_html_and_says_so(monkeypatch, capsys):
     assert "pip install 'deliverability[pdf]'; the reply carries HTML instead" in capsys.readouterr().err
 
 
-def test_a_ticket_of_another_address_is_pointed_out(monkeypatch, capsys):
+def parts_of(content):
+    return [part.get_content() for part in message_from_bytes(content, policy=default).iter_parts()]
+
+
+def test_in_a_ticket_of_another_address_the_recipient_is_masked(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "typst", None)
-    replied(Ticket("other@gmail.com"))
+    text, page = parts_of(replied(Ticket("other@gmail.com")))
+    assert "mei@gmail.com" not in text + page
+    assert "m•••@gmail.com" in text
+    assert "--edition customer shows it in full" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["mei@gmail.com", "mei@GMAIL.com"])
+def test_in_the_recipient_s_own_ticket_it_is_not(address, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "typst", None)
+    text, _ = parts_of(replied(Ticket(address)))
+    assert "mei@gmail.com" in text
+    assert "the notice went to" not in capsys.readouterr().err
+
+
+def test_whoever_asks_for_the_customer_s_page_by_name_gets_it_in_full(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "typst", None)
+    made = pages.factory.BRANCHES["accepted"]("en")
+    text, _ = parts_of(reply(Ticket("other@gmail.com"), made, Reader(lang="en"), Request(), (), in_full=True))
+    assert "mei@gmail.com" in text
     assert "make sure that it is the same customer's" in capsys.readouterr().err
+
+
+def test_no_bundle_goes_with_a_masked_address():
+    made = pages.factory.BRANCHES["accepted"]("en")
+    bundle = Attachment("bundle.json", "application/json", b"{}", Relationship.DATA)
+    with pytest.raises(UsageError, match="leave out --bundle"):
+        reply(Ticket("other@gmail.com"), made, Reader(lang="en"), Request(), (bundle,))
 
 
 def test_without_a_sender_there_is_no_from_line(monkeypatch, capsys):

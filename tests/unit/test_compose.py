@@ -674,7 +674,8 @@ def test_a_refused_message_is_shown_to_have_been_offered():
 def test_what_was_not_decided_is_named_to_a_customer_without_our_options():
     given = factory.verdict("spf-pass", Outcome.INDETERMINATE, "SPF", "SPF", "Give it with --from-ip.", "--from-ip")
     assessment = factory.assessment(checked=(*factory.verdicts(), given))
-    customer, support = (text_of(section(composed(assessment, edition=e), "evidence")) for e in Edition)
+    told = {e: text_of(section(composed(assessment, edition=e), "evidence")) for e in Edition}
+    customer, support = told[Edition.CUSTOMER], told[Edition.SUPPORT]
     assert "Could not be decided with what is at hand: SPF." in customer
     assert "--from-ip" not in customer
     assert "--from-ip" in support

@@ -1,8 +1,11 @@
 """What api puts beside a page: the configured look, the page's own twins, a sealed bundle."""
 
+import base64
 import json
+import re
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pages
@@ -12,15 +15,18 @@ import sealed_bundles
 from deliverability.api import Reader, Request
 from deliverability.api.enclosing import (
     MAX_ENCLOSED,
-    allowlist_file,
+    allowlist_files,
     brand_notes,
     brand_of,
     bundle_file,
     with_enclosures,
 )
+from deliverability.api.rendering import render
 from deliverability.config import Configuration, ReportSettings
 from deliverability.errors import CannotLookError, TamperedError, UsageError
+from deliverability.evidence.bundle import Origin, Sourced
 from deliverability.evidence.document import Relationship
+from deliverability.evidence.verdict import Outcome
 
 
 def request(**report):
@@ -37,13 +43,72 @@ def test_the_page_encloses_itself_for_machines_and_for_plain_eyes():
     assert "Enclosed" not in text.content.decode()
 
 
-def test_a_file_to_import_is_printed():
-    made = allowlist_file("allow.sieve", "application/sieve", b"require [];\n", "en")
-    assert "require [];" in str(with_enclosures(pages.report("accepted", "en"), [made]).sections[-1])
+SENDER = request(sender="billing@host.example")
+
+
+@pytest.mark.parametrize("lang", pages.LANGUAGES)
+def test_the_files_of_the_recipient_s_provider_come_along(lang):
+    made = allowlist_files(pages.factory.BRANCHES["accepted"](lang), SENDER, lang)
+    assert [file.name for file in made] == [
+        "2026-11-25-gmail-filter-host.example.xml",
+        "2026-11-25-vcard-host.example.vcf",
+    ]
+    assert all(b"billing@host.example" in file.content and file.steps and file.remarks for file in made)
+    document = with_enclosures(pages.report("accepted", lang), made)
+    printed = str(document.sections[-1].blocks)
+    assert "apps:property name=" in printed
+    assert "BEGIN:VCARD" in printed
+    assert made[0].steps[0] in printed
+    keep = next(section for section in document.sections if section.id == "keep")
+    assert document.sections[-1].heading in keep.blocks[-1].text
+
+
+NO_FILES = {
+    "the message failed its check": (lambda f: f.BRANCHES["accepted-failed-check"]("en"), SENDER),
+    "forged mail is not stopped": (lambda f: f.BRANCHES["accepted-not-enforced"]("en"), SENDER),
+    "forged mail goes into junk": (lambda f: f.assessment(checked=f.verdicts(policy="quarantine")), SENDER),
+    "the policy is not known": (lambda f: f.assessment(checked=f.verdicts(enforced=Outcome.INDETERMINATE)), SENDER),
+    "it was refused": (lambda f: f.BRANCHES["refused-no-mailbox"]("en"), SENDER),
+    "it is still under way": (lambda f: f.BRANCHES["deferred"]("en"), SENDER),
+    "it bounced": (lambda f: f.BRANCHES["bounced"]("en"), SENDER),
+    "nothing was found": (lambda f: f.not_found(), SENDER),
+    "the sender in From is not known": (lambda f: f.assessment(), request()),
+    "the sender is of another domain": (lambda f: f.assessment(), request(sender="billing@other.example")),
+    "the sender fits into no file": (lambda f: f.assessment(), request(sender='"a b"@host.example')),
+    "the provider takes none": (lambda f: f.assessment(recipient="mei@icloud.com", provider="icloud"), SENDER),
+}
+
+
+@pytest.mark.parametrize("why", NO_FILES)
+def test_there_is_no_file_where(why):
+    make, asked = NO_FILES[why]
+    assert allowlist_files(make(pages.factory), asked, "en") == ()
+
+
+def test_where_only_an_authenticated_form_is_safe_no_other_is_made():
+    own = pages.factory.BRANCHES["accepted-own"]("en")
+    own = replace(own, evidence=replace(own.evidence, selectors=(Sourced("s1", Origin.CONFIGURATION),)))
+    assert [file.name for file in allowlist_files(own, SENDER, "en")] == [
+        "2026-11-25-spamassassin-host.example.cf",
+        "2026-11-25-vcard-host.example.vcf",
+    ]
+    lax = replace(own, verdicts=pages.factory.verdicts(enforced=Outcome.FAIL))
+    assert [file.name for file in allowlist_files(lax, SENDER, "en")] == ["2026-11-25-spamassassin-host.example.cf"]
+
+
+def test_html_offers_them_and_text_does_not():
+    made = pages.factory.BRANCHES["accepted"]("en")
+    page = render(made, Reader(), "html", SENDER).decode()
+    found = dict(re.findall(r'href="data:[a-z/]+;base64,([A-Za-z0-9+/=]+)" download="([^"]+)"', page))
+    wanted = allowlist_files(made, SENDER, "en")
+    assert {name: base64.b64decode(content) for content, name in found.items()} == {f.name: f.content for f in wanted}
+    assert "BEGIN:VCARD" in page
+    assert b"VCARD" not in render(made, Reader(), "text", SENDER)
+    assert b"VCARD" not in render(made, Reader(), "json", SENDER)
 
 
 def test_too_many_files_are_refused():
-    made = allowlist_file("a.txt", "text/plain", b"x", "en")
+    made = allowlist_files(pages.factory.assessment(), SENDER, "en")[0]
     with pytest.raises(UsageError, match="too many"):
         with_enclosures(pages.report("accepted", "en"), [made] * (MAX_ENCLOSED + 1))
 

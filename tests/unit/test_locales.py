@@ -51,7 +51,7 @@ def sources():
 
 def template_keys():
     text = files("deliverability.reports").joinpath("templates", "report.html.j2").read_text(encoding="utf-8")
-    return set(re.findall(r'\bt\("([^"]+)"\)', text))
+    return set(re.findall(r'\bt\("([^"]+)"[,)]', text))
 
 
 def literals():

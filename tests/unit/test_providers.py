@@ -47,6 +47,7 @@ def found(domain, *mx, own=OWN, relay=None, known=KNOWN):
         ("ms1.seed.net.tw", "seednet"),
         ("yahoo.co.jp", "yahoo-jp"),
         ("ezweb.ne.jp", "jp-carriers"),
+        ("email.cz", "seznam"),
         ("shop.example", "generic"),
     ],
 )
