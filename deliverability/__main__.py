@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import typer
 
-from deliverability.cli import app
+from deliverability.cli import application
 from deliverability.errors import (
     AmbiguousError,
     CannotLookError,
@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
         arguments = spread(arguments)
     try:
         with _interruptible():
-            outcome = app(arguments, standalone_mode=False)
+            outcome = application(arguments[0] if arguments else "")(arguments, standalone_mode=False)
         return outcome if isinstance(outcome, int) else ACCEPTED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -3,13 +3,12 @@
 Each comes in two forms: ``trace_async`` to be awaited, ``trace`` that blocks.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from deliverability.api.observe import Observe, blocking
+from deliverability.api.observe import Observe, settling
 from deliverability.api.requests import Network, Pick, Reader, Request
 from deliverability.api.tracing import Told, TraceResult, claims, read_logs
 from deliverability.errors import AmbiguousError
@@ -91,17 +90,17 @@ async def check_domain_async(name: str, request: Request | None = None) -> Asses
 
 def trace(request: Request) -> TraceResult:
     """:func:`trace_async`, blocking."""
-    return blocking(lambda: trace_async(request), "trace")
+    return settling(lambda: trace_async(request), "trace")
 
 
 def report(request: Request) -> "ReportResult":
     """:func:`report_async`, blocking."""
-    return blocking(lambda: report_async(request), "report")
+    return settling(lambda: report_async(request), "report")
 
 
 def check_domain(name: str, request: Request | None = None) -> Assessment:
     """:func:`check_domain_async`, blocking."""
-    return blocking(lambda: check_domain_async(name, request), "check_domain")
+    return settling(lambda: check_domain_async(name, request), "check_domain")
 
 
 def render(
@@ -129,12 +128,12 @@ async def check_address_async(address: str, request: Request | None = None, abou
 
 def check_message(mail: bytes, request: Request | None = None, *, bulk: bool | None = None) -> Assessment:
     """:func:`check_message_async`, blocking."""
-    return blocking(lambda: check_message_async(mail, request, bulk=bulk), "check_message")
+    return settling(lambda: check_message_async(mail, request, bulk=bulk), "check_message")
 
 
 def check_address(address: str, request: Request | None = None, about: str | None = None) -> Assessment:
     """:func:`check_address_async`, blocking."""
-    return blocking(lambda: check_address_async(address, request, about), "check_address")
+    return settling(lambda: check_address_async(address, request, about), "check_address")
 
 
 def _now(request: Request) -> datetime:
@@ -161,6 +160,8 @@ def _observer(request: Request) -> Observe | None:
 
 def _beyond_dns(dns: "DnsObserver") -> Observe:
     """An observer that also opens connections: only for those who asked for a check that needs it."""
+    import asyncio
+
     from deliverability.capture._connect import resolver
     from deliverability.capture.https import HttpsObserver
     from deliverability.capture.smtp_probe import SmtpObserver

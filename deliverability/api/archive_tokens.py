@@ -20,10 +20,10 @@ _LOCAL = re.compile(rb'@"?\\?([0-9a-z._+\-]*)')  # in reversed text; a quoted lo
 _DOMAIN = re.compile(rb"@([0-9a-z._\-\x80-\xff]*)")
 _USER = re.compile(rb"[<:]\)([0-9a-z._+\-]*)")  # in reversed text: a name in parentheses, or the end of one
 _OWN = rb": ([0-9a-z]{5,40})(?=:)"  # TAG[PID]: ID: and TAG: ID:
-_SOLARIS = rb"\] ([0-9a-z]{5,40}):"  # [ID 197553 mail.info] ID:
+SOLARIS = rb"\] ([0-9a-z]{5,40}):"  # [ID 197553 mail.info] ID:
 _STRUCTURED = rb" - - +(?:\xef\xbb\xbf)?([0-9a-z]{5,40}):"  # RFC 5424 without data
 _QUEUED_AS = rb"queued as ([0-9a-z]{5,40})"
-_SYSLOG = (_OWN, _SOLARIS, _STRUCTURED)
+_SYSLOG = (_OWN, SOLARIS, _STRUCTURED)
 _EXIM = re.compile(rb"-(?:[0-9a-z]{6}|[0-9a-z]{11})-[0-9a-z]{2,4}(?![0-9a-z])")
 _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 COVERED = {

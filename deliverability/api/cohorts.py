@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from deliverability.api.cohort import MAX_ROWS, Wanted, read_cohort
+from deliverability.api.cohort import MAX_ROWS, Brief, BriefRow, Wanted, read_briefly
 from deliverability.api.covering import UNREADABLE
-from deliverability.api.observe import Observe, blocking
-from deliverability.api.requests import Pick, Request
-from deliverability.api.tracing import Told, claims
+from deliverability.api.observe import Observe, blocking, settle
+from deliverability.api.requests import Request
+from deliverability.assess import claim_of
 from deliverability.errors import printable
-from deliverability.evidence.observation import Observations
-from deliverability.evidence.story import Coverage, Message, State, Trace
+from deliverability.evidence.bundle import Claim, Evidence, Subject
+from deliverability.evidence.observation import Observations, Question, Unobserved
+from deliverability.evidence.story import Coverage, State
 from deliverability.protocols.cohort_file import Listed
 from deliverability.protocols.observed import Json, instant_to_json
 
@@ -28,12 +29,20 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """One message to one recipient in brief, and what may be claimed of it."""
+
+    brief: Brief
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the logs say of one notice of the list: of several messages or recipients the worst."""
 
     listed: Listed
     state: State
-    told: Told | None
+    told: Claimed | None
     """``None``: nothing was found."""
     messages: int
     blind: bool
@@ -44,8 +53,7 @@ class Answer:
     @property
     def arrived(self) -> datetime | None:
         """When our first queue took it in."""
-        message = self.told.message if self.told else None
-        return message.arrived.instant if message and message.arrived else None
+        return self.told.brief.arrived if self.told else None
 
 
 @dataclass(slots=True)
@@ -60,21 +68,21 @@ class Answers:
 def answer(request: Request, listed: Sequence[Listed], observe: Observe | None = None) -> Answers:
     """Look for every notice of a list; one pass over the logs for as many as are looked for at once.
 
-    Raises as :func:`~deliverability.api.cohort.read_cohort`.
+    Raises as :func:`~deliverability.api.cohort.read_briefly`.
     """
     now = request.now or datetime.now(UTC)
     wanted = [Wanted(row.address, row.message_id, row.since, row.until) for row in listed]
-    first = read_cohort(request, wanted[:MAX_ROWS])
+    first = read_briefly(request, wanted[:MAX_ROWS])
     blind = any(gap.kind in UNREADABLE for file in first.coverage.files for gap in file.gaps)
-    how = _Claiming(request, first.coverage, observe, now, blind)
+    how = _Claiming(Evidence(subject=Subject.DISPATCH, assessed_at=now, own=request.own()), observe, blind)
 
     def rows() -> Iterator[Answer]:
         observations = request.observations
         for start in range(0, len(listed), MAX_ROWS):
-            cohort = read_cohort(request, wanted[start : start + MAX_ROWS]) if start else first
+            cohort = read_briefly(request, wanted[start : start + MAX_ROWS]) if start else first
             batch: list[_Found] = []
             for number, row in enumerate(cohort.rows):
-                batch.append((listed[start + number], row.messages, row.too_many))
+                batch.append((listed[start + number], row))
                 if len(batch) >= CLAIMED_AT_ONCE:
                     answers, observations = _claimed(how, batch, observations)
                     yield from answers
@@ -87,36 +95,45 @@ def answer(request: Request, listed: Sequence[Listed], observe: Observe | None =
 
 @dataclass(frozen=True, slots=True)
 class _Claiming:
-    request: Request
-    coverage: Coverage
+    base: Evidence
     observe: Observe | None
-    now: datetime
     blind: bool
 
 
-_Found = tuple[Listed, tuple[Message, ...], bool]
+_Found = tuple[Listed, BriefRow]
 
 
 def _claimed(how: _Claiming, batch: Sequence[_Found], observations: Observations) -> tuple[list[Answer], Observations]:
     """What may be claimed of some rows, and the DNS answers so far."""
-    messages = tuple(message for _, found, _ in batch for message in found)
-    told: dict[int, list[Told]] = {}
-    if messages:
-        everything = replace(how.request, pick=Pick.ALL, observations=observations)
-        result = blocking(
-            lambda: claims(everything, Trace(messages, how.coverage), how.observe, how.now), "trace --cohort"
-        )
-        observations = result.observations
-        for one in result.told:
-            if one.message is not None:
-                told.setdefault(id(one.message), []).append(one)
+    claims, observations = blocking(
+        lambda: settle(lambda known: _claims(how.base, batch, known), observations, how.observe, how.base.assessed_at),
+        "trace --cohort",
+    )
     answers = []
-    for listed, found, partial in batch:
-        claimed = [one for message in found for one in told.get(id(message), ())]
+    for (listed, row), claimed in zip(batch, claims, strict=True):
         worst = min(claimed, key=lambda one: WORST_FIRST.index(one.claim.state), default=None)
         state = worst.claim.state if worst else State.NOT_FOUND
-        answers.append(Answer(listed, state, worst, len(found), how.blind, partial))
+        answers.append(Answer(listed, state, worst, row.messages, how.blind, row.too_many))
     return answers, observations
+
+
+def _claims(
+    base: Evidence, batch: Sequence[_Found], observations: Observations
+) -> tuple[list[Claimed], ...] | frozenset[Question]:
+    """The claims of each row, or all questions that they still rest on."""
+    missing: set[Question] = set()
+    told: list[list[Claimed]] = []
+    for _, row in batch:
+        told.append([])
+        for brief in row.briefs:
+            try:
+                claim = claim_of(replace(base, delivery=brief.delivery, observations=observations))
+            except Unobserved as wanted:
+                missing.update(wanted.questions)
+                continue
+            if claim:
+                told[-1].append(Claimed(brief, claim))
+    return frozenset(missing) if missing else tuple(told)
 
 
 # --- as bytes -------------------------------------------------------------------------------------------------------
@@ -125,11 +142,11 @@ def _claimed(how: _Claiming, batch: Sequence[_Found], observations: Observations
 def answer_to_json(one: Answer) -> Json:
     """One answer as a JSON object."""
     told = one.told
-    attempt = told.delivery.decisive if told else None
+    attempt = told.brief.delivery.decisive if told else None
     return {
         "line": one.listed.line,
-        "message_id": one.listed.message_id or (told.message.message_id if told and told.message else None),
-        "address": one.listed.address or (told.delivery.recipient if told else None),
+        "message_id": one.listed.message_id or (told.brief.message_id if told else None),
+        "address": one.listed.address or (told.brief.delivery.recipient if told else None),
         "since": instant_to_json(one.listed.since),
         "until": instant_to_json(one.listed.until),
         "state": one.state.value,
@@ -139,7 +156,7 @@ def answer_to_json(one: Answer) -> Json:
         "answered_at": instant_to_json(attempt.instant if attempt else None),
         "server": str(attempt.relay) if attempt and attempt.relay else None,
         "reply": (attempt.reply.text if attempt.reply else attempt.text) if attempt else None,
-        "queue_ids": list(told.message.queue_ids) if told and told.message else [],
+        "queue_ids": list(told.brief.queue_ids) if told else [],
         "messages": one.messages,
         "partial": one.partial,
         "could_not_look": one.blind and one.state is State.NOT_FOUND,

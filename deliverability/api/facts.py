@@ -9,6 +9,7 @@ from deliverability.errors import ParseError, UsageError
 from deliverability.evidence.bundle import Evidence, Origin, Sourced, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.story import Attempt
+from deliverability.protocols.mx import parse_ip
 
 # A log may show an address that no other network ever sees: behind NAT the MX saw another one.
 _NEVER_OUTSIDE = tuple(
@@ -22,8 +23,8 @@ def client_ip(request: Request, sender: Sender | None, attempt: Attempt | None =
     """The address that connected to the next hop: never guessed."""
     logged = attempt.local_ip if attempt and attempt.local_ip and _seen_outside(attempt.local_ip) else None
     if request.from_ip:
-        given = ip_address(request.from_ip)
-        if logged and ip_address(logged) != given:
+        given = parse_ip(request.from_ip)
+        if logged and parse_ip(logged) != given:
             raise UsageError(f"--from-ip {given} contradicts the log, which says that {logged} connected: leave it out")
         return Sourced(str(given), Origin.OPTION)
     if logged:

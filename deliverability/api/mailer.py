@@ -32,7 +32,8 @@ from deliverability.errors import RecordingError, UsageError
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop, Outcome, Recorder, Snapshot
-from deliverability.protocols.smtp_session_commands import Job, Notices
+from deliverability.protocols.intents import describe
+from deliverability.protocols.smtp_session_commands import Body, Job, Notices
 from deliverability.protocols.smtp_session_mail import AnyMessage, Outgoing, outgoing
 
 if TYPE_CHECKING:
@@ -167,10 +168,14 @@ class Mailer:
             raise await self._held(out, account, advice)
         for line in advice:
             log.warning("preflight: %s", line.partition(":")[0])
-        groups = await grouped(out, account, self._relay, self._dns)
-        recorded = await self._record_intents(groups)
+        description = describe(out.content)
+        groups = await grouped(out, description, account, self._relay, self._dns)
+        kept = self._recording.put([intent for group in groups for intent in group.begun.intents])
+        body = Body.of(out.content, description.digest)  # while the disk is at work
+        recorded = await self._intents_kept(kept, groups)
         # The usual case is one next hop, and needs no further task.
-        done = [await self._deliver(groups[0], out)] if len(groups) == 1 else await self._deliver_all(groups, out)
+        work = [self._deliver(group, out, body) for group in groups]
+        done = [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
         receipt = _receipt(out, groups, done, recorded=recorded, advice=advice)
         if check:
             raise_unless_taken(receipt)
@@ -188,27 +193,32 @@ class Mailer:
             raise UsageError("the mailer is not in use, or offline")
         return self._dns
 
-    async def _record_intents(self, groups: list[Group]) -> bool:
-        intents = [intent for group in groups for intent in group.begun.intents]
+    async def _intents_kept(self, kept: "asyncio.Future[None]", groups: list[Group]) -> bool:
         try:
-            await self._recording.record(intents)
+            await kept
         except RecordingError as problem:
-            say_unrecorded("intents", problem, intents)
+            say_unrecorded("intents", problem, [intent for group in groups for intent in group.begun.intents])
             if self._policy == "hold":
                 raise
             return False
+        except BaseException:
+            # Nobody was asked to take it, and the record shall not say that this is unknown.
+            self._put_interrupted(groups)
+            raise
         return True
 
-    async def _deliver_all(self, groups: list[Group], out: Outgoing) -> "list[Done]":
-        return list(await asyncio.gather(*(self._deliver(group, out) for group in groups)))
+    def _put_interrupted(self, groups: list[Group]) -> None:
+        ending = Ending(Finish.DEFERRED, "connect", detail="the sending was cancelled")
+        for group in groups:
+            self._recording.put(group.begun.outcomes([ending] * len(group.recipients), None))
 
-    async def _deliver(self, group: Group, out: Outgoing) -> "Done":
+    async def _deliver(self, group: Group, out: Outgoing, body: Body) -> "Done":
         """Deliver to one next hop, and record how it ended: also when this is cancelled."""
         if group.ending is not None or self._hops is None:
             ending = group.ending or Ending(Finish.DEFERRED, "connect", detail="the mailer was closed")
             delivered = Delivered((ending,) * len(group.recipients), None)
         else:
-            delivery = Delivery(self._hops, self._job(group, out), group.hosts, self._port, self._finder())
+            delivery = Delivery(self._hops, self._job(group, out, body), group.hosts, self._port, self._finder())
             try:
                 delivered = await self._hops.turn(group.gate, delivery.run)
             except BaseException:
@@ -218,11 +228,11 @@ class Mailer:
                 raise
         outcomes = group.begun.outcomes(delivered.endings, delivered.session)
         observations = [*group.observations, *delivered.observations]
-        recorded = await self._record_outcomes(group, outcomes)
-        await keep_transcript(self._transcripts, delivered.session)
+        kept = self._recording.put(outcomes)
         if self._snapshots is not None:
             self._snapshots.begin(Subject(out.content, group.begun.intents, outcomes, tuple(observations)))
-        return outcomes, recorded, observations
+        await keep_transcript(self._transcripts, delivered.session)
+        return outcomes, await self._outcomes_kept(kept, group), observations
 
     @property
     def _port(self) -> int:
@@ -231,15 +241,15 @@ class Mailer:
     def _finder(self) -> Finder:
         return ThroughRelay(self._relay) if self._relay else Direct(self._session(), private=self._private)
 
-    def _job(self, group: Group, out: Outgoing) -> Job:
+    def _job(self, group: Group, out: Outgoing, body: Body) -> Job:
         notices = self._notices
         if notices and group.begun.intents:
             notices = replace(notices, envelope_id=group.begun.intents[0].sending)
-        return Job(out.content, out.reverse_path, group.recipients, out.eight_bit, out.utf8, notices)
+        return Job(out.content, out.reverse_path, group.recipients, out.eight_bit, out.utf8, notices, body)
 
-    async def _record_outcomes(self, group: Group, outcomes: tuple[Outcome, ...]) -> bool:
+    async def _outcomes_kept(self, kept: "asyncio.Future[None]", group: Group) -> bool:
         try:
-            await self._recording.record(outcomes)
+            await kept
         except RecordingError as problem:
             # Never raised from here: a caller would take it for a failure to send, and send again.
             say_unrecorded("outcomes", problem, group.begun.intents)

@@ -13,6 +13,7 @@ from deliverability.errors import ParseError, UsageError
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop
+from deliverability.protocols.intents import Description
 from deliverability.protocols.smtp_session_mail import Outgoing
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 MAX_RECIPIENTS: Final = 100
 """Of one transaction; every server takes so many (RFC 5321 §4.5.3.1.8)."""
+
+
+Told = tuple[Outgoing, Description, str | None]
+"""A message, what intents say of it, and the mailer's own name for the customer."""
 
 
 @dataclass(slots=True)
@@ -35,8 +40,11 @@ class Group:
     observations: tuple[Observation, ...] = ()
 
 
-async def grouped(out: Outgoing, account: str | None, relay: Relay | None, dns: "AsksDns | None") -> "list[Group]":
+async def grouped(
+    out: Outgoing, description: Description, account: str | None, relay: Relay | None, dns: "AsksDns | None"
+) -> "list[Group]":
     """The groups of a message, each with its intents made and the hosts to try."""
+    told = out, description, account
     if relay is not None:
         whole = [out.recipients]
     else:
@@ -46,17 +54,16 @@ async def grouped(out: Outgoing, account: str | None, relay: Relay | None, dns: 
         whole = [tuple(recipients) for recipients in by_domain.values()]
     parts = [w[i : i + MAX_RECIPIENTS] for w in whole for i in range(0, len(w), MAX_RECIPIENTS)]
     if len(parts) == 1:  # the usual case needs no further task
-        return [await _group(parts[0], out, account, relay, dns)]
-    return list(await asyncio.gather(*(_group(part, out, account, relay, dns) for part in parts)))
+        return [await _group(parts[0], told, relay, dns)]
+    return list(await asyncio.gather(*(_group(part, told, relay, dns) for part in parts)))
 
 
 def _domain(recipient: str) -> str:
     return recipient.rpartition("@")[2].lower()
 
 
-async def _group(
-    recipients: tuple[str, ...], out: Outgoing, account: str | None, relay: Relay | None, dns: "AsksDns | None"
-) -> Group:
+async def _group(recipients: tuple[str, ...], told: Told, relay: Relay | None, dns: "AsksDns | None") -> Group:
+    out, description, account = told
     domain = _domain(recipients[0])
     hosts, ending, observations = ((relay.host,), None, ()) if relay else await _route(domain, dns)
     envelope = Envelope(
@@ -66,7 +73,7 @@ async def _group(
         hop=Hop.RELAY if relay else Hop.RECIPIENT_MX,
         account=account,
     )
-    begun = prepare(out.content, envelope, None, clock=utc_now)
+    begun = prepare(out.content, envelope, None, clock=utc_now, description=description)
     return Group(recipients, hosts, relay.host if relay else domain, begun, ending, observations)
 
 

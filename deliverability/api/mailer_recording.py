@@ -1,13 +1,23 @@
-"""Records of many tasks of one event loop, made durable together: one thread, one ``fsync`` for all that wait."""
+"""Records of many tasks of one event loop, made durable together: one thread, one ``fsync`` for all that wait.
+
+The thread is handed records through a queue and answers into the loop, and nothing else stands between: a message waits
+for two such turns, and at one connection they are most of what recording costs beside the disk.
+"""
 
 import asyncio
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final
 
 from deliverability.errors import RecordingError
 from deliverability.evidence.recorder import Record, Recorder
 
 Group = tuple[tuple[Record, ...], "asyncio.Future[None]"]
+
+IDLE_SECONDS: Final = 0.2
+"""How long the thread waits for more before it ends: a mailer that nobody closes must not keep the process alive."""
 
 
 class Recording:
@@ -15,21 +25,29 @@ class Recording:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._thread = ThreadPoolExecutor(1, "deliverability-recording")
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[Group] = []
-        self._task: asyncio.Task[None] | None = None
+        self._busy = False
+        """Whether records are in the thread's hands; what comes meanwhile goes with the next ``fsync``."""
+        self._several = False
+        """Whether several waited together last time: then a turn of the loop is awaited, in which others may come."""
+        self._handed: SimpleQueue[list[Group] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._working = False
 
     def put(self, records: Sequence[Record]) -> "asyncio.Future[None]":
         """Have the records written; what is returned is done when they are durable, or holds :class:`RecordingError`.
 
         They are written even if nobody waits: whoever is cancelled after the end of DATA still leaves its outcome.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        done.add_done_callback(_looked_at)
+        done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((tuple(records), done))
-        if self._task is None or self._task.done():
-            self._task = loop.create_task(self._write())
+        if not self._busy:
+            self._busy = True
+            if self._several:
+                self._loop.call_soon(self._hand_over)
+            else:
+                self._hand_over()
         return done
 
     async def record(self, records: Sequence[Record]) -> None:
@@ -38,52 +56,69 @@ class Recording:
 
     async def close(self) -> None:
         """Write what waits, and let go of the thread."""
-        while self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
-        self._thread.shutdown(wait=False)
+        if self._working:
+            await self.put(())
+            self._handed.put(None)
 
-    async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            try:
-                await self._in_thread([record for records, _ in batch for record in records])
-            except RecordingError as problem:
-                await self._one_by_one(batch, problem)
+    def _hand_over(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._several = len(batch) > 1
+        with self._lock:
+            self._handed.put(batch)
+            starts, self._working = not self._working, True
+        if starts:
+            threading.Thread(target=self._work, name="deliverability-recording").start()
+
+    def _tell(self, told: "list[tuple[asyncio.Future[None], RecordingError | None]]") -> None:
+        """What became of a batch; the next one is on its way before anybody goes on."""
+        self._busy = bool(self._waiting)
+        if self._busy:
+            self._hand_over()
+        for done, problem in told:
+            if done.done():
+                continue
+            if problem is None:
+                done.set_result(None)
             else:
-                for _, done in batch:
-                    _settle(done, None)
+                done.set_exception(problem)
+                done.exception()  # looked at: whoever was cancelled does not come for it
 
-    async def _one_by_one(self, batch: list[Group], problem: RecordingError) -> None:
-        """A record that cannot be written must not take those of others with it."""
-        for records, done in batch:
-            failure: RecordingError | None = problem
-            if len(batch) > 1:
-                try:
-                    await self._in_thread(records)
-                    failure = None
-                except RecordingError as own:
-                    failure = own
-            _settle(done, failure)
+    # --- the thread's side ---
 
-    async def _in_thread(self, records: Sequence[Record]) -> None:
+    def _work(self) -> None:
+        while batch := self._next():
+            told = self._settle(batch)
+            with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._tell, told)
+
+    def _next(self) -> list[Group] | None:
+        """What was handed over; ``None`` where the thread is to end."""
+        while True:
+            with suppress(Empty):
+                if (batch := self._handed.get(timeout=IDLE_SECONDS)) is not None:
+                    return batch
+            with self._lock:
+                if self._handed.empty():
+                    self._working = False
+                    return None
+
+    def _settle(self, batch: list[Group]) -> "list[tuple[asyncio.Future[None], RecordingError | None]]":
+        problem = self._problem([record for records, _ in batch for record in records])
+        if problem is None or len(batch) == 1:
+            return [(done, problem) for _, done in batch]
+        # A record that cannot be written must not take those of others with it.
+        return [(done, self._problem(records)) for records, done in batch]
+
+    def _problem(self, records: Sequence[Record]) -> RecordingError | None:
+        """Make them durable; what kept them from it."""
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._recorder.record, records)
-        except RecordingError:
-            raise
-        except Exception as problem:
+            if records:
+                self._recorder.record(records)
+        except RecordingError as problem:
+            return problem
+        except BaseException as problem:  # noqa: BLE001 - whoever waits has to be told, whatever it was
             # A recorder of somebody else's: whatever it raises, the message is sent or held by the mailer's policy.
-            raise RecordingError(f"the recorder failed: {type(problem).__name__}") from problem
-
-
-def _settle(done: "asyncio.Future[None]", problem: RecordingError | None) -> None:
-    if done.done():
-        return
-    if problem is None:
-        done.set_result(None)
-    else:
-        done.set_exception(problem)
-
-
-def _looked_at(done: "asyncio.Future[None]") -> None:
-    if not done.cancelled():
-        done.exception()
+            own = RecordingError(f"the recorder failed: {type(problem).__name__}")
+            own.__cause__ = problem
+            return own
+        return None

@@ -204,5 +204,5 @@ def own_of(intent: Intent, outcomes: Sequence[Outcome], request: Request) -> "Ow
     if intent.hop is not Hop.RELAY:
         return own
     relays = {o.relay for o in outcomes if o.dispatch == intent.dispatch and o.relay}
-    names = {r.name.lower() for r in relays if r.name and not is_own(r, own)}
-    return replace(own, intermediaries=own.intermediaries | names)
+    named = {(r.name or r.ip or "").lower() for r in relays if not is_own(r, own)} - {""}
+    return replace(own, intermediaries=own.intermediaries | named)

@@ -46,7 +46,7 @@ class Reader:
     zone: str | None = None
     """IANA name of the reader's time zone; ``None``: the configuration's, else that of the language."""
     edition: str = "customer"
-    """``customer`` or ``support``."""
+    """``customer``, ``redacted`` or ``support``."""
     details: bool = False
     """Whether a table of checks shows the steps and remarks behind each verdict."""
     link: str = ""

@@ -20,7 +20,7 @@ from deliverability.errors import RecordingError
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop, Intent, Outcome, Recorder
 from deliverability.evidence.smtp import Host, Reply, Tls
-from deliverability.protocols.intents import intents_for
+from deliverability.protocols.intents import Description, intents_for
 from deliverability.protocols.smtp import remote_queue_id
 
 log = logging.getLogger("deliverability.mailer")
@@ -170,7 +170,12 @@ def begin(
 
 
 def prepare(
-    content: bytes, envelope: Envelope, recorder: Recorder | None, *, clock: Callable[[], datetime] = utc_now
+    content: bytes,
+    envelope: Envelope,
+    recorder: Recorder | None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    description: Description | None = None,
 ) -> Begun:
     """The intents of a message, made but not yet recorded."""
     ids = token_hex(16 * (len(envelope.recipients) + 1))  # from the system at once
@@ -183,6 +188,7 @@ def prepare(
         at=clock(),
         account=envelope.account,
         make_id=iter([ids[at : at + 32] for at in range(0, len(ids), 32)]).__next__,
+        description=description,
     )
     return Begun(content, intents, recorder, clock=clock)
 

@@ -79,3 +79,24 @@ def session_before(window: Window, start: int) -> list[LogLine]:
         at = window.start_of(at)
         found.append(window.line(at)[0])
     return found[::-1]
+
+
+def stands_alone(content: bytes, start: int, following: int) -> bool:
+    """Whether :func:`whole_entry` would give the line between two offsets of whole lines and nothing beside it."""
+    timed = _TIME.match(content, start) and _TIME.match(content, following)
+    return timed is not None and _PART.search(content, start, following) is None
+
+
+def without_session(before: bytes, content: bytes, start: int) -> bool:
+    """Whether :func:`session_before` would give nothing, where that shows in ``content`` and what stands before it."""
+    process = _PROCESS.search(content, start, min(len(content), start + 512))
+    if not process:
+        return True
+    at = content.rfind(process[0], max(0, start - MAX_SESSION), start)
+    if at >= 0:
+        return _SESSION.match(content, at) is None
+    left = MAX_SESSION - start
+    if left <= 0:
+        return True
+    at = before.rfind(process[0], max(0, len(before) - left))
+    return len(before) >= left if at < 0 else _SESSION.match(before, at) is None

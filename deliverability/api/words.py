@@ -1,17 +1,22 @@
-"""Many byte strings in a block at once: the block's words are held against a set, so their number does not matter."""
+"""Many byte strings in a block at once: what could be one of them is held against a set, so their number does not matter.
+
+An address, or a Message-ID, is found by what stands before its ``@``; for what has none, a block is cut into words.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from deliverability.api.needles import each_position
+from deliverability.api.pieces import pieces
 
-FEW = 64  # words found in one block that are looked for again one by one, to learn where they stand
+FEW = 16  # words found in one piece that are looked for again one by one, to learn where they stand
 MARKS = b" \t\r\n<>,;:\"'()[]{}=|\\/`\0"
 """What stands between words; addresses that hold one of these are found by their longest piece without."""
 
 _FOLD = bytes(0x20 if c in MARKS else c + 32 if 0x41 <= c <= 0x5A else c for c in range(256))
 _FOLD_IN_LINE = bytes(0x0A if c == 0x0A else _FOLD[c] for c in range(256))
 _PIECES = re.compile(b"[^" + re.escape(MARKS) + b"]+")
+_LOCALS = re.compile(b"@([^@" + re.escape(MARKS) + b"]+)")  # in reversed text
 
 
 _Line = tuple[int, int, Iterable[bytes]]
@@ -28,34 +33,51 @@ class Words:
             if word:
                 self._wholes.setdefault(word, []).append((whole, rows))
         self._words = frozenset(self._wholes)
+        locals_ = {word: word.partition(b"@") for word in self._words}
+        self._locals = frozenset(local[::-1] for local, at, _ in locals_.values() if local and at)
+        """What stands before the first "@" of a word, backwards."""
+        self._bare = frozenset(word for word, (local, at, _) in locals_.items() if not local or not at)
 
     def find(self, content: bytes, end: int) -> list[tuple[int, list[int]]]:
         """Where lines with any of them have it, in order, and the rows that asked; one place a line."""
-        folded = content[:end].translate(_FOLD)
-        present = self._words.intersection(folded.split())
-        if len(present) <= FEW:
-            lines = self._lines_with(content, folded, present, end)
-        else:
-            lines = self._all_lines(content[:end].translate(_FOLD_IN_LINE))
         found = []
-        for start, stop, words in lines:
-            at, rows = self._in_line(content, start, stop, words)
-            if rows:
-                found.append((at, rows))
+        for start, stop in pieces(content, end):
+            piece = content[start:stop]
+            for line, line_end, words in self._lines(piece):
+                at, rows = self._in_line(piece, line, line_end, words)
+                if rows:
+                    found.append((start + at, rows))
         return found
 
-    def _lines_with(self, content: bytes, folded: bytes, present: Iterable[bytes], end: int) -> Iterator[_Line]:
-        lines: dict[int, set[bytes]] = {}
-        for word in present:
-            for at in each_position(folded, word, 0, end):
-                lines.setdefault(content.rfind(b"\n", 0, at) + 1, set()).add(word)
-        for start in sorted(lines):
-            stop = content.find(b"\n", start, end)
-            yield start, stop if stop >= 0 else end, lines[start]
+    def _lines(self, piece: bytes) -> Iterator[_Line]:
+        if self._bare:
+            folded = piece.translate(_FOLD)
+            present = self._words.intersection(folded.split())
+            if len(present) <= FEW:
+                return self._lines_with(piece, folded, present, present)
+            return self._all_lines(piece)
+        lower = piece.lower()
+        locals_ = self._locals.intersection(_LOCALS.findall(lower[::-1]))
+        if len(locals_) <= FEW:
+            return self._lines_with(piece, lower, [local[::-1] + b"@" for local in locals_])
+        return self._all_lines(piece)
 
-    def _all_lines(self, folded: bytes) -> Iterator[_Line]:
+    def _lines_with(
+        self, piece: bytes, folded: bytes, parts: Iterable[bytes], known: Iterable[bytes] | None = None
+    ) -> Iterator[_Line]:
+        """The lines in which one of ``parts`` stands, with the words in them."""
+        lines = {piece.rfind(b"\n", 0, at) + 1 for part in parts for at in each_position(folded, part, 0, len(folded))}
+        words = self._words if known is None else frozenset(known)
+        for start in sorted(lines):
+            end = piece.find(b"\n", start)
+            stop = end if end >= 0 else len(piece)
+            present = words.intersection(piece[start:stop].translate(_FOLD).split())
+            if present:
+                yield start, stop, present
+
+    def _all_lines(self, piece: bytes) -> Iterator[_Line]:
         start = 0
-        for line in folded.split(b"\n"):
+        for line in piece.translate(_FOLD_IN_LINE).split(b"\n"):
             words = self._words.intersection(line.split())
             if words:
                 yield start, start + len(line), words

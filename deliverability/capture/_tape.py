@@ -38,6 +38,10 @@ class Tape:
         runs, self._runs, self._heard = tuple(self._runs), [], 0
         return runs
 
+    def since(self, number: int) -> list[Said]:
+        """Of what was said since the last cut, what follows the first ``number``."""
+        return self._runs[number:]
+
     @property
     def runs(self) -> tuple[Said, ...]:
         """What was said since the last cut."""

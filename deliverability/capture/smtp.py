@@ -4,7 +4,6 @@ RFC 5321 §3.3, §4.1.1, §4.5.2, RFC 2920 (pipelining), RFC 3030 (BDAT), RFC 20
 RFC 1047 (a connection that breaks after the end of DATA).
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +11,7 @@ from deliverability.capture._tee import LostError
 from deliverability.capture.smtp_connect import Connection
 from deliverability.evidence.recorder import Finish
 from deliverability.evidence.smtp import Reply
-from deliverability.protocols.smtp_session import body_hashes
-from deliverability.protocols.smtp_session_commands import Job, stuffed
+from deliverability.protocols.smtp_session_commands import TERMINATOR, Body, Job
 
 BLOCK: Final = 256 << 10
 """Octets of a message that are handed to the transport at once."""
@@ -92,6 +90,10 @@ class Transaction:
         if self._closing:
             self._connection.drop()
         return self.endings(detail)
+
+    @property
+    def _body(self) -> Body:
+        return self._job.body or Body.of(self._job.content)
 
     @property
     def _chunking(self) -> bool:
@@ -186,22 +188,20 @@ class Transaction:
             self._end_all(_negative(reply), "data", reply)
             raise _Over
         self._require_silence()
-        content = stuffed(self._job.content)
-        await self._pour(content, b".\r\n")
+        await self._pour(self._body.stuffed, TERMINATOR, self._body.note)
 
     async def _bdat(self) -> None:
         self._stage = "data"
         self._require_silence()
         self._tee.say(b"BDAT %d LAST\r\n" % len(self._job.content))
-        await self._pour(self._job.content, b"")
+        await self._pour(self._job.content, b"", self._body.chunk_note)
 
     def _require_silence(self) -> None:
         if not self._tee.at_rest:
             raise LostError(self._tee.why_lost or "the server gave an answer before it was asked")
 
-    async def _pour(self, content: bytes, terminator: bytes) -> None:
+    async def _pour(self, content: bytes, terminator: bytes, note: str) -> None:
         """The message and its end; until the last block is handed over, nobody can have accepted it."""
-        size = len(content) + len(terminator)
         last = max(0, (len(content) - 1) // BLOCK * BLOCK)
         view = memoryview(content)
         for at in range(0, last, BLOCK):
@@ -209,21 +209,11 @@ class Transaction:
             await self._tee.drained(self._times.block)
             await self._early_reply()
         block: bytes | memoryview = bytes(view[last:]) + terminator if terminator else view[last:]
-        self._note_body(content, terminator, size)
+        self._connection.tape.note(note)
         await self._early_reply()
         self._stage, self._left = "end-of-data", True
         self._tee.pour(block)
-
-    def _note_body(self, content: bytes, terminator: bytes, size: int) -> None:
-        """The message by its digests: as it is, and as it goes over the wire."""
-        wire = hashlib.sha256(content)
-        own = wire.hexdigest() if content is self._job.content else hashlib.sha256(self._job.content).hexdigest()
-        wire.update(terminator)
-        simple, relaxed = body_hashes(self._job.content)
-        self._connection.tape.note(
-            f"message: {len(self._job.content)} octets, sha256 {own}; DKIM body hash, simple {simple}"
-            f"{relaxed and ', relaxed '}{relaxed}; on the wire {size} octets, sha256 {wire.hexdigest()}"
-        )
+        self._connection.digest_so_far()
 
     async def _early_reply(self) -> None:
         """A server that answers before the end of the message has not accepted it, whatever it says."""

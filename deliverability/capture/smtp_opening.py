@@ -43,7 +43,8 @@ class Connection:
         self.idle_since = 0.0
         self.needs_reset = False
         self._head = facts.lines()
-        self._opening = Transcript(client.tape.began, self._head, client.tape.opening).to_bytes()
+        self._opening = hashlib.sha256(Transcript(client.tape.began, self._head, client.tape.opening).to_bytes())
+        self._digest, self._digested = self._opening.copy(), 0
 
     @property
     def tape(self) -> Tape:
@@ -52,11 +53,16 @@ class Connection:
 
     def transcript(self) -> tuple[Transcript, str]:
         """The opening, and what was said since the last transaction; with its SHA-256."""
-        said = self.tape.cut()
-        whole = Transcript(self.tape.began, self._head, (*self.tape.opening, *said))
-        digest = hashlib.sha256(self._opening)
-        digest.update("".join([one.to_line() for one in said]).encode("ascii"))
+        self.digest_so_far()
+        whole = Transcript(self.tape.began, self._head, (*self.tape.opening, *self.tape.cut()))
+        digest, self._digest, self._digested = self._digest, self._opening.copy(), 0
         return whole, digest.hexdigest()
+
+    def digest_so_far(self) -> None:
+        """Hash what was said since the last time: a wait for the server is the moment for it."""
+        new = self.tape.since(self._digested)
+        self._digest.update("".join([one.to_line() for one in new]).encode("ascii"))
+        self._digested += len(new)
 
     async def quit(self) -> None:
         """Take leave; a server that does not answer changes nothing any more."""

@@ -1,12 +1,11 @@
 """What the mailers share: one spool for each ledger and process, and recording that never breaks sending."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 from deliverability.api.receipts import Receipt
 from deliverability.api.sending import (
@@ -21,15 +20,12 @@ from deliverability.api.sending import (
     say_unrecorded,
 )
 from deliverability.errors import RecordingError
-from deliverability.evidence.recorder import Finish, Outcome, Record, Recorder
+from deliverability.evidence.recorder import Outcome, Record, Recorder
 from deliverability.ledger.spool import Spool
 
 Ledger = str | os.PathLike[str]
 AccountOf = Callable[[Any], str | None]
 """A framework's message → your own name for the customer."""
-
-_SES: Final = re.compile(r"\b250 Ok ([0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d{6})\b")
-"""``250 Ok 0000012345678e09-123a4cdc-b56c-78dd-b90b-d123be456789-000000``."""
 
 _spools: dict[str, Spool] = {}
 _lock = Lock()
@@ -113,7 +109,7 @@ def conclude(
     try:
         ids = service_ids or [None] * len(endings)
         outcomes = tuple(
-            replace(o, remote_queue_id=o.remote_queue_id or given or _ses_id(o))
+            replace(o, remote_queue_id=o.remote_queue_id or given)
             for o, given in zip(one.outcomes(endings, session), ids, strict=True)
         )
         if one.recorder is not None:
@@ -122,14 +118,6 @@ def conclude(
         one.recorded = False
         say_unrecorded("outcomes", problem, one.intents)
     return one.receipt(outcomes)
-
-
-def _ses_id(outcome: Outcome) -> str | None:
-    """The id in an accepting reply of Amazon SES, which puts its own Message-ID and Date in place of ours."""
-    if outcome.finish is not Finish.ACCEPTED or outcome.reply is None:
-        return None
-    found = _SES.search(outcome.reply.text[:512])
-    return found[1] if found else None
 
 
 def never_sent(

@@ -47,16 +47,47 @@ class _Sample:
     """The host whose clock it is, for receivers' replies."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What events beside those in question tell of their files' times: read once, for many questions."""
+
+    samples: Mapping[tuple[str, str], Sequence[_Sample]]
+    """What our own ids show, by file."""
+    events: Mapping[tuple[str, str], Sequence[DeliveryEvent]]
+    """Those of files whose own ids show nothing."""
+    files: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, events: Sequence[DeliveryEvent]) -> "Known":
+        """What some events tell."""
+        samples: dict[tuple[str, str], list[_Sample]] = {}
+        others: dict[tuple[str, str], list[DeliveryEvent]] = {}
+        for event in events:
+            sample = _own_sample(event)
+            if sample:
+                samples.setdefault(_file(event), []).append(sample)
+            others.setdefault(_file(event), []).append(event)
+        return cls(samples, {f: found for f, found in others.items() if f not in samples}, frozenset(others))
+
+
+_NOTHING = Known({}, {}, frozenset())
+
+
 def resolve_times(events: Sequence[DeliveryEvent], hints: TimeHints) -> list[DeliveryEvent]:
     """Give every event its instant, and say how it was known; order is kept."""
-    by_file: dict[tuple[str, str], list[_Sample]] = {}
+    return resolve_beside(events, hints, _NOTHING)
+
+
+def resolve_beside(events: Sequence[DeliveryEvent], hints: TimeHints, beside: Known) -> list[DeliveryEvent]:
+    """As :func:`resolve_times` of the events that made ``beside`` and of these, for these alone."""
+    by_file: dict[tuple[str, str], list[_Sample]] = {file: list(found) for file, found in beside.samples.items()}
     for event in events:
         sample = _own_sample(event)
         if sample:
             by_file.setdefault(_file(event), []).append(sample)
-    without = {_file(e) for e in events} - by_file.keys()
-    for file in without:
-        replies = _reply_samples(e for e in events if _file(e) == file)
+    without = (beside.files | {_file(e) for e in events}) - by_file.keys()
+    for file in sorted(without):
+        replies = _reply_samples([*beside.events.get(file, ()), *(e for e in events if _file(e) == file)])
         if replies:
             by_file[file] = replies
     by_log: dict[str, list[_Sample]] = {}
@@ -64,7 +95,11 @@ def resolve_times(events: Sequence[DeliveryEvent], hints: TimeHints) -> list[Del
         samples.sort(key=lambda s: s.offset_in_file)
         by_log.setdefault(log, samples)  # a file without ids of its own speaks as its siblings do
     known = {_file(e): by_file.get(_file(e)) or by_log.get(e.line.place.log, []) for e in events}
-    return [replace(e, at=_checked(e, _resolve(e, known[_file(e)], hints))) for e in events]
+    return [_at_instant(e, _checked(e, _resolve(e, known[_file(e)], hints))) for e in events]
+
+
+def _at_instant(event: DeliveryEvent, at: LogTime) -> DeliveryEvent:
+    return event if at is event.at else replace(event, at=at)
 
 
 def resolve_one(at: LogTime, path: str, hints: TimeHints, like: Iterable[DeliveryEvent] = ()) -> LogTime:

@@ -94,7 +94,7 @@ class Entry:
         self._describe(event)
 
     def _describe(self, event: DeliveryEvent) -> None:
-        if event.action in (Action.ARRIVED, Action.DESCRIBED, Action.REJECTED, Action.HELD):
+        if event.action in (Action.ARRIVED, Action.DESCRIBED, Action.REJECTED, Action.HELD, Action.CANCELLED):
             self.message_id = self.message_id or event.message_id
             self.subject = self.subject if self.subject is not None else event.subject
             self.size = self.size if self.size is not None else event.size

@@ -85,11 +85,12 @@ def refuse_idle_options(given: dict[str, Any]) -> None:
 
 def nameservers(given: Iterable[str]) -> tuple[str, ...]:
     """As given; a wrong form is wrong even where nothing is asked."""
-    from deliverability.capture.dns import parse_nameserver
-
     names = tuple(given)
-    for name in names:
-        parse_nameserver(name)
+    if names:
+        from deliverability.capture.dns import parse_nameserver
+
+        for name in names:
+            parse_nameserver(name)
     return names
 
 

@@ -6,7 +6,7 @@ a PDF, or as HTML where the extra for PDF is missing.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
@@ -106,22 +106,28 @@ def enclosures(bundle: Path | None, reader: "Reader", request: "Request") -> "tu
 
 
 def reply(
-    ticket: Ticket, assessment: "Assessment", reader: "Reader", request: "Request", enclosed: "Sequence[Attachment]"
+    ticket: Ticket,
+    assessment: "Assessment",
+    reader: "Reader",
+    request: "Request",
+    enclosed: "Sequence[Attachment]",
+    *,
+    in_full: bool = False,
 ) -> bytes:
-    """The reply, CRLF line ends; raises :class:`~deliverability.errors.UsageError` where there is no customer's page."""
+    """The reply, CRLF line ends; the recipient is masked where the ticket is of another address, unless ``in_full``.
+
+    Raises :class:`~deliverability.errors.UsageError` where there is no customer's page.
+    """
     from deliverability.api.enclosing import brand_of
     from deliverability.api.rendering import document_of, render
     from deliverability.evidence.document import Edition
 
+    reader = _for_ticket(ticket, assessment, reader, in_full=in_full)
     document = document_of(assessment, reader, request)
-    if document.edition is not Edition.CUSTOMER:
+    if document.edition is Edition.SUPPORT:
         raise UsageError("only the customer's page goes into a ticket: this one is for our own staff")
-    recipient = assessment.evidence.delivery.recipient if assessment.evidence.delivery else ""
-    if recipient and recipient.casefold() != ticket.address.casefold():
-        say(
-            f"the notice went to {printable(recipient)}, the ticket is {printable(ticket.address)}:"
-            " the page shows that address; make sure that it is the same customer's"
-        )
+    if document.edition is Edition.REDACTED:
+        refuse_telling(enclosed)
     form, content = _attachable(assessment, reader, request, enclosed)
     text = render(assessment, reader, "text", request).decode("utf-8")
     brand = brand_of(request)
@@ -131,6 +137,27 @@ def reply(
     return _message(
         document, ticket, text, (form, content), formataddr((printable(brand.name), sender)) if sender else ""
     )
+
+
+def _for_ticket(ticket: Ticket, assessment: "Assessment", reader: "Reader", *, in_full: bool) -> "Reader":
+    """The reader of the page: one whose address is not the recipient's sees that masked (DESIGN §6)."""
+    from deliverability.correlate.entries import address_key
+
+    recipient = assessment.evidence.delivery.recipient if assessment.evidence.delivery else ""
+    if not recipient or reader.edition != "customer" or address_key(recipient) == address_key(ticket.address):
+        return reader
+    went = f"the notice went to {printable(recipient)}, the ticket is {printable(ticket.address)}"
+    if in_full:
+        say(f"{went}: the page shows that address; make sure that it is the same customer's")
+        return reader
+    say(f"{went}: the page shows a part of that address alone; --edition customer shows it in full")
+    return replace(reader, edition="redacted")
+
+
+def refuse_telling(enclosed: "Sequence[Attachment]") -> None:
+    """Raise :class:`~deliverability.errors.UsageError` where files hold the address that a page masks."""
+    if enclosed:
+        raise UsageError("a bundle holds the recipient's address, which this page masks: leave out --bundle")
 
 
 def _attachable(

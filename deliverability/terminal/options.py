@@ -62,6 +62,7 @@ class EditionName(StrEnum):
     """For whom a report is."""
 
     CUSTOMER = "customer"
+    REDACTED = "redacted"
     SUPPORT = "support"
 
 
@@ -157,6 +158,13 @@ AttachOption = Annotated[
         "--attach-to",
         metavar="ADDRESS|FILE.eml",
         help="Write a reply to this ticket, with the page as text and as PDF; nothing is sent.",
+    ),
+]
+EditionOption = Annotated[
+    EditionName | None,
+    typer.Option(
+        "--edition",
+        help="For whom; else customer, and redacted (the recipient masked) in a ticket of another address.",
     ),
 ]
 OutputOption = Annotated[

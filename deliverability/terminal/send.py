@@ -18,11 +18,12 @@ from deliverability.terminal.options import (
     TableFormat,
 )
 from deliverability.terminal.status import ACCEPTED, NEGATIVE, PENDING, UNKNOWN, dispatch_status, worst
-from deliverability.terminal.streams import joined, say, talk, write
+from deliverability.terminal.streams import say, talk, write
 
 if TYPE_CHECKING:
-    from deliverability.api import Reader, Request
+    from deliverability.api import Request
     from deliverability.api.receipts import Receipt
+    from deliverability.evidence.bundle import Assessment
 
 PASSWORD = "DELIVERABILITY_SMTP_PASSWORD"  # noqa: S105 - the name of a variable
 SEND_HELP = """Send a message, and record what came of it: each recipient with the reply, no stronger than it was.
@@ -182,26 +183,18 @@ def _lines(receipt: "Receipt") -> bytes:
     return "\n".join(told).encode()
 
 
-def report_receipt(
-    name: str, folder: Path | None, request: "Request", reader: "Reader", form: str, output: Path | None
-) -> int:
-    """The page from a mailer's records, with what the logs show of it since; the exit status."""
+def receipt_assessments(name: str, folder: Path | None, request: "Request") -> "tuple[list[Assessment], int]":
+    """A mailer's records, with what the logs show of each since, assessed; and the exit status."""
     from deliverability.api.observe import blocking
     from deliverability.api.receipt_pages import assess_records
     from deliverability.api.receipt_records import records_of
-    from deliverability.api.rendering import render
 
     configured = request.configuration.ledger.path
     place = folder or (Path(configured) if configured else None)
-    pages, statuses = [], []
+    assessments, statuses = [], []
     for records in records_of(name, place):
         assessment, traced = blocking(lambda r=records: assess_records(r, request), "report")  # type: ignore[misc]
         talk(traced, unread=False)
-        pages.append(render(assessment, reader, form, request))
+        assessments.append(assessment)
         statuses.append(dispatch_status(assessment.claim.state, traced) if assessment.claim else UNKNOWN)
-    if len(pages) > 1 and form == "html":
-        raise UsageError(
-            f"{len(pages)} recipients make {len(pages)} pages: name one dispatch, or --format text or json"
-        )
-    write(joined(pages, form), output)
-    return worst(statuses)
+    return assessments, worst(statuses)

@@ -23,7 +23,7 @@ from deliverability.api.sending import Ended, Envelope, SessionFacts, begin
 from deliverability.errors import CannotLookError, ParseError, RecordingError, UsageError
 from deliverability.evidence.recorder import Finish, Hop, Intent, Later, Outcome, Record
 from deliverability.evidence.smtp import Host, Reply
-from deliverability.evidence.story import Level, State
+from deliverability.evidence.story import Level, Role, State
 from deliverability.ledger.log import Ledger, recorder
 
 INTENT = intent(1)
@@ -178,6 +178,17 @@ def test_a_relay_s_word_is_not_the_recipient_s() -> None:
     assessment, _ = blocking(lambda: assess_records([THROUGH, RELAYED], OFFLINE), "report")
     outcomes = {v.check: v.outcome.value for v in assessment.verdicts}
     assert outcomes["spf-pass"] == "not-applicable"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.25", "10.1.2.3", "2001:db8::25", "fd00::25", "::ffff:10.1.2.3"])
+def test_a_relay_that_is_an_address_is_a_relay_all_the_same(address: str) -> None:
+    """A name is not what makes a relay one: SPF is the same question behind either (DESIGN §4.8)."""
+    records: list[Record] = [replace(THROUGH, next_hop=address), replace(RELAYED, relay=Host(None, address, 25))]
+    assessment, _ = blocking(lambda: assess_records(records, OFFLINE), "report")
+    outcomes = {v.check: v.outcome.value for v in assessment.verdicts}
+    assert outcomes["spf-pass"] == "not-applicable"
+    assert assessment.claim is not None
+    assert (assessment.claim.state, assessment.claim.role) == (State.HANDED_OVER, Role.INTERMEDIARY)
 
 
 def test_the_relay_s_log_raises_the_claim(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,13 @@ NOTICE = (
     "From: Renewals <renewals@hosting.example>\nTo: mei@customer.example\nSubject: 續約通知\nMessage-ID: <1@hosting.example>\n"
     "Date: Sun, 22 Nov 2026 10:00:00 +0000\n\nPlease renew.\n"
 )
+
+
+def body_of(name: str) -> bytes:
+    made = message_from_bytes(Path(name).read_bytes(), policy=default)
+    body = made.get_body(("plain",))
+    assert body
+    return body.get_content().encode()
 
 
 @contextmanager
@@ -71,6 +80,13 @@ def test_through_a_relay_and_a_receipt_s_file(
         assert run(["send", str(notice), *common, "-o", "receipt.json"]) == 3
         assert b"handed-over: mei@customer.example" in capsysbinary.readouterr().err
     assert run(["report", "--receipt", "receipt.json", "--offline"]) == 3
+    base = ["report", "--receipt", "receipt.json", "--offline"]
+    assert run([*base, "--attach-to", "mei@customer.example", "-o", "reply.eml"]) == 3
+    assert b"mei@customer.example" in body_of("reply.eml")
+    assert run([*base, "--attach-to", "chen@customer.example", "-o", "other.eml"]) == 3
+    assert b"mei@customer.example" not in body_of("other.eml")
+    assert run([*base, "--bundle", "missing", "--format", "html"]) == 2
+    assert run([*base, "--bundle", "missing", "--format", "pdf", "-o", "page.pdf"]) == 6
     assert run(["report", "--receipt", "missing.json", "--offline"]) == 6
     assert run(["report", "--receipt", "0" * 32, "--ledger", str(tmp_path / "ledger"), "--offline"]) == 2
 

@@ -34,7 +34,9 @@ def _structured(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
 def _container(head: bytes) -> tuple[str, Unwrap] | None:
     first = head.lstrip(b" \t\r\n\x1e")[:6]
     if first.startswith((b"{", b"[", b"data: ")):
-        return _json(head, journal=head.startswith((b"\x1e", b"data: ")))
+        found = _json(head, journal=head.startswith((b"\x1e", b"data: ")))
+        if found or first.startswith((b"{", b"data: ")):
+            return found
     from deliverability.capture.decoders import delimited, journal
 
     if journal.is_export(head):
@@ -42,6 +44,11 @@ def _container(head: bytes) -> tuple[str, Unwrap] | None:
     if table := delimited.table_of(head):
         name = "TSV" if table.delimiter == "\t" else "CSV"
         return name, lambda stream: delimited.row_lines(stream, table)
+    from deliverability.capture.decoders import pasted
+
+    shape = None if is_plain(head) else pasted.shape_of(head, complete=len(head) < HEAD - len(_BOM))
+    if shape is not None and (shape.prefix or not first.startswith(b"[")):
+        return "pasted lines", lambda stream: pasted.plain_lines(stream, shape)
     return None
 
 
@@ -59,6 +66,7 @@ def _json(head: bytes, *, journal: bool) -> tuple[str, Unwrap] | None:
 
 def is_plain(head: bytes) -> bool:
     """Whether the first octets are those of a plain log, so that nothing else need be looked at."""
+    from deliverability.capture.decoders.pasted import is_odd
     from deliverability.protocols.wrapped import is_whole
 
-    return head[:1].isalnum() and is_whole(head[:1024].split(b"\n", 1)[0])
+    return head[:1].isalnum() and is_whole(head[:1024].split(b"\n", 1)[0]) and not is_odd(head)

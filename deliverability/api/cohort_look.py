@@ -1,0 +1,260 @@
+"""One look through the logs for many notices: the lines of all of their messages, by the queue ids that name them.
+
+Large plain files are looked through in two halves, the second in a child process, both for what was asked and for the
+ids that were found.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from deliverability.api import progress
+from deliverability.api.halves import first_pass, in_one
+from deliverability.api.ids import Finder
+from deliverability.api.many_ids import many_ids
+from deliverability.api.scan import FileScan, FirstPass, Part
+from deliverability.api.search import MAX_PASSES, clock_of
+from deliverability.api.surroundings import SESSION_REACH, session_before, stands_alone, whole_entry, without_session
+from deliverability.api.words import Words
+from deliverability.capture import aside
+from deliverability.capture.blocks import MAX_LINE, Window, windows
+from deliverability.capture.files import LogFile
+from deliverability.correlate import Query
+from deliverability.errors import CannotLookError
+from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.plugin import LogFormat
+
+MAX_LINES = 600_000  # of one look
+ID_SLACK = timedelta(hours=1)
+NEWLINE = 0x0A
+
+Where = tuple[int, int]
+"""Number of the file, offset in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit(LogLine):
+    """A line with a word that was asked for; the lines that follow, up to the next such line, belong to its entry."""
+
+    rows: tuple[int, ...] = ()
+
+
+class _CohortPass(FirstPass):
+    """The first pass over one file for many words."""
+
+    def __init__(self, file: LogFile, formats: Sequence[LogFormat], words: Words, part: Part | None) -> None:
+        super().__init__(file, formats, lambda _format: (), part)
+        self._words = words
+
+    def _found(self, window: Window) -> Iterator[LogLine]:
+        block, near = window.block, _Near(window, b"")
+        for at, rows in self._words.find(block.raw, block.end):
+            entry = near.entry(at)
+            if entry:
+                first = entry[0]
+                self._recognise_line(first.raw)
+                yield _Hit(first.place, first.raw, first.cut, tuple(rows))
+                yield from entry[1:]
+
+
+class _Near:
+    """The lines of a block.
+
+    The surroundings of a block are put together only for a line that needs them.
+    """
+
+    def __init__(self, window: Window, before: bytes) -> None:
+        self._window, self._before = window, before
+        self._number, self._at = window.block.line + 1, 0
+
+    def line(self, at: int) -> tuple[int, int]:
+        """Where the line around a place of the block begins, and where the next one does."""
+        raw, end = self._window.block.raw, self._window.block.end
+        following = raw.find(b"\n", at, end) + 1
+        return raw.rfind(b"\n", 0, at) + 1, following or end
+
+    def entry(self, at: int, *, session: bool = False) -> list[LogLine]:
+        """The entry of the line around a place, its own line first unless those of its session are asked for too."""
+        window, raw = self._window, self._window.block.raw
+        start, following = self.line(at)
+        if at - start >= MAX_LINE:
+            return []
+        alone = 0 < following - start <= MAX_LINE and raw[following - 1] == NEWLINE
+        alone = alone and stands_alone(raw, start, following)
+        if alone and not (session and not without_session(self._before, raw, start)):
+            self._number += raw.count(b"\n", self._at, start)
+            self._at = start
+            place = Place(window.file.log, window.file.path, self._number, window.block.offset + start)
+            return [LogLine(place, raw[start : following - 1].removesuffix(b"\r"))]
+        begin = window.start + start
+        before = session_before(window, begin) if session else []
+        return [*before, *whole_entry(window, begin)]
+
+
+def _entries(lines: Iterable[LogLine]) -> Iterator[tuple[tuple[int, ...], list[LogLine]]]:
+    """The rows that asked for each hit, and its entry."""
+    rows: tuple[int, ...] = ()
+    entry: list[LogLine] = []
+    for line in lines:
+        if not isinstance(line, _Hit):
+            entry.append(line)
+            continue
+        if entry:
+            yield rows, entry
+        rows, entry = line.rows, [LogLine(line.place, line.raw, line.cut)]
+    if entry:
+        yield rows, entry
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look found: lines by the queue id that they belong to, and the ids that each row starts from."""
+
+    scans: list[FileScan] = field(default_factory=list)
+    too_many: bool = False
+    lines: dict[Where, LogLine] = field(default_factory=dict)
+    _by_id: dict[str, set[Where]] = field(default_factory=dict)
+    _links: dict[str, set[str]] = field(default_factory=dict)
+    _starts: dict[int, set[str]] = field(default_factory=dict)
+    _alone: dict[int, set[Where]] = field(default_factory=dict)
+    """Lines without an id: refusals."""
+
+    def take(
+        self,
+        files: Sequence[LogFile],
+        formats: Sequence[LogFormat],
+        words: Words,
+        parts: Mapping[LogFile, Part],
+        queries: Sequence[Query],
+    ) -> None:
+        """Look through files for words, whose rows stand for ``queries``, then for the ids that are met."""
+        for number, file in enumerate(files):
+
+            def make(part: Part | None, file: LogFile = file) -> FirstPass:
+                return _CohortPass(file, formats, words, part)
+
+            known = file in parts
+            scan, lines = in_one(make(parts[file])) if known else first_pass(file, make, MAX_LINES + 1)
+            self.scans.append(scan)
+            for rows, entry in _entries(lines):
+                self._take_hit(number, rows, entry, queries)
+        self._follow()
+
+    def _take_hit(self, number: int, rows: Sequence[int], entry: Sequence[LogLine], queries: Sequence[Query]) -> None:
+        """Note a line that some rows asked for."""
+        ids = _ids(self.scans[number], entry[0])
+        made = clock_of(ids[0]) if ids else None
+        meant = [row for row in rows if _in_time(made, queries[row])]
+        if not meant or self.too_many:
+            return
+        places = self._keep(number, entry, ids)
+        for row in meant:
+            if ids:
+                self._starts.setdefault(row, set()).update(ids[:1])
+            else:
+                self._alone.setdefault(row, set()).update(places)
+
+    def _keep(self, number: int, entry: Iterable[LogLine], ids: Sequence[str]) -> list[Where]:
+        places = []
+        for line in entry:
+            place = number, line.place.offset
+            self.lines[place] = line
+            places.append(place)
+        if ids:
+            self._by_id.setdefault(ids[0], set()).update(places)
+            for other in ids[1:]:
+                self._links.setdefault(ids[0], set()).add(other)
+                self._links.setdefault(other, set()).add(ids[0])
+        self.too_many = self.too_many or len(self.lines) > MAX_LINES
+        return places
+
+    def _follow(self) -> None:
+        """The lines of all ids, and of those that they lead to."""
+        searched: set[str] = set()
+        for _ in range(MAX_PASSES):
+            fresh = (self._by_id.keys() | self._links.keys()) - searched
+            if not fresh or self.too_many:
+                return
+            searched |= fresh
+            leads = fresh - self._by_id.keys()
+            for number, scan in enumerate(self.scans):
+                if scan.formats:
+                    self._follow_in(number, many_ids(fresh - leads, leads, scan.formats))
+            searched -= leads & self._by_id.keys()  # they turned out to be ids of ours
+
+    def _follow_in(self, number: int, find: Finder) -> None:
+        scan = self.scans[number]
+        middle = _middle(scan)
+        beside = aside.start(lambda: list(_named(scan, find, middle, None))) if middle else None
+        try:
+            for ids, entry in _named(scan, find, scan.part.begin if scan.part else 0, middle):
+                self._keep(number, entry, ids)
+            found = beside.result() if beside else ()
+            for ids, entry in _named(scan, find, middle or 0, None) if found is None else found:
+                self._keep(number, entry, ids)
+        except CannotLookError as problem:
+            scan.damaged = scan.damaged or str(problem)
+        finally:
+            if beside:
+                beside.abandon()
+
+    def reached(self, row: int) -> tuple[Where, ...]:
+        """Where the lines stand that a row leads to, in order."""
+        places = set(self._alone.get(row, ()))
+        met: set[str] = set()
+        ahead = list(self._starts.get(row, ()))
+        while ahead:
+            one = ahead.pop()
+            if one in met:
+                continue
+            met.add(one)
+            places |= self._by_id.get(one, set())
+            ahead += [other for other in self._links.get(one, ()) if other in self._by_id]
+        return tuple(sorted(places))
+
+
+def _middle(scan: FileScan) -> int | None:
+    """Where to cut a file for two processes: a place at which a block begins, near its middle."""
+    if scan.part or scan.damaged or scan.size < aside.WORTHWHILE or not aside.possible() or not _is_plain(scan):
+        return None
+    return min(scan.marks, key=lambda at: abs(at - scan.size // 2), default=0) or None
+
+
+def _is_plain(scan: FileScan) -> bool:
+    from deliverability.capture.blocks import plain
+
+    try:
+        with plain(scan.file) as reader:
+            return reader is not None
+    except CannotLookError:
+        return False
+
+
+def _named(scan: FileScan, find: Finder, begin: int, stop: int | None) -> Iterator[tuple[list[str], list[LogLine]]]:
+    """Lines with an id, each with the ids that it names, the rest of its entry, and what its process said before."""
+    before, stands_at = b"", -1
+    for window in windows(scan.file, SESSION_REACH, scan.marks, begin, stop):
+        block, following = window.block, 0
+        near = _Near(window, before if stands_at == block.offset else b"")
+        for at in find(block.raw, block.end):
+            if at < following:
+                continue
+            start, following = near.line(at)
+            named = [i for fmt in scan.formats for i in fmt.queue_ids(block.raw[start:following].rstrip(b"\r\n"))]
+            if named and (entry := near.entry(at, session=True)):
+                yield named, entry
+        before, stands_at = block.raw[: block.end], block.following
+        progress.tell(scan.file.path, block.following)
+
+
+def _ids(scan: FileScan, line: LogLine) -> list[str]:
+    return [i for fmt in scan.formats for i in fmt.queue_ids(line.raw)]
+
+
+def _in_time(made: datetime | None, query: Query) -> bool:
+    """Whether a message of this id can have arrived when the row says; ids without a clock always can."""
+    if made is None:
+        return True
+    early = query.since is not None and made + ID_SLACK < query.since
+    late = query.until is not None and made - ID_SLACK > query.until
+    return not early and not late

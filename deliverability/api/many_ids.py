@@ -1,0 +1,118 @@
+"""Where any of thousands of queue ids stands in a block.
+
+Ids stand in few places of a line: where a program begins to speak of a message, and where it links one to another.
+What stands there is cut out of a whole piece at once and held against the set; only a piece that has one of them is
+looked at more closely.  Logs of formats whose ids stand elsewhere are searched by the ids' shape.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from deliverability.api.archive_tokens import COVERED, SOLARIS
+from deliverability.api.ids import MAX_FOUND_SINGLY, Finder, finder
+from deliverability.api.needles import each_position
+from deliverability.api.pieces import pieces
+from deliverability.evidence.plugin import LogFormat
+
+MAX_BEGINNINGS = 3
+_EXIM = re.compile(rb"-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}(?![0-9A-Za-z-])")
+_EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
+_OWN = re.compile(rb": ([0-9A-Za-z]{5,40}): ")
+_DASHED = re.compile(r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}")
+_PLAIN = re.compile(r"[0-9A-Za-z]{5,40}")
+_LITERAL = re.compile(rb"(?:\\[] ]|[a-z _:=-])+")
+
+Look = Callable[[bytes], Iterable[bytes]]
+
+
+def many_ids(ids: Iterable[str], leads: Iterable[str], formats: Sequence[LogFormat]) -> Finder:
+    """As :func:`~deliverability.api.ids.finder`: where any of the ids stands in a log of these formats."""
+    names, told = frozenset(ids), frozenset(leads)
+    exim = any(fmt.id == "exim" for fmt in formats)
+    known = all(fmt.id in COVERED for fmt in formats)
+    shaped = all(_PLAIN.fullmatch(i) or (exim and _DASHED.fullmatch(i)) for i in names | told)
+    if len(names | told) <= MAX_FOUND_SINGLY or not known or not shaped:
+        return finder(names, told)
+    ours, theirs = (frozenset(i.encode() for i in some) for some in (names, told))
+    beginnings = _beginnings(ours)
+    looks = [] if beginnings is None else [_from_beginning(b, ours) for b in beginnings]
+    if beginnings is None:
+        looks += [_from_places(ours | theirs, formats), _from_tails(ours | theirs)]
+    else:
+        looks += [_from_own_places(theirs), _from_tails(theirs)]
+
+    def find(content: bytes, end: int) -> list[int]:
+        places: set[int] = set()
+        for start, stop in pieces(content, end):
+            piece = content[start:stop]
+            for name in {name for look in looks for name in look(piece)}:
+                places.update(each_position(content, name, start, stop))
+        return sorted(places)
+
+    return find
+
+
+def _beginnings(names: frozenset[bytes]) -> set[bytes] | None:
+    """What all ids begin with, where that is one of a few things: they begin with a clock."""
+    for length in (3, 2):
+        found = {name[:length] for name in names}
+        if len(found) <= MAX_BEGINNINGS:
+            return found
+    return None
+
+
+def _from_beginning(beginning: bytes, names: frozenset[bytes]) -> Look:
+    search = re.compile(re.escape(beginning) + rb"[0-9A-Za-z-]+").findall
+    return lambda piece: names.intersection(search(piece))
+
+
+def _from_own_places(names: frozenset[bytes]) -> Look:
+    """Ids without a dash that a program begins to speak with."""
+    plain = frozenset(name for name in names if b"-" not in name)
+    return (lambda piece: plain.intersection(_OWN.findall(piece))) if plain else _none
+
+
+def _from_tails(names: frozenset[bytes]) -> Look:
+    """Exim's ids, by what follows their first dash: letters and digits alone are everywhere."""
+    dashed = frozenset(name for name in names if b"-" in name)
+    tails = frozenset(name[_EXIM_FIRST:] for name in dashed)
+
+    def look(piece: bytes) -> Iterable[bytes]:
+        if tails.isdisjoint(_EXIM.findall(piece)):
+            return ()
+        ends = ((match.start(), match.end()) for match in _EXIM.finditer(piece, _EXIM_FIRST))
+        return {name for at, end in ends if (name := piece[at - _EXIM_FIRST : end]) in dashed}
+
+    return look if dashed else _none
+
+
+def _from_places(names: frozenset[bytes], formats: Sequence[LogFormat]) -> Look:
+    """Ids without a dash by the places at which each format writes them."""
+    spelled: dict[bytes, list[bytes]] = {}
+    for name in names:
+        if b"-" not in name:
+            spelled.setdefault(name.lower(), []).append(name)
+    folded = frozenset(spelled)
+    patterns = dict.fromkeys(p for fmt in formats for p in COVERED[fmt.id])
+    looks = [(_marks(pattern), re.compile(pattern).findall) for pattern in patterns]
+
+    def look(piece: bytes) -> Iterable[bytes]:
+        lower = piece.lower()
+        met = {name for marks, search in looks if marks in lower for name in folded.intersection(search(lower))}
+        return [one for name in met for one in spelled[name]]
+
+    return look if spelled else _none
+
+
+def _none(_piece: bytes) -> Iterable[bytes]:
+    return ()
+
+
+def _marks(pattern: bytes) -> bytes:
+    """What stands in every piece in which a pattern finds something."""
+    if pattern == SOLARIS:
+        return b"[id "
+    literal = _LITERAL.match(pattern)
+    if not literal or pattern[literal.end() : literal.end() + 1] in (b"?", b"*", b"{", b"|"):
+        return b""
+    return literal[0].replace(b"\\", b"")

@@ -1,0 +1,191 @@
+"""Log lines as they come out of a ticket, a terminal or a container's output: with something before each, or wrapped.
+
+Taken off are quotation marks and blanks of a mail, ``grep``'s file names and line numbers, the numbers of ``cat -n``,
+the time and stream that ``kubectl logs --timestamps``, ``docker logs -t`` and CRI files put first, the names of
+``kubectl logs --prefix`` and ``docker compose logs``, and HTML's ``&lt;``.  A line that was wrapped is put together
+again.  What is done is settled once, by the first lines, and only where those can be read no other way: within a log
+that is read as it is, no message can choose to be taken for a paste.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deliverability.capture.decoders.streams import Stream, lines
+from deliverability.protocols.wrapped import begins_whole, is_whole
+
+_SAMPLED = 400  # lines that tell the shape
+_CLEARLY = 3  # so many times more lines must be whole without what stands before them
+_SHARE = 0.9  # of the places where lines seem to be wrapped that must bear it out
+_MAX_WRAPS = 40  # pieces of one line
+_MAX_JOINED = 64 << 10
+_NARROWEST = 40  # octets; nobody wraps at less
+_WRAP_SLACK = 20  # octets by which a word that cannot be broken stands out
+
+_PIECE = re.compile(rb"(?:> ?)++|[ \t]++")
+_QUOTED = rb"[ \t]*+(?:>[ \t]*+)*+"
+_ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
+_NAMED = rb"(?:\[[^\]\s]{1,200}\] |[\w.-]{1,100} +\| )"  # kubectl logs --prefix, docker compose logs
+_PREFIXES = tuple(
+    re.compile(_QUOTED + prefix)
+    for prefix in (
+        rb"",
+        rb"[^\s:]{1,255}(?::(?:\d{1,9}:)?|-(?:\d{1,9}-)?)",  # grep -H, -n, and -C's lines around
+        rb"\d{1,9}(?:[:.)-][ \t]*+|[ \t]++)",  # grep -n, cat -n, less -N
+        _NAMED,
+        rb"%s?%s(?:(?:stdout|stderr) [FP] )?" % (_NAMED, _ISO),
+    )
+)
+_ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d |<\d|\d{9}|[ \t]*\r?(?:\n|\Z)|\Z)")
+_SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
+_ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What was done to the lines."""
+
+    prefix: re.Pattern[bytes] | None = None
+    width: int | None = None
+    """Octets at which lines were wrapped; ``None``: none was."""
+    joint: bytes = b""
+    """What stood where a line was broken."""
+    escaped: bool = False
+    """``<`` is written ``&lt;``."""
+
+
+def is_odd(head: bytes) -> bool:
+    """Whether some line begins as no log line does, or ``<`` never stands where lines name addresses so: a quick look."""
+    return _ODD_LINE.search(head) is not None or (b"&lt;" in head and b"<" not in head)
+
+
+def shape_of(head: bytes, *, complete: bool) -> Shape | None:
+    """How the first lines were changed; ``None`` where they stand as they were written, or are no log at all.
+
+    ``complete``: there is nothing after them, so that the last one has its end.
+    """
+    every = head.split(b"\n")[:_SAMPLED]
+    every = [line.removesuffix(b"\r") for line in (every if complete else every[:-1] or every)]
+    shown = [line for line in every if line.strip()]
+    plain = sum(map(is_whole, shown))
+    counted = [(sum(_bare(line, prefix) is not None for line in shown), prefix) for prefix in _PREFIXES]
+    most, best = max(counted, key=lambda pair: pair[0])
+    prefix = best if most > _CLEARLY * plain else None
+    if not plain and prefix is None:
+        return None
+    width, joint = _wrapping(every, prefix)
+    shape = Shape(prefix, width, joint, b"&lt;" in head and b"<" not in head)
+    return None if shape == Shape() else shape
+
+
+def _bare(line: bytes, prefix: re.Pattern[bytes]) -> bytes | None:
+    """The line without its prefix, if that makes a log line of it."""
+    match = prefix.match(line)
+    rest = line[match.end() :] if match and match.end() else b""
+    return rest if rest and is_whole(rest) else None
+
+
+def _without(line: bytes, prefix: re.Pattern[bytes] | None) -> bytes:
+    """The line as it was before; a piece of a wrapped one loses quotation marks and blanks alone."""
+    if prefix is None:
+        return line
+    match = prefix.match(line)
+    rest = line[match.end() :] if match else line
+    if begins_whole(rest):
+        return rest
+    if begins_whole(line):
+        return line
+    quoted = _PIECE.match(line)
+    return line[quoted.end() :] if quoted else line
+
+
+def _wrapping(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> tuple[int | None, bytes]:
+    """At what width lines were wrapped, and what was lost there: nothing (cut at that width), or a blank.
+
+    Where lines were wrapped, none is longer than that, and what follows a piece would not have fitted behind it.
+    Headers that Exim's reject log quotes do not pass for pieces so.
+    """
+    pairs: list[tuple[bytes, bytes]] = []
+    last: bytes | None = None
+    for line in every:
+        bare = _without(line, prefix)
+        piece = last is not None and _is_piece(bare)
+        if piece and last is not None:
+            pairs.append((last, bare))
+        last = line if piece or begins_whole(bare) else None if bare.strip() else last
+    widest = max(map(len, every), default=0)
+    if len(pairs) > 1 and all(len(one) == widest for one, _ in pairs) and widest >= _NARROWEST:
+        return widest, b""
+    width = max((len(one.rstrip(b" \t")) for one, _ in pairs), default=0)
+    fitting = sum(_was_full(one.rstrip(b" \t"), piece, width) for one, piece in pairs)
+    if width < _NARROWEST or fitting < _SHARE * len(pairs) or widest > width + _WRAP_SLACK:
+        return None, b""
+    return width, b" "
+
+
+def _is_piece(bare: bytes) -> bool:
+    """Whether it may be a piece of the line before it."""
+    return bool(bare.strip()) and not begins_whole(bare) and not bare.startswith(_SEPARATOR)
+
+
+def _was_full(line: bytes, piece: bytes, width: int) -> bool:
+    """Whether the first word of ``piece`` had no room at the end of ``line``."""
+    return len(line) + 1 + len(piece.split(None, 1)[0]) > width
+
+
+def plain_lines(stream: Stream, shape: Shape) -> Iterator[bytes]:
+    """The lines as they were, at the numbers that they begin at: the pieces of a wrapped one leave empty lines."""
+    whole = _Whole(shape)
+    before: list[bytes] = []
+    for batch in lines(stream):
+        for line in before:
+            yield from whole.take(line)
+        before = batch
+    *ended, last = before  # the last line has no end
+    for line in ended:
+        yield from whole.take(line)
+    yield from whole.take(last, ended=False)
+    yield from whole.flush()
+
+
+class _Whole:
+    """Lines put together from their pieces."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._line = b""
+        self._pieces = self._ends = 0
+        self._last: bytes | None = None
+        """The last piece as it stands in the paste, where the line may go on."""
+
+    def take(self, raw: bytes, *, ended: bool = True) -> Iterator[bytes]:
+        """What is complete with this line."""
+        shape = self._shape
+        raw = raw.rstrip(b" \t\r") if shape.joint else raw.removesuffix(b"\r")
+        line = _without(raw, shape.prefix)
+        if shape.escaped:
+            for entity, sign in _ENTITIES:
+                line = line.replace(entity, sign)
+        if shape.width is None:
+            yield line + b"\n" * ended
+        elif self._goes_on(line, shape.width):
+            self._line += shape.joint + line
+            self._ends, self._last = self._ends + ended, raw
+            self._pieces += 1
+        elif line or ended:
+            yield from self.flush()
+            self._line, self._pieces, self._ends = line, 1, int(ended)
+            self._last = raw if begins_whole(line) else None
+
+    def _goes_on(self, line: bytes, width: int) -> bool:
+        if self._last is None or not _is_piece(line):
+            return False
+        fits = self._pieces < _MAX_WRAPS and len(self._line) + len(line) < _MAX_JOINED
+        full = _was_full(self._last, line, width) if self._shape.joint else len(self._last) == width
+        return fits and full
+
+    def flush(self) -> Iterator[bytes]:
+        """What is left at the end."""
+        if self._pieces:
+            yield self._line + b"\n" * self._ends
+        self._line, self._pieces, self._ends, self._last = b"", 0, 0, None

@@ -1,0 +1,57 @@
+"""``report``: assessments, from logs or from a mailer's records, to pages in a file or on stdout."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deliverability.errors import UsageError
+from deliverability.terminal.attach import enclosures, refuse_idle_forms, refuse_telling, reply, ticket_of
+from deliverability.terminal.options import EditionName, ReportFormat
+from deliverability.terminal.streams import joined, say, write
+
+if TYPE_CHECKING:
+    from deliverability.api import Reader, Request
+    from deliverability.evidence.bundle import Assessment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """In which form, and where to."""
+
+    form: ReportFormat
+    output: Path | None = None
+    edition: EditionName | None = None
+    """As it was asked for; ``None``: the customer's, masked where a ticket is of another address."""
+    attach_to: str | None = None
+    bundle: Path | None = None
+    link: str | None = None
+
+
+def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: "Request", wanted: Wanted) -> None:
+    """One page for each assessment; several only where the form can hold them one after the other.
+
+    Raises :class:`~deliverability.errors.UsageError` for options that contradict each other.
+    """
+    from deliverability.api.rendering import render
+
+    found = any(a.claim and a.claim.state == "not-found" for a in assessments)
+    if wanted.edition in (None, EditionName.CUSTOMER) and found:
+        say("nothing was found: this page is for support, there is none for the customer")
+    refuse_idle_forms(wanted.form.value, attach_to=wanted.attach_to, bundle=wanted.bundle, link=wanted.link)
+    several = len(assessments) > 1
+    if several and (wanted.attach_to or wanted.form not in (ReportFormat.TEXT, ReportFormat.JSON)):
+        count = len(assessments)
+        raise UsageError(f"{count} notices make {count} pages: choose one, or --format text or json")
+    if several and wanted.bundle:
+        raise UsageError("a bundle is about one notice: choose one")
+    enclosed = enclosures(wanted.bundle, reader, request)
+    if wanted.edition is EditionName.REDACTED:
+        refuse_telling(enclosed)
+    if wanted.attach_to:
+        in_full = wanted.edition is EditionName.CUSTOMER
+        ticket = ticket_of(wanted.attach_to)
+        pages = [reply(ticket, a, reader, request, enclosed, in_full=in_full) for a in assessments]
+    else:
+        pages = [render(a, reader, wanted.form.value, request, enclosed) for a in assessments]
+    write(joined(pages, wanted.form.value), wanted.output)

@@ -1,0 +1,141 @@
+"""Log lines out of tickets, terminals and containers: read as the lines that they were, and never more."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deliverability.capture.blocks import blocks
+from deliverability.capture.files import LogFile, container_of
+
+POSTFIX = b"""\
+Nov 22 05:01:38 out1 postfix/smtpd[621]: 4jXH3k3V2zzLhRZ: client=localhost[127.0.0.1]
+Nov 22 05:01:38 out1 postfix/cleanup[624]: 4jXH3k3V2zzLhRZ: message-id=<INV-10001.1795323698@billing.hosting.example>
+Nov 22 05:01:38 out1 postfix/qmgr[577]: 4jXH3k3V2zzLhRZ: from=<renewals@hosting.example>, size=522, nrcpt=1 (queue active)
+Nov 22 05:01:38 out1 postfix/smtp[626]: 4jXH3k3V2zzLhRZ: to=<jo32@corp.example>, relay=mx.corp.example[198.51.100.10]:25, \
+delay=0.3, delays=0.1/0.1/0.1/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as ZMgzFGrJdvFpRDH)
+Nov 22 05:01:38 out1 postfix/qmgr[577]: 4jXH3k3V2zzLhRZ: removed
+"""
+EXIM = b"""\
+2026-11-22 05:31:15 1xV0AV-0000000002z-42Us <= renewals@hosting.example H=out1.hosting.example (whmcs) [127.0.0.1]:53332 \
+P=esmtp S=583 id=INV-10001.1795325475@billing.hosting.example T="Hosting renewal notice" for jo32@corp.example
+2026-11-22 05:31:16 1xV0AV-0000000002z-42Us => jo32@corp.example R=lookuphost T=remote_smtp H=mx.corp.example [127.0.2.10] \
+C="250 2.0.0 Ok: queued as ZMgzFGrJdvFpRDH"
+2026-11-22 05:31:16 1xV0AV-0000000002z-42Us Completed
+"""
+ISO = POSTFIX.replace(b"Nov 22 05:01:38", b"2026-11-22T05:01:38.123456+00:00")
+LOGS = {"rfc3164": POSTFIX, "iso": ISO, "exim": EXIM}
+CONTAINER_TIME = b"2026-11-22T05:01:39.123456789Z "
+
+
+def before(prefix: bytes) -> Callable[[bytes], bytes]:
+    return lambda log: b"".join(prefix + line + b"\n" for line in log.splitlines())
+
+
+def numbered(form: bytes) -> Callable[[bytes], bytes]:
+    return lambda log: b"".join(form % (n, line) for n, line in enumerate(log.splitlines(), 1))
+
+
+WAYS: dict[str, Callable[[bytes], bytes]] = {
+    "indented": before(b"    "),
+    "tab": before(b"\t"),
+    "quoted": before(b"> "),
+    "quoted twice": before(b">> "),
+    "grep with names": before(b"/var/log/mail.log-20261101.gz:"),
+    "grep with numbers": numbered(b"%d:%s\n"),
+    "grep with both": numbered(b"mail.log:%d:%s\n"),
+    "cat -n": numbered(b"%6d\t%s\n"),
+    "quoted cat -n": numbered(b"> %6d\t%s\n"),
+    "docker logs -t": before(CONTAINER_TIME),
+    "CRI": before(CONTAINER_TIME + b"stdout F "),
+    "kubectl --prefix": before(b"[pod/mail-0/postfix] "),
+    "kubectl --prefix --timestamps": before(b"[pod/mail-0/postfix] " + CONTAINER_TIME),
+    "docker compose": before(b"mail-1  | "),
+    "HTML": lambda log: log.replace(b"<", b"&lt;").replace(b">", b"&gt;"),
+    "after a greeting": lambda log: b"Hello, here is the log:\n" + before(b"> ")(log),
+}
+
+
+def read(content: bytes) -> bytes:
+    return b"".join(block.content for block in blocks(LogFile("", "-", None, content)))
+
+
+def container(content: bytes) -> str | None:
+    return container_of(LogFile("", "-", None, content))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("log", LOGS)
+def test_what_stands_before_each_line_is_taken_off(way: str, log: str) -> None:
+    pasted = WAYS[way](LOGS[log])
+    assert read(pasted).removeprefix(b"Hello, here is the log:\n") == LOGS[log]
+    assert container(pasted) == "pasted lines"
+
+
+def at_width(log: bytes, width: int, quote: bytes = b"") -> bytes:
+    """As a terminal cuts it."""
+    pieces = [line[at : at + width] for line in log.splitlines() for at in range(0, len(line), width)]
+    return b"".join(quote + piece + b"\n" for piece in pieces)
+
+
+def at_words(log: bytes, width: int, quote: bytes = b"") -> bytes:
+    """As a mail program breaks it."""
+    made: list[bytes] = []
+    for line in log.splitlines():
+        pieces = [b""]
+        for word in line.split(b" "):
+            if pieces[-1] and len(pieces[-1]) + 1 + len(word) > width:
+                pieces.append(word)
+            else:
+                pieces[-1] += b" " * bool(pieces[-1]) + word
+        made += pieces
+    return b"".join(quote + piece + b"\n" for piece in made)
+
+
+@pytest.mark.parametrize("width", [72, 80, 100])
+@pytest.mark.parametrize("quote", [b"", b"> "])
+@pytest.mark.parametrize("wrapped", [at_width, at_words])
+@pytest.mark.parametrize("log", LOGS)
+def test_a_wrapped_line_is_one_line_again(
+    log: str, wrapped: Callable[[bytes, int, bytes], bytes], quote: bytes, width: int
+) -> None:
+    pasted = wrapped(LOGS[log], width, quote)
+    found = read(pasted)
+    assert [line for line in found.splitlines() if line] == LOGS[log].splitlines()
+    assert found.count(b"\n") == pasted.count(b"\n")  # line numbers stay
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *LOGS.values(),
+        EXIM
+        + b"2026-11-22 05:31:31 1xV0Al-000000000Gs-0bJd H=(x) [127.0.0.1]:40584 F=<a@b.example> rejected after DATA: no\n"
+        b"Envelope-from: <a@b.example>\nEnvelope-to: <c@d.example>\nP Received: from x\n\tby y\nT To: c@d.example\n",
+        POSTFIX + b"Nov 22 05:01:40 out1 java[1]: failed\njava.lang.Error: x\n    at a.b.c(D.java:1)\n" + POSTFIX,
+        b"-- Boot 7f6a --\n" + POSTFIX + b"-- Boot 7f6b --\n" + POSTFIX,
+        b"a line whose head was cut off: to=<a@b.example>\n" + POSTFIX,
+    ],
+)
+def test_a_log_stays_as_it_is(content: bytes) -> None:
+    assert read(content) == content
+    assert container(content) is None
+
+
+def test_text_within_a_log_never_becomes_a_line_of_its_own() -> None:
+    """A stranger's words hold a whole log line; most lines stand as they were written, so none is looked for in them."""
+    forged = b"> " + POSTFIX.splitlines()[3].replace(b"jo32", b"victim")
+    log = POSTFIX * 3 + b"Nov 22 05:01:39 out1 postfix/smtpd[1]: warning: x\n" + forged + b"\n"
+    assert read(log) == log
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.sampled_from([*POSTFIX.splitlines(), b"> x", b"\xff\0", b"&lt;", b"", b"12: y", b"> " * 40]), max_size=30
+    )
+)
+def test_any_mixture_keeps_its_line_numbers(lines: list[bytes]) -> None:
+    content = b"\n".join(lines)
+    assert read(content).count(b"\n") == content.count(b"\n")
