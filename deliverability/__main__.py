@@ -23,7 +23,7 @@ from deliverability.errors import (
     printable,
 )
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED, TAMPERED, USAGE
-from deliverability.terminal.streams import say, silence_stdout
+from deliverability.terminal.streams import begin, say, silence_stdout
 
 _MANY = frozenset({"--log", "--to"})
 
@@ -69,6 +69,7 @@ def run(arguments: list[str]) -> int:
     """Run one command; returns the exit status, and says on stderr what went wrong."""
     if arguments and arguments[0] in ("report", "trace", "summary", "ingest", "allowlist"):
         arguments = spread(arguments)
+    begin(arguments)
     try:
         with _interruptible():
             outcome = application(arguments[0] if arguments else "")(arguments, standalone_mode=False)

@@ -20,6 +20,9 @@ HEAD = """# Allowlist files
 `deliverability allowlist --for NAME` writes a file that makes a mail system trust **one** sender's address. This page is
 written from the forms by `docs/generate_allowlists.py`.
 
+`deliverability report` brings those of the recipient's provider along, in its PDF and HTML
+([report-formats.md](report-formats.md)).
+
 Each file states, in English and Chinese, what it does and does not do, whose mail it changes, how to undo it and when it
 expires.
 

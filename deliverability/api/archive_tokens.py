@@ -34,6 +34,8 @@ COVERED = {
     "exim": (),
 }
 """By format: expressions that find all of its queue ids at once; of all other formats each line is asked."""
+MARKS = {SOLARIS: b"[id ", _STRUCTURED: b" - - ", _QUEUED_AS: b"queued as "}
+"""What stands wherever such an expression finds something, to be looked for first: it is seldom there."""
 
 
 def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> frozenset[int]:
@@ -83,7 +85,8 @@ def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFor
     found: set[bytes] = set()
     present = [*formats, *_met(content, [fmt for fmt in probed if fmt not in formats])]
     for pattern in dict.fromkeys(p for fmt in present for p in COVERED.get(fmt.id, ())):
-        found.update(re.findall(pattern, lower))
+        if MARKS.get(pattern, b"") in lower:
+            found.update(re.findall(pattern, lower))
     if any(fmt.id == "exim" for fmt in present):
         found.update(_exim_ids(lower))
     asked = [fmt for fmt in present if fmt.id not in COVERED]

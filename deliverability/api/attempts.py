@@ -383,7 +383,8 @@ _Numbered = tuple[int, Task]
 
 def _results(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[_Numbered, Result]]:
     """What each part says, in the order of the parts."""
-    alone = [task for _, task in tasks if task.file.content is not None]
+    # What an archive's segments lack is noted in this process.
+    alone = [task for _, task in tasks if task.file.content is not None or task.file.kept is not None]
     if jobs <= 1 or len(tasks) < 2 or alone:
         for numbered in tasks:
             for tally, seen in count(numbered[1], job):

@@ -114,7 +114,9 @@ async def check_domains(
                 return Checked(index, name, None, f"a defect of ours ({type(problem).__name__})", defect=True)
             return Checked(index, name, assessment)
 
-        results = _parallel(_numbered(names), one, jobs)
+        source = _numbered(names)
+        stack.push_async_callback(source.aclose)
+        results = _parallel(source, one, jobs)
         stack.push_async_callback(results.aclose)
         async for result in results:
             yield result
@@ -201,7 +203,7 @@ async def _connecting(session: "DnsSession") -> AsyncIterator[Observe]:
 # --- many at once -----------------------------------------------------------------------------------------------------
 
 
-async def _numbered(names: Iterable[str] | AsyncIterable[str]) -> AsyncIterator[tuple[int, str]]:
+async def _numbered(names: Iterable[str] | AsyncIterable[str]) -> AsyncGenerator[tuple[int, str], None]:
     index = 0
     if isinstance(names, AsyncIterable):
         async for name in names:

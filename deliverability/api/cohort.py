@@ -14,11 +14,10 @@ from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.seeking import TimeWindow, parts_of
-from deliverability.api.tracing import surroundings
+from deliverability.api.whole_logs import WholeLogs, whole_logs
 from deliverability.api.words import Words
 from deliverability.capture import aside
-from deliverability.capture.files import LogFile
-from deliverability.correlate import Query, TimeHints, tell
+from deliverability.correlate import Query, tell
 from deliverability.correlate.clock import Known, resolve_beside
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Own
@@ -132,12 +131,13 @@ class _Looks:
         self._request = request
         self._queries = [_query(row, number) for number, row in enumerate(wanted, 1)]
         self._formats = load_formats()
-        self._hints, self._files = surroundings(request)
-        self._first = self._telling(0)
-        scans = self._first.look.scans
+        with whole_logs(request) as logs:
+            self._logs = logs
+            self._first = self._telling(0)
+            scans = logs.described(self._first.look.scans)
         require_mail_log(scans)
-        self.coverage = coverage_of(scans, self._hints)
-        self.notes = tuple(notes(self.coverage, Query(), ()))
+        self.coverage = coverage_of(scans, logs.hints)
+        self.notes = (*logs.notes, *notes(self.coverage, Query(), ()))
 
     def each(self) -> Iterator[tuple[int, "_Telling"]]:
         """Number of the first row of each look, and what it found."""
@@ -146,8 +146,8 @@ class _Looks:
 
     def _telling(self, start: int) -> "_Telling":
         queries = self._queries[start : start + BATCH]
-        look = _look(self._request, self._files, self._hints, queries, self._formats)
-        return _Telling(look, queries, self._hints, self._request.own())
+        look = _look(self._request, self._logs, queries, self._formats)
+        return _Telling(look, queries, self._logs, self._request.own())
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ class _Telling:
 
     look: Look
     queries: Sequence[Query]
-    hints: TimeHints
+    logs: WholeLogs
     own: Own
     _known: Known | None = None
     _latest: tuple[tuple[Where, ...], list[DeliveryEvent]] = field(default=((), []))
@@ -198,11 +198,12 @@ class _Telling:
             return self._latest[1]
         events: list[DeliveryEvent] = []
         for number, scan in enumerate(self.look.scans):
-            lines = scan.numbered([self.look.lines[place] for place in places if place[0] == number])
+            kept = [self.look.lines[place] for place in places if place[0] == number]
+            lines = [self.logs.moved(line) for line in scan.numbered(kept)]
             if lines:
                 for fmt in scan.formats:
                     events += fmt.parse(lines)
-        found = resolve_beside(events, self.hints, self._samples())
+        found = resolve_beside(events, self.logs.hints, self._samples())
         self._latest = places, found
         return found
 
@@ -243,18 +244,12 @@ def _spellings(query: Query, formats: Iterable[LogFormat]) -> set[bytes]:
     return {needle for fmt in formats for needle in fmt.needles(shown)}
 
 
-def _look(
-    request: Request,
-    files: tuple[LogFile, ...],
-    hints: TimeHints,
-    queries: Sequence[Query],
-    formats: tuple[LogFormat, ...],
-) -> Look:
+def _look(request: Request, logs: WholeLogs, queries: Sequence[Query], formats: tuple[LogFormat, ...]) -> Look:
     spelled: dict[bytes, list[int]] = {}
     for row, query in enumerate(queries):
         for needle in _spellings(query, formats):
             spelled.setdefault(needle, []).append(row)
     look = Look()
-    parts = parts_of(files, TimeWindow(request.since, request.until), hints, formats)
-    look.take(files, formats, Words(spelled), parts, queries)
+    parts = parts_of(logs.files, TimeWindow(request.since, request.until), logs.hints, formats)
+    look.take(logs.files, formats, Words(spelled), parts, queries)
     return look

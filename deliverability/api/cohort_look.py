@@ -12,21 +12,21 @@ from deliverability.api import progress
 from deliverability.api.halves import first_pass, in_one
 from deliverability.api.ids import Finder
 from deliverability.api.many_ids import many_ids
+from deliverability.api.nearby import Nearby
 from deliverability.api.scan import FileScan, FirstPass, Part
 from deliverability.api.search import MAX_PASSES, clock_of
-from deliverability.api.surroundings import SESSION_REACH, session_before, stands_alone, whole_entry, without_session
+from deliverability.api.surroundings import SESSION_REACH
 from deliverability.api.words import Words
 from deliverability.capture import aside
-from deliverability.capture.blocks import MAX_LINE, Window, windows
+from deliverability.capture.blocks import MAX_LINE, Block, Window, windows
 from deliverability.capture.files import LogFile
 from deliverability.correlate import Query
 from deliverability.errors import CannotLookError
-from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 
 MAX_LINES = 600_000  # of one look
 ID_SLACK = timedelta(hours=1)
-NEWLINE = 0x0A
 
 Where = tuple[int, int]
 """Number of the file, offset in it."""
@@ -47,7 +47,7 @@ class _CohortPass(FirstPass):
         self._words = words
 
     def _found(self, window: Window) -> Iterator[LogLine]:
-        block, near = window.block, _Near(window, b"")
+        block, near = window.block, Nearby(window)
         for at, rows in self._words.find(block.raw, block.end):
             entry = near.entry(at)
             if entry:
@@ -55,40 +55,6 @@ class _CohortPass(FirstPass):
                 self._recognise_line(first.raw)
                 yield _Hit(first.place, first.raw, first.cut, tuple(rows))
                 yield from entry[1:]
-
-
-class _Near:
-    """The lines of a block.
-
-    The surroundings of a block are put together only for a line that needs them.
-    """
-
-    def __init__(self, window: Window, before: bytes) -> None:
-        self._window, self._before = window, before
-        self._number, self._at = window.block.line + 1, 0
-
-    def line(self, at: int) -> tuple[int, int]:
-        """Where the line around a place of the block begins, and where the next one does."""
-        raw, end = self._window.block.raw, self._window.block.end
-        following = raw.find(b"\n", at, end) + 1
-        return raw.rfind(b"\n", 0, at) + 1, following or end
-
-    def entry(self, at: int, *, session: bool = False) -> list[LogLine]:
-        """The entry of the line around a place, its own line first unless those of its session are asked for too."""
-        window, raw = self._window, self._window.block.raw
-        start, following = self.line(at)
-        if at - start >= MAX_LINE:
-            return []
-        alone = 0 < following - start <= MAX_LINE and raw[following - 1] == NEWLINE
-        alone = alone and stands_alone(raw, start, following)
-        if alone and not (session and not without_session(self._before, raw, start)):
-            self._number += raw.count(b"\n", self._at, start)
-            self._at = start
-            place = Place(window.file.log, window.file.path, self._number, window.block.offset + start)
-            return [LogLine(place, raw[start : following - 1].removesuffix(b"\r"))]
-        begin = window.start + start
-        before = session_before(window, begin) if session else []
-        return [*before, *whole_entry(window, begin)]
 
 
 def _entries(lines: Iterable[LogLine]) -> Iterator[tuple[tuple[int, ...], list[LogLine]]]:
@@ -232,18 +198,19 @@ def _is_plain(scan: FileScan) -> bool:
 
 def _named(scan: FileScan, find: Finder, begin: int, stop: int | None) -> Iterator[tuple[list[str], list[LogLine]]]:
     """Lines with an id, each with the ids that it names, the rest of its entry, and what its process said before."""
-    before, stands_at = b"", -1
+    before: Block | None = None
     for window in windows(scan.file, SESSION_REACH, scan.marks, begin, stop):
         block, following = window.block, 0
-        near = _Near(window, before if stands_at == block.offset else b"")
+        near = Nearby(window, before)
         for at in find(block.raw, block.end):
             if at < following:
                 continue
             start, following = near.line(at)
-            named = [i for fmt in scan.formats for i in fmt.queue_ids(block.raw[start:following].rstrip(b"\r\n"))]
+            raw = block.raw[start : min(following, start + MAX_LINE)].rstrip(b"\r\n")
+            named = [i for fmt in scan.formats for i in fmt.queue_ids(raw)]
             if named and (entry := near.entry(at, session=True)):
                 yield named, entry
-        before, stands_at = block.raw[: block.end], block.following
+        before = block
         progress.tell(scan.file.path, block.following)
 
 

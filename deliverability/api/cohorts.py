@@ -185,6 +185,8 @@ def _csv(row: Sequence[str]) -> bytes:
 
 def _harmless(cell: str) -> str:
     """Visible text that no spreadsheet takes for a formula."""
+    if cell.isascii() and cell.isprintable() and not cell.lstrip(" ").startswith(_FORMULA):
+        return cell
     whole = cell.lstrip("-").isdecimal()
     seen = cell if whole else printable(cell, limit=len(cell))
     return seen if whole or not cell.lstrip(" ").startswith(_FORMULA) else f"'{seen}"

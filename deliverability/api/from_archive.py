@@ -95,10 +95,9 @@ def read_archive(request: Request, path: Path, *, identities: bool = False) -> t
     With ``identities``, lines name the archive's own number of their log instead of its path.
     """
     asked = asked_in(request)
-    beside = request.logs or (request.configuration.archive.path and request.configuration.logs)
-    hints, files = surroundings(request) if beside else (_hints(request), ())
+    hints, files = beside(request)
     with Archive.open(path) as archive:
-        kept = _Kept(archive, asked, hints, files, identities=identities)
+        kept = Kept(archive, asked, hints, files, identities=identities)
         found = kept.look()
         if found.too_many:
             raise UsageError(
@@ -113,6 +112,12 @@ def read_archive(request: Request, path: Path, *, identities: bool = False) -> t
         unread = tuple(line for scan in found.scans for line in scan.unread_lines)
         said = (*kept.notes(), *notes(coverage, asked.query, messages))
         return Trace(messages, coverage, said), unread
+
+
+def beside(request: Request) -> tuple[TimeHints, tuple[LogFile, ...]]:
+    """The logs that are to be read beside the archive, and what is known of times apart from what they say."""
+    named = request.logs or (request.configuration.archive.path and request.configuration.logs)
+    return surroundings(request) if named else (_hints(request), ())
 
 
 def _hints(request: Request) -> TimeHints:
@@ -130,11 +135,17 @@ def zone_of(request: Request) -> tzinfo | None:
         ) from None
 
 
-class _Kept:
-    """One question to one archive, and to the logs beside it."""
+class Kept:
+    """One question to one archive, and to the logs beside it; without a question, all that they hold."""
 
     def __init__(
-        self, archive: Archive, asked: Asked, hints: TimeHints, files: Sequence[LogFile], *, identities: bool
+        self,
+        archive: Archive,
+        asked: Asked | None,
+        hints: TimeHints,
+        files: Sequence[LogFile],
+        *,
+        identities: bool = False,
     ) -> None:
         self._archive, self._asked = archive, asked
         self._formats = {fmt.id: fmt for fmt in load_formats()}
@@ -147,6 +158,7 @@ class _Kept:
         self._paths = {s.id: str(s.id) for s in self._sources} if identities else _distinct(self._sources, self._files)
         dated = {self._paths[s.id]: s.modified for s in self._sources if s.modified}
         self.hints = replace(hints, modified={**hints.modified, **dated})
+        self._laid: dict[int, LogFile | None] = {}
 
     def notes(self) -> Iterator[str]:
         """What must be said of an answer from the archive."""
@@ -157,7 +169,8 @@ class _Kept:
 
     def look(self) -> Found:
         """Search what the index names, until no id leads further."""
-        tokens = self._tokens()
+        asked = self._question()
+        tokens = self._tokens(asked)
         chosen = None if tokens is None else self._archive.holding(tokens)
         for _ in range(MAX_PASSES):
             found, ids = self._look_in(chosen)
@@ -169,14 +182,37 @@ class _Kept:
             chosen |= more
         return self._look_in(None)[0]
 
-    def _tokens(self) -> set[int] | None:
+    def _question(self) -> Asked:
+        if self._asked is None:
+            raise UsageError("nothing was asked of the archive")
+        return self._asked
+
+    # --- everything ---
+
+    def whole(self) -> tuple[LogFile, ...]:
+        """Every kept log from its first line to its last, and the logs beside."""
+        self._laid = {source.id: self._laid_out(source, None) for source in self._sources}
+        return (*(file for file in self._laid.values() if file), *self._files)
+
+    def described(self, scans: Iterable[FileScan]) -> list[FileScan]:
+        """What each log is, from what was found when it was kept and from a look at :meth:`whole`."""
+        by_file = {scan.file: scan for scan in scans}
+        places = places_of(by_file)
+        return [
+            *(self._scan(source, self._laid.get(source.id), by_file, places) for source in self._sources),
+            *(by_file[file] for file in self._files),
+        ]
+
+    # --- what was asked for ---
+
+    def _tokens(self, asked: Asked) -> set[int] | None:
         """What the index is asked for; ``None`` where it cannot help."""
-        query = self._asked.query
+        query = asked.query
         if query.queue_id:
             return {id_token(query.queue_id)}
         found: set[int] = set()
         for fmt in self._formats.values():
-            for needle in self._asked.needles(fmt):
+            for needle in asked.needles(fmt):
                 token = needle_token(needle, fmt)
                 if token is None:
                     return None
@@ -186,7 +222,8 @@ class _Kept:
     def _look_in(self, chosen: set[int] | None) -> tuple[Found, set[str]]:
         laid = {source.id: self._laid_out(source, chosen) for source in self._sources}
         files = [file for file in laid.values() if file]
-        how = self._asked.how((*files, *self._files), self.hints)
+        asked = self._question()
+        how = asked.how((*files, *self._files), self.hints)
         ids: set[str] = set()
 
         def keep(queue_id: str) -> bool:
@@ -195,9 +232,9 @@ class _Kept:
                 ids.add(queue_id)
             return wanted
 
-        found = look([*files, *self._files], self._asked.needles, replace(how, keep=keep))
+        found = look([*files, *self._files], asked.needles, replace(how, keep=keep))
         by_file = {scan.file: scan for scan in found.scans}
-        places = {(file.log, file.path): file.kept.places() for file in files if isinstance(file.kept, KeptLog)}
+        places = places_of(by_file)
         scans = [self._scan(source, laid[source.id], by_file, places) for source in self._sources]
         events = [_moved(event, places) for event in found.events]
         return replace(found, scans=[*scans, *(by_file[file] for file in self._files)], events=events), ids
@@ -227,7 +264,7 @@ class _Kept:
         source: Source,
         file: LogFile | None,
         searched: dict[LogFile, FileScan],
-        places: dict[tuple[str, str], Callable[[Place], Place]],
+        places: "Places",
     ) -> FileScan:
         """What the whole log is: from what was found when it was kept, and from the look at a part of it."""
         segments, known = self._segments[source.id], facts.loaded(source.facts)
@@ -283,6 +320,21 @@ class _Kept:
         return lines[:MAX_UNREAD_KEPT]
 
 
+Places = dict[tuple[str, str], Callable[[Place], Place]]
+"""By log and path: gives for a place in what is laid out the one in the log."""
+
+
+def places_of(files: Iterable[LogFile]) -> Places:
+    """Of logs as they were laid out, where each line really stands."""
+    return {(file.log, file.path): file.kept.places() for file in files if isinstance(file.kept, KeptLog)}
+
+
+def moved(line: LogLine, places: Places) -> LogLine:
+    """A line of what was laid out, as it stands in its log."""
+    real = places.get((line.place.log, line.place.file))
+    return replace(line, place=real(line.place)) if real else line
+
+
 def _with_surroundings(segments: Sequence[Segment], chosen: set[int]) -> list[int]:
     """The segments that are named, as much around them as a search looks at, and both ends, which tell the times."""
     wanted: set[int] = set()
@@ -302,10 +354,9 @@ def _near(segments: Sequence[Segment], n: int, step: int, reach: int) -> Iterato
         yield n
 
 
-def _moved(event: DeliveryEvent, places: dict[tuple[str, str], Callable[[Place], Place]]) -> DeliveryEvent:
-    place = event.line.place
-    real = places.get((place.log, place.file))
-    return replace(event, line=replace(event.line, place=real(place))) if real else event
+def _moved(event: DeliveryEvent, places: Places) -> DeliveryEvent:
+    line = moved(event.line, places)
+    return event if line is event.line else replace(event, line=line)
 
 
 def _apart(archive: Archive, files: Sequence[LogFile]) -> tuple[list[LogFile], dict[int, Source]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, FileScan, FirstPass, Part
 from deliverability.capture import aside
-from deliverability.capture.blocks import plain
 from deliverability.capture.files import LogFile
+from deliverability.capture.sources import plain
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine

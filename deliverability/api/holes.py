@@ -1,20 +1,22 @@
 """Where the lines of a log stop hanging together: clocks set back, long silences, rotations that are not there.
 
 Order is looked at where one block of a file ends and the next begins, and between its first and last lines: enough to
-see a clock that was set or a file that was put together, at no cost for a line.
+see a clock that was set or a file that was put together, at no cost for a line.  In a small file, where a block may be
+days, every line is held against the one before it.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from deliverability.api.scan import Edge, FileScan
-from deliverability.api.times import stamp
+from deliverability.api.times import MAX_HEAD, stamp
 from deliverability.capture import rotation
+from deliverability.capture.blocks import blocks
 from deliverability.correlate import TimeHints
 from deliverability.correlate.clock import resolve_one
-from deliverability.errors import printable
+from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import LogTime
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.story import FileCoverage, Gap, Hole, SourceCoverage
@@ -26,10 +28,15 @@ SILENCE = timedelta(days=1)
 NEW_YEAR = timedelta(days=300)
 """A year-less time that goes back this far has begun a new year."""
 MAX_TOLD = 10  # in one file
+SMALL = 4 << 20  # octets of a file whose lines are all looked at
+_DATE = 10  # octets of a line's time that are the same on one day, or for some hours
 
 
 def clock_gaps(scan: FileScan) -> Iterator[Gap]:
     """Places in a file where its time goes back, or where nothing was logged for long."""
+    if scan.part is None and len(scan.edges) and scan.size <= SMALL and not scan.damaged:
+        yield from islice(_gaps_inside(scan), MAX_TOLD)
+        return
     told = 0
     for (where, before), (edge, after) in pairwise(_times(scan)):
         step = _step(before, after)
@@ -42,6 +49,33 @@ def clock_gaps(scan: FileScan) -> Iterator[Gap]:
         elif edge is not where and step > SILENCE:
             told += 1
             yield Gap("silence", _line(scan, edge), f"nothing was logged for {step} before this line")
+
+
+def _gaps_inside(scan: FileScan) -> Iterator[Gap]:
+    """The same, line by line."""
+    try:
+        whole = [block for block in blocks(scan.file) if block.passed_over is None]
+    except CannotLookError:
+        return  # rotated meanwhile: what was read of it stands
+    last, before = b"", None
+    for block in whole:
+        offset = block.offset
+        for number, raw in enumerate(block.content.split(b"\n"), block.line + 1):
+            head = raw[:MAX_HEAD]
+            # Lines of one day that do not go back are not looked at any closer.
+            if head[:_DATE] != last[:_DATE] or head < last:
+                at = stamp(head)
+                before = before or (stamp(last) if last else None)
+                step = _step(before, at) if before and at else None
+                line = LogLine(Place(scan.file.log, scan.file.path, number, offset), head)
+                if step is not None and step < -BACK:
+                    yield Gap("clock-back", line, f"the time goes back by {-step} at this line")
+                elif step is not None and step > SILENCE:
+                    yield Gap("silence", line, f"nothing was logged for {step} before this line")
+                last, before = (head, at) if at else (last, before)
+            else:
+                last, before = head, None
+            offset += len(raw) + 1
 
 
 def _times(scan: FileScan) -> Iterator[tuple[Edge, LogTime]]:

@@ -20,6 +20,7 @@ from deliverability.api.mailer_beside import Snapshots, keep_transcript
 from deliverability.api.mailer_delivery import Delivered, Delivery, Finder, Hops
 from deliverability.api.mailer_gate import Preflight, as_preflight, failures
 from deliverability.api.mailer_groups import Group, grouped
+from deliverability.api.mailer_policy import Policies, observer
 from deliverability.api.mailer_recording import Recording
 from deliverability.api.mailer_relay import Direct, ThroughRelay, parse_relay
 from deliverability.api.receipts import HeldError, Receipt, raise_unless_taken, utc_now
@@ -28,7 +29,7 @@ from deliverability.api.sending import Ended, Envelope, OnRecordingFailure, log,
 from deliverability.api.snapshots import Subject
 from deliverability.capture.smtp import Ending
 from deliverability.capture.smtp_terms import Terms, Timeouts, TlsPolicy
-from deliverability.errors import RecordingError, UsageError
+from deliverability.errors import RecordingError, UsageError, printable
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop, Outcome, Recorder, Snapshot
@@ -76,7 +77,8 @@ class Mailer:
 
         ``relay``: ``HOST:PORT``, ``smtps://HOST``, ``lmtp://HOST:PORT``, ``lmtp:/PATH``; ``None``: the recipients' mail
         exchangers.  ``recorder``: the ledger's folder, or anything that records.  ``tls``: a :class:`TlsPolicy`; else
-        ``verified`` where credentials are sent, ``opportunistic`` where not.  ``concurrency``: connections at once to a
+        ``verified`` where credentials are sent, ``opportunistic`` where not; ``policy`` goes by what the recipients'
+        domains demand through DANE or MTA-STS, and needs name servers that hand DNSSEC records on.  ``concurrency``: connections at once to a
         relay (20), or for one recipient domain (4).  ``notify``: which delivery notices to ask for where offered
         (RFC 3461), none: ``()``.  ``transcripts``: a folder that keeps every session, its octets and times, by its
         SHA-256.  ``allow_private``: also connect to exchangers inside one's own network.
@@ -84,9 +86,14 @@ class Mailer:
         self._relay = parse_relay(relay, credentials=username is not None) if relay is not None else None
         chosen = TlsPolicy(tls) if tls is not None else None
         secured = username is not None or bool(self._relay and self._relay.implicit_tls)
+        self._by_policy = chosen is TlsPolicy.POLICY
+        if self._by_policy and self._relay:
+            raise UsageError(
+                "tls='policy' goes by what recipients' domains publish, and nobody publishes it of a relay"
+            )
         self._terms = Terms(
             helo=Domain.parse(helo).name if helo and not helo.startswith("[") else helo,
-            tls=chosen or (TlsPolicy.VERIFIED if secured else TlsPolicy.OPPORTUNISTIC),
+            tls=_of_connections(chosen, secured=secured),
             implicit_tls=bool(self._relay and self._relay.implicit_tls),
             roots=roots,
             username=username,
@@ -108,6 +115,7 @@ class Mailer:
         self._recorder = _recorder(recorder)
         self._hops: Hops | None = None
         self._dns: DnsSession | None = None
+        self._policies: Policies | None = None
         self._snapshots: Snapshots | None = None
 
     async def __aenter__(self) -> Self:
@@ -122,6 +130,8 @@ class Mailer:
             raise UsageError("without a relay the DNS has to be asked: offline, nobody is found")
         self._recording = Recording(self._recorder)
         self._hops = Hops(self._terms, self._limit, self._keep_open)
+        if self._dns is not None and self._by_policy:
+            self._policies = Policies(observer(self._dns, self._terms.roots, private=self._private), utc_now)
         if self._dns is not None and self._wants_snapshot:
             self._snapshots = Snapshots(self._dns, self._recording)
         return self
@@ -137,7 +147,7 @@ class Mailer:
         await self._recording.close()
         if self._dns is not None:
             await self._dns.__aexit__(kind, problem, trace)
-        self._hops = self._snapshots = self._dns = None
+        self._hops = self._snapshots = self._dns = self._policies = None
 
     # --- sending ---
 
@@ -218,7 +228,7 @@ class Mailer:
             ending = group.ending or Ending(Finish.DEFERRED, "connect", detail="the mailer was closed")
             delivered = Delivered((ending,) * len(group.recipients), None)
         else:
-            delivery = Delivery(self._hops, self._job(group, out, body), group.hosts, self._port, self._finder())
+            delivery = Delivery(self._hops, self._job(group, out, body), group.hosts, self._port, self._finder(group))
             try:
                 delivered = await self._hops.turn(group.gate, delivery.run)
             except BaseException:
@@ -226,7 +236,7 @@ class Mailer:
                 interrupted = delivery.interrupted()
                 self._recording.put(group.begun.outcomes(interrupted.endings, interrupted.session))
                 raise
-        outcomes = group.begun.outcomes(delivered.endings, delivered.session)
+        outcomes = group.begun.outcomes(_with_policy(delivered), delivered.session)
         observations = [*group.observations, *delivered.observations]
         kept = self._recording.put(outcomes)
         if self._snapshots is not None:
@@ -238,8 +248,10 @@ class Mailer:
     def _port(self) -> int:
         return self._relay.port if self._relay else self._mx_port
 
-    def _finder(self) -> Finder:
-        return ThroughRelay(self._relay) if self._relay else Direct(self._session(), private=self._private)
+    def _finder(self, group: Group) -> Finder:
+        if self._relay:
+            return ThroughRelay(self._relay)
+        return Direct(self._session(), private=self._private, policies=self._policies, domain=group.gate)
 
     def _job(self, group: Group, out: Outgoing, body: Body) -> Job:
         notices = self._notices
@@ -275,6 +287,23 @@ class Mailer:
             begun.recorded = False
             say_unrecorded("intents", problem, begun.intents)
         return HeldError(f"held back: {advice[0]}", begun.receipt(outcomes))
+
+
+def _of_connections(chosen: TlsPolicy | None, *, secured: bool) -> TlsPolicy:
+    """How much TLS a connection needs of which no domain demands anything."""
+    if chosen is None:
+        return TlsPolicy.VERIFIED if secured else TlsPolicy.OPPORTUNISTIC
+    return TlsPolicy.OPPORTUNISTIC if chosen is TlsPolicy.POLICY else chosen
+
+
+def _with_policy(delivered: Delivered) -> tuple[Ending, ...]:
+    """The endings, each with what was demanded of the connection."""
+    if not delivered.policy:
+        return delivered.endings
+    return tuple(
+        replace(one, detail=printable("; ".join(filter(None, (one.detail, delivered.policy))), 1000))
+        for one in delivered.endings
+    )
 
 
 def _receipt(

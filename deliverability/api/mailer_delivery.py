@@ -11,15 +11,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from deliverability.api.mailer_policy import Ruled
 from deliverability.capture.smtp import Ending, Transaction
 from deliverability.capture.smtp_connect import CannotOpenError, Connection, open_session, verifying
+from deliverability.capture.smtp_demand import open_as_demanded
 from deliverability.capture.smtp_route import Addresses
 from deliverability.capture.smtp_terms import Facts, Peer, Terms
 from deliverability.errors import printable
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish
 from deliverability.protocols.smtp_session_commands import Job
+from deliverability.protocols.tls_policy import Demand
 
+Where = tuple[str, int, tuple[object, ...]]
+"""A host, its port, and what was demanded of the connection: it serves no other demand."""
 MAX_USES: Final = 100
 """Transactions over one connection."""
 MAX_REMEMBERED: Final = 1000
@@ -33,6 +38,8 @@ class Delivered:
     endings: tuple[Ending, ...]
     session: Facts | None = None
     observations: list[Observation] = field(default_factory=list)
+    policy: str = ""
+    """What the recipient's domain demanded of TLS, in words of ours; empty where nobody looked."""
 
 
 class Finder(Protocol):
@@ -41,13 +48,16 @@ class Finder(Protocol):
     async def addresses(self, host: str) -> Addresses:
         """Where ``host`` can be reached."""
 
+    async def ruled(self, host: str) -> Ruled:
+        """What has to hold before ``host`` is given anything."""
+
 
 class Hops:
     """Connections of a mailer: how many at once to whom, and those that wait for the next message."""
 
     def __init__(self, terms: Terms, limit: int, keep_open: float) -> None:
         self.terms, self._limit, self._keep_open = terms, limit, keep_open
-        self._idle: dict[tuple[str, int], deque[Connection]] = {}
+        self._idle: dict[Where, deque[Connection]] = {}
         self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
         self._context: ssl.SSLContext | None = None
         self._unverified: dict[Peer, str] = {}
@@ -67,9 +77,9 @@ class Hops:
             else:
                 del self._gates[name]
 
-    def take(self, host: str, port: int) -> Connection | None:
+    def take(self, where: Where) -> Connection | None:
         """A connection that waits, if one does."""
-        idle = self._idle.get((host, port))
+        idle = self._idle.get(where)
         now = asyncio.get_running_loop().time()
         while idle:
             connection = idle.pop()
@@ -78,7 +88,7 @@ class Hops:
             connection.drop()
         return None
 
-    def give(self, host: str, port: int, connection: Connection) -> None:
+    def give(self, where: Where, connection: Connection) -> None:
         """Have a connection wait for the next message, or take leave."""
         connection.used += 1
         if not connection.tee.at_rest:
@@ -89,13 +99,15 @@ class Hops:
             leaving.add_done_callback(self._leaving.discard)
         else:
             connection.idle_since = asyncio.get_running_loop().time()
-            idle = self._idle.setdefault((host, port), deque())
+            idle = self._idle.setdefault(where, deque())
             idle.append(connection)
             if len(idle) > self._limit:
                 idle.popleft().drop()
 
-    async def open(self, peer: Peer) -> Connection:
-        """A new connection; raises :class:`CannotOpenError`."""
+    async def open(self, peer: Peer, demand: Demand) -> Connection:
+        """A new connection that meets the demand; raises :class:`CannotOpenError`."""
+        if demand.encrypted:
+            return await open_as_demanded(peer, self.terms, self._verifying, demand)
         connection = await open_session(peer, self.terms, self._verifying, skip=self._unverified.get(peer, ""))
         if connection.facts.certificate_error and len(self._unverified) < MAX_REMEMBERED:
             self._unverified[peer] = connection.facts.certificate_error
@@ -126,8 +138,17 @@ class Delivery:
     async def run(self) -> Delivered:
         """Deliver, or find out that nobody can be reached; raises nothing for what servers do."""
         for host in self._hosts:
-            done = await self._idle(host) or await self._fresh(host)
+            ruled = await self._finder.ruled(host)
+            self._observations += ruled.observations
+            if ruled.demand.refused:
+                self._nowhere.append(
+                    Addresses((), (), unknown=True, detail=f"{host} was not used: {ruled.demand.told}")
+                )
+                continue
+            where = (host, self._port, ruled.demand.key)
+            done = await self._idle(where) or await self._fresh(where, ruled.demand)
             if done:
+                done.policy = ruled.demand.told
                 return done
         return self._unreached()
 
@@ -138,30 +159,31 @@ class Delivery:
             return Delivered(self._transaction.endings(why), self._session, self._observations)
         return Delivered(self._same(Ending(Finish.DEFERRED, "connect", detail=why)), None, self._observations)
 
-    async def _idle(self, host: str) -> Delivered | None:
-        while connection := self._hops.take(host, self._port):
-            done = await self._over(host, connection)
+    async def _idle(self, where: Where) -> Delivered | None:
+        while connection := self._hops.take(where):
+            done = await self._over(where, connection)
             if done:
                 return done
         return None
 
-    async def _fresh(self, host: str) -> Delivered | None:
+    async def _fresh(self, where: Where, demand: Demand) -> Delivered | None:
+        host = where[0]
         found = await self._finder.addresses(host)
         self._observations += found.observations
         if not found.ips:
             self._nowhere.append(found)
         for ip in found.ips:
             try:
-                connection = await self._hops.open(Peer(host, ip, self._port))
+                connection = await self._hops.open(Peer(host, ip, self._port), demand)
             except CannotOpenError as problem:
                 self._failures.append(problem)
                 continue
-            done = await self._over(host, connection)
+            done = await self._over(where, connection)
             if done:
                 return done
         return None
 
-    async def _over(self, host: str, connection: Connection) -> Delivered | None:
+    async def _over(self, where: Where, connection: Connection) -> Delivered | None:
         """The transaction over a connection; ``None`` where that turned out to be dead before it began."""
         reused = connection.used > 0
         transaction = self._transaction = Transaction(connection, self._job)
@@ -173,7 +195,7 @@ class Delivery:
             return None
         transcript, digest = connection.transcript()
         session = replace(connection.facts, transcript=transcript, transcript_sha256=digest)
-        self._hops.give(host, self._port, connection)
+        self._hops.give(where, connection)
         return Delivered(endings, session, self._observations)
 
     def _unreached(self) -> Delivered:

@@ -56,7 +56,7 @@ class Recording:
 
     async def close(self) -> None:
         """Write what waits, and let go of the thread."""
-        if self._working:
+        if self._busy or self._working:
             await self.put(())
             self._handed.put(None)
 
@@ -67,7 +67,12 @@ class Recording:
             self._handed.put(batch)
             starts, self._working = not self._working, True
         if starts:
-            threading.Thread(target=self._work, name="deliverability-recording").start()
+            try:
+                threading.Thread(target=self._work, name="deliverability-recording").start()
+            except RuntimeError:
+                # The system gives no more threads: rather the loop waits for the disk than a message for its record.
+                self._working = False
+                self._tell(self._settle(self._handed.get()))  # type: ignore[arg-type]  # as was just put there
 
     def _tell(self, told: "list[tuple[asyncio.Future[None], RecordingError | None]]") -> None:
         """What became of a batch; the next one is on its way before anybody goes on."""

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deliverability.api.mailer_delivery import Finder
+from deliverability.api.mailer_policy import Policies, Ruled
 from deliverability.capture.smtp_route import Addresses, addresses, is_public
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.names import Domain
 from deliverability.protocols.mx import parse_ip
+from deliverability.protocols.tls_policy import Demand, Source
 
 if TYPE_CHECKING:
     from deliverability.capture._connect import AsksDns
 
+NOTHING: Final = Ruled(Demand(Source.NONE, ""), ())
 MAX_ADDRESSES: Final = 4
 SUBMISSION, SUBMISSIONS, SMTP, LMTP = 587, 465, 25, 24
 
@@ -72,6 +75,10 @@ class ThroughRelay(Finder):
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
 
+    async def ruled(self, host: str) -> Ruled:  # noqa: ARG002 - the mailer's own settings rule
+        """Nothing but the mailer's own settings: nobody publishes anything of a relay."""
+        return NOTHING
+
     async def addresses(self, host: str) -> Addresses:
         """A path or an address stands for itself."""
         if host.startswith("/") or parse_ip(host) is not None:
@@ -88,8 +95,12 @@ class ThroughRelay(Finder):
 class Direct(Finder):
     """The addresses of mail exchangers, by our own observer: they are evidence."""
 
-    def __init__(self, dns: "AsksDns", *, private: bool) -> None:
-        self._dns, self._private = dns, private
+    def __init__(self, dns: "AsksDns", *, private: bool, policies: Policies | None = None, domain: str = "") -> None:
+        self._dns, self._private, self._policies, self._domain = dns, private, policies, domain
+
+    async def ruled(self, host: str) -> Ruled:
+        """What the recipients' domain has published, where the mailer goes by it."""
+        return await self._policies.of(self._domain, host) if self._policies else NOTHING
 
     async def addresses(self, host: str) -> Addresses:
         """As the domain's owner publishes them."""

@@ -8,7 +8,7 @@ looked at more closely.  Logs of formats whose ids stand elsewhere are searched 
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from deliverability.api.archive_tokens import COVERED, SOLARIS
+from deliverability.api.archive_tokens import COVERED, MARKS
 from deliverability.api.ids import MAX_FOUND_SINGLY, Finder, finder
 from deliverability.api.needles import each_position
 from deliverability.api.pieces import pieces
@@ -20,7 +20,6 @@ _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 _OWN = re.compile(rb": ([0-9A-Za-z]{5,40}): ")
 _DASHED = re.compile(r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}")
 _PLAIN = re.compile(r"[0-9A-Za-z]{5,40}")
-_LITERAL = re.compile(rb"(?:\\[] ]|[a-z _:=-])+")
 
 Look = Callable[[bytes], Iterable[bytes]]
 
@@ -94,7 +93,7 @@ def _from_places(names: frozenset[bytes], formats: Sequence[LogFormat]) -> Look:
             spelled.setdefault(name.lower(), []).append(name)
     folded = frozenset(spelled)
     patterns = dict.fromkeys(p for fmt in formats for p in COVERED[fmt.id])
-    looks = [(_marks(pattern), re.compile(pattern).findall) for pattern in patterns]
+    looks = [(MARKS.get(pattern, b""), re.compile(pattern).findall) for pattern in patterns]
 
     def look(piece: bytes) -> Iterable[bytes]:
         lower = piece.lower()
@@ -106,13 +105,3 @@ def _from_places(names: frozenset[bytes], formats: Sequence[LogFormat]) -> Look:
 
 def _none(_piece: bytes) -> Iterable[bytes]:
     return ()
-
-
-def _marks(pattern: bytes) -> bytes:
-    """What stands in every piece in which a pattern finds something."""
-    if pattern == SOLARIS:
-        return b"[id "
-    literal = _LITERAL.match(pattern)
-    if not literal or pattern[literal.end() : literal.end() + 1] in (b"?", b"*", b"{", b"|"):
-        return b""
-    return literal[0].replace(b"\\", b"")

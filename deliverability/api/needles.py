@@ -6,8 +6,9 @@ chosen: every place is held against the whole string.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 MIN_ANCHOR = 6
 PIECE = 28 << 10  # octets that are searched at once
@@ -15,6 +16,7 @@ SAMPLE = PIECE  # octets by which parts are compared
 MIN_SAMPLE = 4 << 10
 MAX_TRIED = 60  # parts of one string
 MAX_SHARED = 16  # strings that are looked for by one part
+TRIES = 3  # measurements of each part; the least counts, as a busy machine only ever adds
 HIT_COST = 0.4e-6  # seconds: a place that has to be held against the whole string
 TOO_MANY = 4096  # places in one block: the choice is made again
 
@@ -65,9 +67,7 @@ class Needles:
         """Choose parts by what they take in a sample."""
         self._tuned = True
         folded = sample.lower()
-        started = time.perf_counter()
-        sample.lower()
-        folding = time.perf_counter() - started
+        folding = min(_timed(sample.lower) for _ in range(TRIES))
         singly = [_best(folded, [w], folding) for w in self.wanted]
         self._anchors = [anchor for _, anchor in singly]
         if 1 < len(self.wanted) <= MAX_SHARED:
@@ -90,12 +90,18 @@ def _best(sample: bytes, wholes: Iterable[bytes], folding: float) -> tuple[float
         if not all(part in whole for whole in wholes):
             continue
         anchor = _Anchor(part, tuple((whole, whole.index(part)) for whole in wholes))
-        started = time.perf_counter()
-        hits = sample.count(part)
-        cost = time.perf_counter() - started + hits * HIT_COST * len(wholes) + (0 if anchor.caseless else folding)
+        count = partial(sample.count, part)
+        seconds = min(_timed(count) for _ in range(TRIES))
+        cost = seconds + count() * HIT_COST * len(wholes) + (0 if anchor.caseless else folding)
         if best is None or cost < best[0]:
             best = cost, anchor
     return best or (float("inf"), _Anchor(wholes[0], ((wholes[0], 0),)))
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def _parts(whole: bytes) -> Iterator[bytes]:

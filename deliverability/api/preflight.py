@@ -1,8 +1,9 @@
 """Before anything is sent: a message, an address, and what each mailbox provider demands of the sender."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from deliverability import assess as assessing
 from deliverability.api import facts
@@ -211,11 +212,29 @@ async def assess_address(
 def load_provider(name: str) -> Provider:
     """A provider by its id, or :class:`~deliverability.errors.UsageError` naming those that have rules."""
     known = {provider.id: provider for provider in providers() if provider.rules}
+    name = _known_as(name, known.values())
     if name not in known:
         raise UsageError(
             f"no rules for senders are known of {printable(name)!r}; there are: {', '.join(sorted(known))}"
         )
     return known[name]
+
+
+def _known_as(name: str, known: Iterable[Provider]) -> str:
+    """The id of the provider that is called so, or has that domain; else what was given."""
+    plain = name.strip().lower()
+    called = _ALSO_CALLED.get(plain, plain)
+    return next((one.id for one in known if called == one.id or plain in one.domains), name)
+
+
+_ALSO_CALLED: Final = {
+    "google": "gmail",
+    "outlook": "outlook-com",
+    "hotmail": "outlook-com",
+    "microsoft": "outlook-com",
+    "apple": "icloud",
+    "aol": "yahoo",
+}
 
 
 def rules_of(

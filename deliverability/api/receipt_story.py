@@ -66,6 +66,7 @@ def from_records(intent: Intent, outcomes: Sequence[Outcome] = (), later: Sequen
         deliveries=(delivery,),
         lines=lines,
         account=intent.account if intent.account != intent.forward_path else None,
+        by_mailer=True,
     )
 
 

@@ -257,8 +257,7 @@ class FirstPass:
             return
         for at in each_position(raw, _LOST, 0, end):
             start = raw.rfind(b"\n", 0, at) + 1
-            words = raw[start : raw.find(b"\n", at) + 1 or end]
-            if not _LOST_WORDS.search(words):
+            if not _LOST_WORDS.search(raw, start, raw.find(b"\n", at) + 1 or end):
                 continue
             line, _ = window.line(window.start + start)
             if self.scan.lost[-1:] == [line]:

@@ -19,7 +19,8 @@ from deliverability.ledger.log import Ledger
 from deliverability.ledger.proving import bundle_of, continued, numbers_for
 from deliverability.ledger.store import Token
 from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
-from deliverability.protocols.records import record_from_bytes, time_to_text
+from deliverability.protocols.record_octets import time_to_text
+from deliverability.protocols.records import record_from_bytes
 
 if TYPE_CHECKING:
     from cryptography import x509

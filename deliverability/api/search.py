@@ -19,6 +19,7 @@ from deliverability.api.scan import FileScan, FirstPass, Part
 from deliverability.api.surroundings import SESSION_REACH, session_before, whole_entry
 from deliverability.capture.blocks import MAX_LINE, Window, windows
 from deliverability.capture.files import LogFile
+from deliverability.capture.sources import plain
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
@@ -187,8 +188,10 @@ def _lines_of(scan: FileScan, ids: Mapping[str, datetime | None], leads: Collect
     begin = max(part.begin, _beginning(scan, ids.values()))
     find, octets, ends = finder(ids.keys() - leads, leads), begin, _Ends(scan.formats)
     try:
-        for window in windows(scan.file, SESSION_REACH, scan.marks, begin):
+        for window in windows(scan.file, SESSION_REACH, scan.marks, _start(scan.file, begin)):
             block = window.block
+            if block.following <= begin:
+                continue
             if part.stop is not None and block.offset >= part.stop and not ends.awaited:
                 return
             for line in _named(window, find(block.raw, block.end)):
@@ -199,6 +202,14 @@ def _lines_of(scan: FileScan, ids: Mapping[str, datetime | None], leads: Collect
             progress.tell(scan.file.path, octets)
     except CannotLookError as problem:
         scan.damaged = scan.damaged or str(problem)  # rotated between two passes
+
+
+def _start(file: LogFile, begin: int) -> int:
+    """Where reading starts: what is decoded is decoded from its beginning, whatever is to be seen of it."""
+    if not begin:
+        return 0
+    with plain(file) as reader:
+        return begin if reader else 0
 
 
 def _named(window: Window, places: Iterable[int]) -> Iterator[LogLine]:

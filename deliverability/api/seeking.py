@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from deliverability.api.scan import SAMPLE, Part
 from deliverability.api.times import DISORDER, MAX_HEAD, in_order, stamp
-from deliverability.capture.blocks import Reader, plain
 from deliverability.capture.files import LogFile
+from deliverability.capture.sources import Reader, plain
 from deliverability.correlate import TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError

@@ -10,7 +10,7 @@ from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.seeking import TimeWindow, parts_of
 from deliverability.api.tallying import OTHERS, SMTP, TLS, Reason, Tally, Whole, instant_of, outcomes
-from deliverability.api.tracing import surroundings
+from deliverability.api.whole_logs import WholeLogs, whole_logs
 from deliverability.compose.reason import words
 from deliverability.compose.recognise import providers, recognise
 from deliverability.compose.when import zone as zone_of
@@ -73,21 +73,22 @@ def summarise(request: Request, *, zone: str | None = None, jobs: int | None = N
     are worth; the result does not depend on it.  Raises :class:`~deliverability.errors.CannotLookError` when nothing
     at all could be read.
     """
-    hints, files = surroundings(request)
     every = load_formats()
-    job = Job(own=request.own(), hints=hints, since=request.since, until=request.until)
-    size = sum(_size(file.path) for file in files)
-    parts = parts_of(files, TimeWindow(request.since, request.until), hints, every)
-    counted = count_logs(files, every, job, jobs=jobs or _jobs(size), parts=parts)
-    require_mail_log(counted.scans)
-    coverage = coverage_of(counted.scans, hints)
+    with whole_logs(request) as logs:
+        job = Job(own=request.own(), hints=logs.hints, since=request.since, until=request.until)
+        size = sum(_size(file.path) for file in logs.files)
+        parts = parts_of(logs.files, TimeWindow(request.since, request.until), logs.hints, every)
+        counted = count_logs(logs.files, every, job, jobs=jobs or _jobs(size), parts=parts)
+        scans = logs.described(counted.scans)
+    require_mail_log(scans)
+    coverage = coverage_of(scans, logs.hints)
     name = zone or request.configuration.report.timezone or "UTC"
     tally = counted.whole.tally
     domains, by_provider, total = _lines(tally, request.own())
     days, hours = _times(tally.quarters, zone_of(name))
     return Summary(
         coverage=coverage,
-        notes=tuple(notes(coverage, Query(), ())),
+        notes=(*logs.notes, *notes(coverage, Query(), ())),
         since=request.since,
         until=request.until,
         zone=name,
@@ -100,8 +101,8 @@ def summarise(request: Request, *, zone: str | None = None, jobs: int | None = N
         hours=hours,
         untimed=tally.untimed,
         probes=tally.probes,
-        causes=tuple(_causes(counted.whole, every)),
-        slowest=tuple(_slow(counted.whole)),
+        causes=tuple(_causes(counted.whole, every, logs)),
+        slowest=tuple(_slow(counted.whole, logs)),
     )
 
 
@@ -164,7 +165,7 @@ def _times(quarters: Mapping[int, Sequence[int]], where: tzinfo) -> tuple[tuple[
     return tuple(Day(day, _counts(days[day])) for day in sorted(days) if any(days[day])), tuple(hours)
 
 
-def _causes(whole: Whole, every: Sequence[LogFormat]) -> Iterable[Cause]:
+def _causes(whole: Whole, every: Sequence[LogFormat], logs: WholeLogs) -> Iterable[Cause]:
     """Causes by fate, most attempts first."""
     found = sorted(whole.reasons.items(), key=lambda entry: (-entry[1].attempts, entry[0]))
     for (fate, reason, code, own_code), why in found:
@@ -175,7 +176,7 @@ def _causes(whole: Whole, every: Sequence[LogFormat]) -> Iterable[Cause]:
             own_code=own_code,
             attempts=why.attempts,
             domains=_top(why),
-            example=why.example,
+            example=logs.moved(why.example),
             words=_words(why.example, every),
         )
 
@@ -197,7 +198,7 @@ def _words(line: LogLine, every: Sequence[LogFormat]) -> str:
     return line.raw.decode("utf-8", "backslashreplace")
 
 
-def _slow(whole: Whole) -> Iterable[Slow]:
+def _slow(whole: Whole, logs: WholeLogs) -> Iterable[Slow]:
     for (seconds, _, _, domain, queue_id, _), line in whole.slowest:
         shown = queue_id.decode("utf-8", "backslashreplace")
-        yield Slow(seconds=seconds, domain=_domain(domain), queue_id=shown, line=line)
+        yield Slow(seconds=seconds, domain=_domain(domain), queue_id=shown, line=logs.moved(line))

@@ -21,11 +21,17 @@ SESSION_REACH = MAX_SESSION + MAX_LINE
 
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:|<?\d*>?[A-Z][a-z]{2} [ \d]\d \d\d:|<\d+>1 ")
 _PART = re.compile(rb" ([\w./-]+\[\d+\]): (?:\d{4}-\d\d-\d\d [\d:.]+ (?:[+-]\d{4} )?)?\[\d{1,4}[/\\]\d{1,4}\] ")
-_PROCESS = re.compile(rb" ([\w./-]+\[\d+\]): ")
+_BY = rb"(?:[\w./-]+\[\d+\]: |[\w./-]+ \d+ - -  ?)"  # RFC 3164 §4.1.3, RFC 5424 §6.2 without structured data
+_PROCESS = re.compile(rb" " + _BY)
 # Lines that speak of a session and carry no queue id: tied to a delivery by the process that wrote them.
 _SESSION = re.compile(
-    rb" [\w./-]+\[\d+\]: (?:\w+ TLS connection established to |connect to |SSL_connect error to |NOQUEUE: hold: )"
+    rb" %s(?:\w+ TLS connection (?:established|reused) to |connect to |SSL_connect error to |NOQUEUE: hold: "
+    rb"|certificate verification failed for |STARTTLS=client, )" % _BY
 )
+# One process of OpenSMTPD serves all sessions: its lines begin with the session's id.
+_NUMBERED = re.compile(rb" smtpd\[\d+\]: ([0-9a-f]{16}) (?:mta|smtp) ")
+_OF_NUMBERED = re.compile(rb"[0-9a-f]{16} (?:mta|smtp) (?:event=)?(?:connecting|connected|tls|error)\b")
+MAX_NUMBERED = 64  # lines of one session that are looked at
 
 
 def whole_entry(window: Window, start: int) -> Iterator[LogLine]:
@@ -69,7 +75,11 @@ def _parts(window: Window, start: int, process: bytes) -> Iterator[LogLine]:
 def session_before(window: Window, start: int) -> list[LogLine]:
     """Session lines that the process of the line at ``start`` wrote just before it; they carry no queue id."""
     content = window.content
-    process = _PROCESS.search(content, start, min(len(content), start + 512))
+    stop = min(len(content), start + 512)
+    numbered = _NUMBERED.search(content, start, stop)
+    if numbered:
+        return _of_session(window, start, numbered[1])
+    process = _PROCESS.search(content, start, stop)
     found: list[LogLine] = []
     at = start
     while process and len(found) < MAX_SESSION_LINES:
@@ -81,22 +91,16 @@ def session_before(window: Window, start: int) -> list[LogLine]:
     return found[::-1]
 
 
-def stands_alone(content: bytes, start: int, following: int) -> bool:
-    """Whether :func:`whole_entry` would give the line between two offsets of whole lines and nothing beside it."""
-    timed = _TIME.match(content, start) and _TIME.match(content, following)
-    return timed is not None and _PART.search(content, start, following) is None
-
-
-def without_session(before: bytes, content: bytes, start: int) -> bool:
-    """Whether :func:`session_before` would give nothing, where that shows in ``content`` and what stands before it."""
-    process = _PROCESS.search(content, start, min(len(content), start + 512))
-    if not process:
-        return True
-    at = content.rfind(process[0], max(0, start - MAX_SESSION), start)
-    if at >= 0:
-        return _SESSION.match(content, at) is None
-    left = MAX_SESSION - start
-    if left <= 0:
-        return True
-    at = before.rfind(process[0], max(0, len(before) - left))
-    return len(before) >= left if at < 0 else _SESSION.match(before, at) is None
+def _of_session(window: Window, start: int, session: bytes) -> list[LogLine]:
+    """What OpenSMTPD says of the session of the line at ``start``: who was at its other end, and its TLS."""
+    content = window.content
+    found: list[LogLine] = []
+    at = start
+    for _ in range(MAX_NUMBERED):
+        at = content.rfind(b": %s " % session, max(0, start - MAX_SESSION), at)
+        if at < 0 or len(found) >= MAX_SESSION_LINES:
+            break
+        if _OF_NUMBERED.match(content, at + 2):
+            found.append(window.line(window.start_of(at))[0])
+        at = window.start_of(at)
+    return found[::-1]

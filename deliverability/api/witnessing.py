@@ -1,19 +1,34 @@
 """A customer's old mail held against the log: whether the log continues the head that the mail carries."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from deliverability.api.observe import Observe, blocking, settle
 from deliverability.errors import ParseError
-from deliverability.evidence.observation import DnsQuestion, Observation, Observations, Question, Unobserved
+from deliverability.evidence.observation import (
+    CouldNotLook,
+    DnsQuestion,
+    Observation,
+    Observations,
+    Obstacle,
+    Question,
+    Unobserved,
+)
+from deliverability.evidence.recorder import Snapshot
+from deliverability.ledger.bundle import parse_bundle
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
+from deliverability.ledger.kept_keys import KeptKey, in_bundle, in_ledger, kept_keys
 from deliverability.ledger.log import Ledger
 from deliverability.ledger.merkle import verify_consistency
 from deliverability.ledger.notes import Note, VerifierKey
 from deliverability.ledger.verify import Held, Step, verify_bundle
 from deliverability.protocols.mail import parse_mail
 from deliverability.protocols.witness import Carried, Cover, Hop, read_header, received
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dnssec import TrustAnchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +47,8 @@ class Witnessed:
     carried: Carried
     head: Checkpoint | None
     against: Against
+    key: KeptKey | None = None
+    """The key out of a sealed snapshot by which the mail's signature verifies; ``None``: by the DNS, or not at all."""
 
     @property
     def held(self) -> Held:
@@ -60,8 +77,12 @@ def witness(  # noqa: PLR0913 - each is named
     timeout: float = 3.0,
     offline: bool = False,
     now: datetime | None = None,
+    anchors: Sequence["TrustAnchor"] = (),
 ) -> Testimony:
     """Hold a mail's checkpoint fields against a ledger or a bundle; asks the DNS for DKIM keys, unless ``offline``.
+
+    A key that the DNS has no more is taken from the snapshots sealed in the ledger, or in a bundle that a key of
+    ``keys`` signed; DNSSEC chains there are held against ``anchors``, without any IANA's.
 
     Raises :class:`~deliverability.errors.ParseError` for what is no message.
     """
@@ -76,8 +97,52 @@ def witness(  # noqa: PLR0913 - each is named
         except Unobserved as missing:
             return frozenset(missing.questions)
 
-    carried, _ = blocking(lambda: settle(step, observations or Observations(), observe, at), "witness")
-    return Testimony(tuple(_witnessed(one, ledger, bundle, keys) for one in carried), hops)
+    carried, known = blocking(lambda: settle(step, observations or Observations(), observe, at), "witness")
+    heads = tuple(_witnessed(one, ledger, bundle, keys) for one in carried)
+    kept = _Kept(message, at, known, ledger, bundle, keys, anchors)
+    return Testimony(tuple(kept.judged(one, place) for place, one in enumerate(heads)), hops)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The mail's signatures by the keys that snapshots have kept."""
+
+    message: bytes
+    at: datetime
+    known: Observations
+    ledger: Ledger | None
+    bundle: bytes | None
+    keys: Sequence[VerifierKey]
+    anchors: Sequence["TrustAnchor"]
+
+    def judged(self, one: Witnessed, place: int) -> Witnessed:
+        """The field as covered, where a signature that names it verifies by a kept key; else as it was."""
+        if one.head is None or one.carried.cover is not Cover.UNDECIDED or one.against.held is Held.FAILED:
+            return one
+        names = [f"{s.selector}._domainkey.{s.domain.name}" for s in one.carried.signatures if s.domain and s.selector]
+        snapshots = tuple(self._snapshots(one.head, names)) if names else ()
+        for name in dict.fromkeys(names):
+            for key in kept_keys(snapshots, name, self.anchors):
+                carried = self._read(key)
+                if place < len(carried) and carried[place].cover is Cover.COVERED:
+                    return replace(one, carried=carried[place], key=key)
+        return one
+
+    def _snapshots(self, head: Checkpoint, names: Sequence[str]) -> Iterable[tuple[int, Snapshot]]:
+        if self.ledger is not None and head.origin == self.ledger.store.origin:
+            return in_ledger(self.ledger.store, head.size, names)
+        if self.bundle is not None and verify_bundle(self.bundle, keys=self.keys).complete:
+            return in_bundle(parse_bundle(self.bundle))
+        return ()
+
+    def _read(self, key: KeptKey) -> tuple[Carried, ...]:
+        known = self.known.joined((key.answer,))
+        for _ in range(2):
+            try:
+                return read_header(self.message, known, self.at)
+            except Unobserved as missing:  # keys of other signatures, which count for nothing here
+                known = known.joined(CouldNotLook(q, Obstacle.OFFLINE, "", "", self.at) for q in missing.questions)
+        return ()
 
 
 def _dns(nameservers: Sequence[str], timeout: float) -> Observe:

@@ -16,6 +16,7 @@ MARKS = b" \t\r\n<>,;:\"'()[]{}=|\\/`\0"
 _FOLD = bytes(0x20 if c in MARKS else c + 32 if 0x41 <= c <= 0x5A else c for c in range(256))
 _FOLD_IN_LINE = bytes(0x0A if c == 0x0A else _FOLD[c] for c in range(256))
 _PIECES = re.compile(b"[^" + re.escape(MARKS) + b"]+")
+_ADDRESS = re.compile(rb"[^@]+@[0-9a-z._\x80-\xff-]+")
 _LOCALS = re.compile(b"@([^@" + re.escape(MARKS) + b"]+)")  # in reversed text
 
 
@@ -50,38 +51,39 @@ class Words:
         return found
 
     def _lines(self, piece: bytes) -> Iterator[_Line]:
-        if self._bare:
-            folded = piece.translate(_FOLD)
-            present = self._words.intersection(folded.split())
-            if len(present) <= FEW:
-                return self._lines_with(piece, folded, present, present)
-            return self._all_lines(piece)
         lower = piece.lower()
-        locals_ = self._locals.intersection(_LOCALS.findall(lower[::-1]))
-        if len(locals_) <= FEW:
-            return self._lines_with(piece, lower, [local[::-1] + b"@" for local in locals_])
-        return self._all_lines(piece)
+        parts = [local[::-1] + b"@" for local in self._locals.intersection(_LOCALS.findall(lower[::-1]))]
+        if self._bare:
+            parts += self._bare.intersection(piece.translate(_FOLD).split())
+        if len(parts) > FEW:
+            return self._all_lines(piece)
+        return self._lines_with(piece, lower, parts) if parts else iter(())
 
-    def _lines_with(
-        self, piece: bytes, folded: bytes, parts: Iterable[bytes], known: Iterable[bytes] | None = None
-    ) -> Iterator[_Line]:
+    def _lines_with(self, piece: bytes, lower: bytes, parts: Iterable[bytes]) -> Iterator[_Line]:
         """The lines in which one of ``parts`` stands, with the words in them."""
-        lines = {piece.rfind(b"\n", 0, at) + 1 for part in parts for at in each_position(folded, part, 0, len(folded))}
-        words = self._words if known is None else frozenset(known)
+        lines = {piece.rfind(b"\n", 0, at) + 1 for part in parts for at in each_position(lower, part, 0, len(lower))}
         for start in sorted(lines):
             end = piece.find(b"\n", start)
             stop = end if end >= 0 else len(piece)
-            present = words.intersection(piece[start:stop].translate(_FOLD).split())
-            if present:
-                yield start, stop, present
+            words = self._met(piece[start:stop].translate(_FOLD).split())
+            if words:
+                yield start, stop, words
 
     def _all_lines(self, piece: bytes) -> Iterator[_Line]:
         start = 0
         for line in piece.translate(_FOLD_IN_LINE).split(b"\n"):
-            words = self._words.intersection(line.split())
+            words = self._met(line.split())
             if words:
                 yield start, start + len(line), words
             start += len(line) + 1
+
+    def _met(self, words: Sequence[bytes]) -> set[bytes]:
+        """Which of a line's words were asked for; something that is no mark may follow an address."""
+        met = set(self._words.intersection(words))
+        for word in words:
+            if b"@" in word and word not in met and (address := _ADDRESS.match(word)):
+                met.update({address[0], address[0].rstrip(b".")} & self._words)
+        return met
 
     def _in_line(self, content: bytes, start: int, end: int, words: Iterable[bytes]) -> tuple[int, list[int]]:
         raw = content[start:end].lower()

@@ -13,7 +13,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from deliverability.capture.dns_wire import MAX_LINKS, RefusedError, Reply
+from deliverability.capture.dns_query import RefusedError
+from deliverability.capture.dns_wire import MAX_LINKS, Reply
 from deliverability.evidence.observation import Obstacle, Record
 
 _UNREADABLE: Final = (dns.exception.DNSException, ValueError, IndexError, OverflowError, struct.error)

@@ -4,17 +4,18 @@ Memory is bounded by a few blocks, whatever the file.  Plain files are read in p
 else comes through :class:`~deliverability.capture.files.Stream` from its beginning.
 """
 
-import io
 import itertools
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from deliverability.capture.files import DAMAGED, LogFile, Stream, open_log
+from deliverability.capture.files import LogFile, open_log
+from deliverability.capture.sources import pass_over, plain, source_of
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.exhibit import LogLine, Place
+
+__all__ = ["BLOCK", "MAX_LINE", "Block", "Marks", "Window", "blocks", "lines_before", "plain", "windows"]
 
 BLOCK = 1 << 20
 MAX_LINE = 64 << 10  # rsyslog's largest common message size; what is longer is cut, and counted as cut
@@ -78,8 +79,7 @@ def _blocks(file: LogFile, begin: int, stop: int | None) -> Iterator[Block]:
     """The part of a file between two line starts, in blocks whose lines nobody counted yet."""
     offset = begin
     rest = b""
-    with open_log(file) as stream:
-        source = _source(stream, begin, stop)
+    with open_log(file) as stream, closing(source_of(stream, BLOCK, begin, stop)) as source:
         while True:
             more, problem = source.fill()
             content = rest + more if rest else more
@@ -91,7 +91,7 @@ def _blocks(file: LogFile, begin: int, stop: int | None) -> Iterator[Block]:
             else:
                 rest = content
                 if more and not problem and len(content) >= MAX_LONG:
-                    over, rest, problem, unended = _pass_over(source)
+                    over, rest, problem, unended = pass_over(source)
                     end = len(content)
             if over is None and (problem or not more):
                 end, rest = len(content), b""
@@ -105,136 +105,10 @@ def _blocks(file: LogFile, begin: int, stop: int | None) -> Iterator[Block]:
                 return
 
 
-class _Source:
-    """Octets one after the other, up to a block at a time."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def fill(self) -> tuple[bytes, Exception | None]:
-        """Up to a block, in small reads, so that a damaged archive gives all that it still holds."""
-        pieces: list[bytes] = []
-        size = 0
-        try:
-            while size < BLOCK and (piece := self._stream.read1(BLOCK - size)):
-                pieces.append(piece)
-                size += len(piece)
-        except DAMAGED as problem:
-            return b"".join(pieces), problem
-        return b"".join(pieces), None
-
-    def give_back(self, content: bytes, end: int) -> bytes:
-        """What is left of ``content`` after ``end``, to be put before the next filling."""
-        return content[end:]
-
-
-class _Plain(_Source):
-    """A plain file, read where it lies: what a block leaves over is read again, which is quicker than moving it."""
-
-    def __init__(self, fd: int, begin: int, stop: int | None) -> None:
-        self._fd, self._at, self._stop = fd, begin, stop
-
-    def fill(self) -> tuple[bytes, Exception | None]:
-        # A block ends at ``stop``; what follows it is read as surroundings.
-        size = BLOCK if self._stop is None or self._at >= self._stop else min(BLOCK, self._stop - self._at)
-        try:
-            more = os.pread(self._fd, size, self._at)
-            if not more and os.fstat(self._fd).st_size < self._at:
-                return b"", OSError("the file became shorter while it was read")
-        except OSError as problem:
-            return b"", problem
-        self._at += len(more)
-        return more, None
-
-    def give_back(self, content: bytes, end: int) -> bytes:
-        self._at -= len(content) - end
-        return b""
-
-
-class _Kept(_Source):
-    """Octets in memory."""
-
-    def __init__(self, content: bytes, begin: int, stop: int | None) -> None:
-        self._content, self._at, self._stop = content, begin, stop
-
-    def fill(self) -> tuple[bytes, Exception | None]:
-        size = BLOCK if self._stop is None or self._at >= self._stop else min(BLOCK, self._stop - self._at)
-        more = self._content[self._at : self._at + size]
-        self._at += len(more)
-        return more, None
-
-    def give_back(self, content: bytes, end: int) -> bytes:
-        self._at -= len(content) - end
-        return b""
-
-
-def _source(stream: Stream, begin: int, stop: int | None) -> _Source:
-    fd = _descriptor(stream)
-    if fd is not None:
-        return _Plain(fd, begin, stop)
-    if isinstance(stream, io.BytesIO):
-        return _Kept(stream.getvalue(), begin, stop)
-    if begin or stop is not None:
-        raise CannotLookError("only a plain file can be read in part")
-    return _Source(stream)
-
-
-def _descriptor(stream: Stream) -> int | None:
-    """The file descriptor of a plain file that is read as it lies."""
-    if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO) and stream.seekable():
-        return stream.fileno()
-    return None
-
-
 def lines_before(file: LogFile, offset: int) -> int:
     """How many lines of a plain file end before ``offset``."""
     before = itertools.takewhile(lambda block: block.offset < offset, _blocks(file, 0, offset))
     return sum(block.lines() for block in before) if offset else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A plain file, to be read at any place."""
-
-    size: int
-    read: Callable[[int, int], bytes]
-    """Gives what stands at an offset, up to so many octets."""
-
-
-@contextmanager
-def plain(file: LogFile) -> Iterator[Reader | None]:
-    """The file for reading anywhere; ``None`` for what is compressed, wrapped or no file.
-
-    Raises :class:`CannotLookError` as :func:`~deliverability.capture.files.open_log` does.
-    """
-    with open_log(file) as stream:
-        fd = _descriptor(stream)
-        if fd is not None:
-            yield Reader(os.fstat(fd).st_size, lambda at, size: _pread(fd, size, at, file))
-        elif isinstance(stream, io.BytesIO):
-            content = stream.getvalue()
-            yield Reader(len(content), lambda at, size: content[at : at + size])
-        else:
-            yield None
-
-
-def _pread(fd: int, size: int, at: int, file: LogFile) -> bytes:
-    try:
-        return os.pread(fd, size, at)
-    except OSError as problem:
-        raise CannotLookError(f"{printable(file.path)}: {problem.strerror}") from problem
-
-
-def _pass_over(source: _Source) -> tuple[int, bytes, Exception | None, bool]:
-    """Read to the end of an overlong line: how much that was, what was read of the next, and whether it had no end."""
-    over = 0
-    while True:
-        more, problem = source.fill()
-        end = more.find(b"\n") + 1
-        if end or problem or not more:
-            rest = source.give_back(more, end) if end else b""
-            return over + (end or len(more)), rest, problem, not end
-        over += len(more)
 
 
 class Window:

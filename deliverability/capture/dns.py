@@ -13,15 +13,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from deliverability.capture.dns_cache import DnsCache
+from deliverability.capture.dns_gate import Gate
+from deliverability.capture.dns_query import KINDS, RefusedError, encode_query
 from deliverability.capture.dns_socket import Nameserver, Sockets, exchange_tcp, parse_nameserver, system_nameservers
-from deliverability.capture.dns_wire import (
-    KINDS,
-    RefusedError,
-    Reply,
-    UnfamiliarError,
-    decode,
-    encode_query,
-)
+from deliverability.capture.dns_wire import Reply, UnfamiliarError, decode
 from deliverability.errors import printable
 from deliverability.evidence.observation import (
     CouldNotLook,
@@ -79,7 +74,9 @@ class DnsSession:
         self._observer = observer
         self._cache = cache
         self._servers = observer.nameservers or system_nameservers()
-        self._gate = asyncio.Semaphore(max(1, observer.concurrency))
+        self._gate = Gate(max(1, observer.concurrency))
+        self._pursuing: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._sockets = Sockets()
         self._silent: dict[Nameserver, tuple[int, float]] = {}
 
@@ -89,13 +86,17 @@ class DnsSession:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed = True
+        for task in self._pursuing:
+            task.cancel()
+        await asyncio.gather(*self._pursuing, return_exceptions=True)
         await self._cache.close()
         await self._sockets.__aexit__(kind, problem, trace)
 
     async def observe(self, questions: Iterable[DnsQuestion]) -> tuple[Observation, ...]:
         """One observation for each different question, in order; raises nothing for DNS trouble."""
         wanted = tuple(dict.fromkeys(questions))
-        asked = await self._cache.look_all(wanted[:MAX_QUESTIONS], self._ask)
+        asked = await self._cache.look_all(wanted[:MAX_QUESTIONS], self._ask, self._post)
         told = f"more than {MAX_QUESTIONS} questions at once"
         beyond = (CouldNotLook(q, Obstacle.LIMIT, told, "", _now()) for q in wanted[MAX_QUESTIONS:])
         return (*asked, *beyond)
@@ -107,8 +108,56 @@ class DnsSession:
     async def _ask(self, question: Question) -> Observation:
         if not isinstance(question, DnsQuestion):
             return CouldNotLook(question, Obstacle.NETWORK, "not a question to the DNS", "", _now())
-        async with self._gate:
+        await self._gate.enter()
+        try:
             return await _Inquiry(self, question).run()
+        finally:
+            self._gate.leave()
+
+    def _post(self, question: Question) -> bool:
+        """Send the question's first query now, if nothing stands in the way; whether it was sent.
+
+        An ordinary answer is taken as it comes in; whatever else comes of it is pursued by an inquiry of its own.
+        """
+        if not isinstance(question, DnsQuestion) or question.rdtype not in KINDS or not self._gate.enter_now():
+            return False
+        servers = self.servers()
+        began = asyncio.get_running_loop().time()
+
+        def told(query: bytes, outcome: bytes | Exception) -> None:
+            if self._closed:
+                return
+            answer = _ordinary_answer(question, query, outcome, servers[0])
+            if answer is None:
+                inquiry = _Inquiry(self, question, _First(servers, query, outcome, began))
+                task = asyncio.ensure_future(self._pursue(question, inquiry))
+                self._pursuing.add(task)
+                task.add_done_callback(self._pursuing.discard)
+                return
+            self.heard(servers[0])
+            self._gate.leave()
+            self._cache.settle(answer)
+
+        sent = False
+        try:
+            query = encode_query(question.name, KINDS[question.rdtype], 0, PAYLOAD, signed=question.signed)
+            seconds = min(self._observer.timeout_seconds, self._observer.lifetime_seconds)
+            sent = bool(servers) and self._sockets.post(servers[0], query, seconds, told)
+        except RefusedError:
+            pass  # no name that could be asked for: the inquiry says so
+        finally:
+            if not sent:
+                self._gate.leave()
+        return sent
+
+    async def _pursue(self, question: DnsQuestion, inquiry: "_Inquiry") -> None:
+        try:
+            self._cache.settle(await inquiry.run())
+        except BaseException as problem:
+            self._cache.give_up(question, problem)
+            raise
+        finally:
+            self._gate.leave()
 
     @property
     def observer(self) -> DnsObserver:
@@ -143,6 +192,33 @@ class DnsSession:
         self._silent[server] = times + 1, asyncio.get_running_loop().time() + ASIDE_SECONDS
 
 
+def _ordinary_answer(
+    question: DnsQuestion, query: bytes, outcome: bytes | Exception, server: Nameserver
+) -> DnsAnswer | None:
+    """What a reply says that needs no second look: no error, no alias, nothing cut."""
+    if not isinstance(outcome, bytes):
+        return None
+    try:
+        reply = decode(query, outcome, KINDS[question.rdtype])
+    except UnfamiliarError:
+        return None
+    if reply.referral or reply.chain:
+        return None
+    rcode = Rcode.NXDOMAIN if reply.nxdomain else Rcode.NOERROR
+    authenticated, wire = reply.authenticated, reply.wire
+    return DnsAnswer(question, rcode, reply.records, question.name, reply.ttl, str(server), _now(), authenticated, wire)
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first query of an inquiry, made before there was one."""
+
+    servers: tuple[Nameserver, ...]
+    query: bytes
+    outcome: bytes | Exception
+    began: float
+
+
 @dataclass(slots=True)
 class _Failure:
     """Why one try gave no answer."""
@@ -155,14 +231,15 @@ class _Failure:
 class _Inquiry:
     """One question, until there is an answer or nobody left to ask."""
 
-    def __init__(self, session: DnsSession, question: DnsQuestion) -> None:
+    def __init__(self, session: DnsSession, question: DnsQuestion, first: _First | None = None) -> None:
         self._session = session
         self._observer = session.observer
         self._question = question
-        self._servers = session.servers()
+        self._first = first
+        self._servers = first.servers if first else session.servers()
         self._failures: list[_Failure] = []
         self._clock = asyncio.get_running_loop().time
-        self._end = self._clock() + self._observer.lifetime_seconds
+        self._end = (first.began if first else self._clock()) + self._observer.lifetime_seconds
 
     async def run(self) -> DnsObservation:
         if not self._servers:
@@ -247,6 +324,11 @@ class _Inquiry:
         return reply.checked()
 
     async def _udp(self, server: Nameserver, name: str, payload: int | None, until: float) -> tuple[bytes, Reply]:
+        first, self._first = self._first, None
+        if first is not None:
+            if isinstance(first.outcome, bytes):
+                return first.query, self._read(first.query, first.outcome, name)
+            raise first.outcome
         query = encode_query(name, self._kind, 0, payload, signed=self._question.signed)
         query, wire = await self._session.sockets.exchange(server, query, until - self._clock())
         return query, self._read(query, wire, name)

@@ -35,6 +35,8 @@ MAX_OCTETS: Final = 32 << 20
 _UNKEPT: Final = frozenset({Obstacle.LIMIT, Obstacle.OFFLINE})  # these say something of the asking, not of the name
 
 Ask = Callable[[Question], Awaitable[Observation]]
+Post = Callable[[Question], bool]
+"""Asks at once without waiting, and says whether it could; the answer comes through :meth:`DnsCache.settle`, later."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class DnsCache:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._entries: dict[Question, _Entry] = {}
-        self._asking: dict[Question, asyncio.Task[Observation]] = {}
+        self._asking: dict[Question, asyncio.Future[Observation]] = {}
         self._max_entries = max_entries
         self._max_octets = max_octets
         self._octets = 0
@@ -97,19 +99,37 @@ class DnsCache:
         while len(self._entries) > self._max_entries or self._octets > self._max_octets:
             self._octets -= self._entries.pop(next(iter(self._entries))).octets
 
-    async def look_all(self, questions: Iterable[Question], ask: Ask) -> tuple[Observation, ...]:
+    async def look_all(
+        self, questions: Iterable[Question], ask: Ask, post: Post | None = None
+    ) -> tuple[Observation, ...]:
         """One observation for each question, in order: kept, already being asked, or asked now.
 
-        Whoever waits may be cancelled; what is being asked goes on for the others.
+        Whoever waits may be cancelled; what is being asked goes on for the others.  ``post`` asks without a task of its
+        own where it can, and :meth:`settle` is told what came of it.
         """
-        found: list[Observation | asyncio.Task[Observation]] = []
+        found: list[Observation | asyncio.Future[Observation]] = []
         for question in questions:
-            kept = self.get(question)
-            found.append(kept if kept is not None else self._asking.get(question) or self._ask(question, ask))
-        waiting = [one for one in found if isinstance(one, asyncio.Task)]
+            kept = self.get(question) or self._asking.get(question)
+            if kept is None and post is not None and post(question):
+                kept = self._asking[question] = asyncio.get_running_loop().create_future()
+            found.append(kept or self._ask(question, ask))
+        waiting = [one for one in found if isinstance(one, asyncio.Future)]
         if waiting:
             await _all_done(waiting)
-        return tuple(one.result() if isinstance(one, asyncio.Task) else one for one in found)
+        return tuple(one.result() if isinstance(one, asyncio.Future) else one for one in found)
+
+    def settle(self, observation: Observation) -> None:
+        """What came of a question that was posted."""
+        self.put(observation)
+        asked = self._asking.pop(observation.question, None)
+        if asked is not None and not asked.done():
+            asked.set_result(observation)
+
+    def give_up(self, question: Question, problem: BaseException) -> None:
+        """Nothing will come of a question that was posted: whoever waits for it is told."""
+        asked = self._asking.pop(question, None)
+        if asked is not None and not asked.done():
+            asked.set_exception(problem) if isinstance(problem, Exception) else asked.cancel()
 
     async def close(self) -> None:
         """Stop what is still being asked."""
@@ -131,12 +151,12 @@ class DnsCache:
             del self._asking[question]
 
 
-async def _all_done(tasks: Sequence[asyncio.Task[Observation]]) -> None:
+async def _all_done(tasks: Sequence[asyncio.Future[Observation]]) -> None:
     """Until every one is done, however it ends; :func:`asyncio.wait` does more, and takes longer."""
     over = asyncio.get_running_loop().create_future()
     left = len(tasks)
 
-    def one_done(_task: asyncio.Task[Observation]) -> None:
+    def one_done(_task: asyncio.Future[Observation]) -> None:
         nonlocal left
         left -= 1
         if not left and not over.done():

@@ -9,6 +9,7 @@ import asyncio
 import random
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
@@ -26,6 +27,8 @@ LATE_IDS: Final = 1024
 """Ids of queries given up that a late reply may still carry, for each socket."""
 
 _WITH_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})(?=:))(?::([0-9]{1,5}))?\Z")
+Told = Callable[[bytes, bytes | Exception], None]
+"""Hears of a query, as it was sent, the reply or why there is none."""
 _random = random.SystemRandom()
 
 
@@ -99,11 +102,18 @@ class Sockets:
         Raises :class:`TimeoutError`, or :class:`OSError` where the system says that nobody can be reached.
         """
         one = self._free(server) or await self._another(server)
-        try:
-            return await one.exchange(query, seconds)
-        finally:
-            if one.worn and one.idle:
-                self._drop(one)
+        return await one.exchange(query, seconds)
+
+    def post(self, server: Nameserver, query: bytes, seconds: float, told: "Told") -> bool:
+        """The same at once and without waiting: ``told`` hears what comes of it, never before this returns ``True``.
+
+        ``False`` where no socket is open and has room; then nothing was sent.
+        """
+        one = self._free(server)
+        if one is None or one.closed:
+            return False
+        one.post(query, seconds, told)
+        return True
 
     def _free(self, server: Nameserver) -> "_Socket | None":
         """A socket with room, chosen at random so that a stranger cannot tell which port comes next."""
@@ -130,7 +140,9 @@ class Sockets:
     async def _open_one(self, server: Nameserver) -> None:
         try:
             loop = asyncio.get_running_loop()
-            _, one = await loop.create_datagram_endpoint(_Socket, remote_addr=(server.address, server.port))
+            _, one = await loop.create_datagram_endpoint(
+                lambda: _Socket(self._drop), remote_addr=(server.address, server.port)
+            )
             self._open.setdefault(server, []).append(one)
         finally:
             del self._opening[server]
@@ -147,14 +159,15 @@ class Sockets:
 class _Socket(asyncio.DatagramProtocol):
     """One connected UDP socket."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+    def __init__(self, drop: "Callable[[_Socket], None]") -> None:
+        self._waiting: dict[bytes, tuple[bytes, Told]] = {}
         self._until: dict[bytes, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._late: dict[bytes, None] = {}
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.DatagramTransport | None = None
         self._sent = 0
+        self._drop = drop
 
     @property
     def worn(self) -> bool:
@@ -167,9 +180,9 @@ class _Socket(asyncio.DatagramProtocol):
         return len(self._waiting) < WAITING_PER_SOCKET
 
     @property
-    def idle(self) -> bool:
-        """Whether no reply is awaited."""
-        return not self._waiting
+    def closed(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for room to receive in: many replies may come at once."""
@@ -179,38 +192,61 @@ class _Socket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         """Give a reply to whoever awaits its id; others are to nobody (RFC 5452 §4.2)."""
         del addr
-        waiting = self._waiting.get(data[:2])
-        if waiting is not None and not waiting.done():
-            waiting.set_result(data)
+        if data[:2] in self._waiting:
+            self._tell(data[:2], data)
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there: that holds for all that is under way."""
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(exc)
+        for query_id in list(self._waiting):
+            # Not at once: the system may say so while the query is still being sent.
+            self._loop.call_soon(self._tell, query_id, exc)
 
-    async def exchange(self, query: bytes, seconds: float) -> tuple[bytes, bytes]:
-        """Send, and await the reply to this very query."""
-        if self._transport is None or self._transport.is_closing():
-            raise OSError("the socket is closed")
+    def post(self, query: bytes, seconds: float, told: Told) -> bytes:
+        """Send under an id of its own, which is returned; ``told`` hears what comes of it."""
         query_id = self._fresh_id()
         query = query_id + query[2:]
-        reply: asyncio.Future[bytes] = self._loop.create_future()
-        self._waiting[query_id] = reply
+        self._waiting[query_id] = query, told
         self._sent += 1
         self._until[query_id] = until = self._loop.time() + seconds
         if self._timer is None or self._timer.when() > until:
             self._wake_at(until)
-        answered = False
+        cast("asyncio.DatagramTransport", self._transport).sendto(query)
+        return query_id
+
+    async def exchange(self, query: bytes, seconds: float) -> tuple[bytes, bytes]:
+        """Send, and await the reply to this very query."""
+        if self.closed:
+            raise OSError("the socket is closed")
+        reply: asyncio.Future[tuple[bytes, bytes]] = self._loop.create_future()
+
+        def told(sent: bytes, outcome: bytes | Exception) -> None:
+            if reply.done():
+                return
+            if isinstance(outcome, bytes):
+                reply.set_result((sent, outcome))
+            else:
+                reply.set_exception(outcome)
+
+        query_id = self.post(query, seconds, told)
         try:
-            self._transport.sendto(query)
-            found = await reply
-            answered = True
-        finally:
-            del self._waiting[query_id], self._until[query_id]
-            if not answered:
-                self._remember(query_id)
-        return query, found
+            return await reply
+        except asyncio.CancelledError:
+            if query_id in self._waiting and self._waiting[query_id][1] is told:
+                self._tell(query_id, TimeoutError())
+            raise
+
+    def _tell(self, query_id: bytes, outcome: bytes | Exception) -> None:
+        """What came of a query; it is awaited no longer."""
+        waiting = self._waiting.pop(query_id, None)
+        if waiting is None:
+            return
+        del self._until[query_id]
+        if not isinstance(outcome, bytes):
+            self._remember(query_id)
+        query, told = waiting
+        told(query, outcome)
+        if self.worn and not self._waiting:
+            self._drop(self)
 
     def _wake_at(self, instant: float) -> None:
         if self._timer is not None:
@@ -221,12 +257,10 @@ class _Socket(asyncio.DatagramProtocol):
         """One timer serves all that wait here: few of them ever need it."""
         self._timer = None
         now = self._loop.time()
-        for query_id, until in self._until.items():
-            if until <= now and not self._waiting[query_id].done():
-                self._waiting[query_id].set_exception(TimeoutError())
-        left = [until for until in self._until.values() if until > now]
-        if left:
-            self._wake_at(min(left))
+        for query_id in [one for one, until in self._until.items() if until <= now]:
+            self._tell(query_id, TimeoutError())
+        if self._until and self._timer is None:
+            self._wake_at(min(self._until.values()))
 
     def close(self) -> None:
         """Close; whoever still waits is told."""
@@ -235,7 +269,8 @@ class _Socket(asyncio.DatagramProtocol):
             self._timer = None
         if self._transport is not None:
             self._transport.close()
-        self.error_received(OSError("the socket was closed"))
+        for query_id in list(self._waiting):
+            self._tell(query_id, OSError("the socket was closed"))
 
     def _fresh_id(self) -> bytes:
         while True:

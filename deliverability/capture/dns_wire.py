@@ -1,4 +1,4 @@
-"""DNS messages as bytes: queries built, and ordinary answers read, without a general parser.
+"""Ordinary answers of the DNS, read from their bytes without a general parser.
 
 RFC 1035 §4 (messages, compression), RFC 6891 §6.1 (EDNS), RFC 2308 §5 (lifetime of negative answers), RFC 6698 §2.1
 (TLSA).  Whatever is not ordinary (an error, a cut answer, an unknown type, another class, anything malformed) raises
@@ -15,17 +15,13 @@ from dataclasses import dataclass
 from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import Final, NoReturn
 
+from deliverability.capture.dns_query import MAX_LABEL, MAX_NAME, RefusedError
 from deliverability.evidence.observation import Obstacle, Record
 
-KINDS: Final = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
-"""Record types that are read here."""
 MAX_LINKS: Final = 20
 """CNAMEs of one answer that are followed before it counts as a loop."""
 MAX_POINTERS: Final = 16
 """Compression pointers of one name; real names have one or two."""
-MAX_NAME: Final = 255
-"""Octets of a name, RFC 1035 §3.1."""
-MAX_LABEL: Final = 63
 MAX_TTL: Final = 0x7FFFFFFF
 """RFC 2181 §8: a greater one counts as zero."""
 
@@ -34,9 +30,6 @@ _RCODES: Final = {FORMERR: "FORMERR", SERVFAIL: "SERVFAIL", 4: "NOTIMP", 6: "YXD
 
 _NS, _CNAME, _SOA, _A, _AAAA, _OPT, _TSIG = 2, 5, 6, 1, 28, 41, 250
 _IN: Final = 1
-_RD_AD: Final = 0x0120  # recursion desired; AD asks to hear of validation (RFC 6840 §5.7)
-_RD_CD: Final = 0x0110  # recursion desired, and what is bogus too: it is judged here (RFC 4035 §3.2.2)
-_DO: Final = 0x8000  # of the OPT record's TTL: with signatures (RFC 3225 §3)
 _AA, _RA, _AD = 0x0400, 0x0080, 0x0020
 _ORDINARY: Final = 0xFA0F  # QR, opcode, TC, rcode
 _HEADER: Final = struct.Struct("!HHHHHH")
@@ -47,14 +40,6 @@ _DIGEST_OCTETS: Final = {1: 32, 2: 64}  # SHA-256 and SHA-512, RFC 6698 §2.1.3
 _POINTER_TO_QUESTION: Final = b"\xc0\x0c"
 _ESCAPED: Final = frozenset(b'"().;\\@$')
 _PLAIN: Final = bytes(octet for octet in range(0x21, 0x7F) if octet not in _ESCAPED)
-
-
-class RefusedError(Exception):
-    """A reply that answers nothing, or a question that cannot be put; says why."""
-
-    def __init__(self, obstacle: Obstacle, detail: str) -> None:
-        super().__init__(detail)
-        self.obstacle = obstacle
 
 
 class UnfamiliarError(Exception):
@@ -99,36 +84,6 @@ class Reply:
         if self.referral:
             raise RefusedError(Obstacle.REFUSED, "the server does not recurse: it named other servers")
         return self
-
-
-def encode_name(text: str) -> bytes:
-    """A name from its labels as they are: nothing in them is an escape.  Raises :class:`RefusedError`."""
-    if not text:
-        return b"\0"
-    parts: list[bytes] = []
-    for label in text.encode("utf-8", "surrogatepass").split(b"."):
-        if not 0 < len(label) <= MAX_LABEL:
-            raise RefusedError(Obstacle.MALFORMED, "the DNS cannot hold this name")
-        parts += (_LENGTHS[len(label)], label)
-    parts.append(b"\0")
-    name = b"".join(parts)
-    if len(name) > MAX_NAME:
-        raise RefusedError(Obstacle.MALFORMED, "the DNS cannot hold this name")
-    return name
-
-
-_LENGTHS: Final = tuple(bytes((length,)) for length in range(MAX_LABEL + 1))
-
-
-def encode_query(name: str, kind: int, query_id: int, payload: int | None, *, signed: bool = False) -> bytes:
-    """A query for a recursive server; ``payload`` octets are offered for a UDP reply, ``None``: without EDNS.
-
-    ``signed``: signatures are wanted, whether or not the server finds them valid; they need EDNS.
-    """
-    header = _HEADER.pack(query_id, _RD_CD if signed else _RD_AD, 1, 0, 0, 1 if payload else 0)
-    question = encode_name(name) + struct.pack("!HH", kind, _IN)
-    edns = b"\0" + _FIXED.pack(_OPT, payload, _DO if signed else 0, 0) if payload else b""
-    return header + question + edns
 
 
 def decode(query: bytes, wire: bytes, kind: int) -> Reply:

@@ -21,6 +21,8 @@ class TlsPolicy(StrEnum):
     """TLS, whoever the certificate names."""
     VERIFIED = "verified"
     """TLS with a certificate that holds for the server's name."""
+    POLICY = "policy"
+    """As the recipient's domain demands it by DANE or MTA-STS; where it demands nothing, opportunistic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,16 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS, MAX_SEARCHED, Part, Structure, codec_of, read_structure
+from deliverability.protocols.mime import (
+    MAX_DEPTH,
+    MAX_PARTS,
+    MAX_SEARCHED,
+    Part,
+    Structure,
+    badly_encoded,
+    codec_of,
+    read_structure,
+)
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -36,6 +45,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
     strange = _of_unknown_charset(found)
     if strange:
         return _charset(strange, facts)
+    broken = next((part for part in found.leaves if badly_encoded(found, part)), None)
+    if broken:
+        told = {"part": broken.number or "1", "encoding": broken.encoding}
+        return Ruling(Outcome.FAIL, Finding.of("broken-encoding", **told), details=facts)
     return Ruling(Outcome.PASS, Finding.of("readable", count=len(found.leaves)), details=facts)
 
 
@@ -108,6 +121,14 @@ CHECK = Check(
         "unknown-encoding": {
             "en": "The Content-Transfer-Encoding of part {part} is none that receivers know.",
             "zh-Hant-TW": "第 {part} 部分的 Content-Transfer-Encoding 不是收件方認得的編碼。",
+        },
+        "repeated-mime-field": {
+            "en": "{part} stands more than once in the header: programs differ in which one they take, and some refuse the message.",
+            "zh-Hant-TW": "標頭中 {part} 出現不只一次：各軟體採用的不一定相同，有些會拒收。",
+        },
+        "broken-encoding": {
+            "en": "Part {part} says that it is {encoding}, and holds something else: readers will see garbage, or lose a part of it.",
+            "zh-Hant-TW": "第 {part} 部分標示為 {encoding}，內容卻不是；收件人看到的可能是亂碼或不完整。",
         },
         "unknown-charset": {
             "en": "The text of part {part} names a charset that mail programs do not know, {charset}; its letters will be guessed at. Write it in UTF-8 and say so.",

@@ -21,11 +21,20 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return mail
     missing = [name for name in _REQUIRED if not mail.all(name)]
     if missing:
-        return Ruling(Outcome.FAIL, Finding.of("missing", fields=", ".join(missing)))
+        stray = _stray_line(evidence.mail.content if evidence.mail else b"", mail)
+        told = {"fields": ", ".join(missing), "line": printable(stray[:100].decode("utf-8", "replace"))}
+        return Ruling(Outcome.FAIL, Finding.of("cut-short" if stray else "missing", **told))
     repeated = [mail.all(name)[0].name for name in structure.AT_MOST_ONCE if len(mail.all(name)) > 1]
     if repeated:
         return Ruling(Outcome.FAIL, Finding.of("repeated", fields=", ".join(repeated)))
     return _forms(mail)
+
+
+def _stray_line(content: bytes, mail: Mail) -> bytes:
+    """The line that ended the header although it is not empty; empty where an empty one did."""
+    text, body = content.replace(b"\r\n", b"\n"), mail.body.replace(b"\r\n", b"\n")
+    header = text[: len(text) - len(body)]
+    return b"" if header.endswith(b"\n\n") else body.partition(b"\n")[0]
 
 
 def _forms(mail: Mail) -> Ruling:
@@ -53,6 +62,10 @@ CHECK = Check(
         "missing": {
             "en": "The message lacks {fields}. A mail server may add them, but after your signature and in its own words.",
             "zh-Hant-TW": "郵件缺少 {fields} 標頭。郵件伺服器也許會補上，但那在簽章之後，且內容由它決定。",
+        },
+        "cut-short": {
+            "en": "The message lacks {fields}: its header ends at a line that is no header field: {line}",
+            "zh-Hant-TW": "郵件缺少 {fields} 標頭：標頭在一行不是標頭的內容處就結束了：{line}",
         },
         "repeated": {
             "en": "These header fields stand more than once: {fields}. Receivers refuse such messages, or show the wrong one.",

@@ -13,7 +13,7 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS, PublicationState, published
+from deliverability.protocols.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS, PublicationState, SpfPublication, published
 from deliverability.protocols.spf_lint import Flaw, Survey, branches_below, survey
 
 MAX_BRANCHES_SHOWN = 20
@@ -30,18 +30,13 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return grounds.open_question(found.problem, "temperror")
     surveyed = survey(domain, evidence.observations)
     details = tuple(_details(domain, surveyed))
-    told = {"domain": domain, "record": printable(found.record or "", MAX_RECORD_SHOWN), "limit": MAX_LOOKUPS}
+    told: dict[str, object] = {
+        "domain": domain,
+        "record": printable(found.record or "", MAX_RECORD_SHOWN),
+        "limit": MAX_LOOKUPS,
+    }
     if found.state is PublicationState.PUBLISHED:
-        broken = _beyond_limits(domain, surveyed)
-        if broken:
-            return Ruling(Outcome.FAIL, broken, "permerror", details)
-        if surveyed.everybody:
-            at, term = surveyed.everybody
-            return Ruling(Outcome.FAIL, Finding.of("passes-everybody", domain=domain, at=at, term=term), None, details)
-        code = "published-at-least" if found.depends_on_client else "published"
-        if surveyed.neutral and not found.depends_on_client:
-            code = "published-neutral"
-        return Ruling(Outcome.PASS, Finding.of(code, **told, lookups=found.lookups), details=details)
+        return _published(domain, found, surveyed, told, details)
     word = "none" if found.state is PublicationState.NONE else "permerror"
     loop = next((remark for remark in surveyed.remarks if remark.flaw is Flaw.LOOP), None)
     if loop:
@@ -49,6 +44,22 @@ def _evaluate(evidence: Evidence) -> Ruling:
     lookups = max(found.lookups, surveyed.price.lookups)
     finding = Finding.of(found.state.value, **told, problem=found.problem or "", lookups=lookups)
     return Ruling(Outcome.FAIL, finding, word, details)
+
+
+def _published(
+    domain: Domain, found: SpfPublication, surveyed: Survey, told: dict[str, object], details: tuple[Finding, ...]
+) -> Ruling:
+    """One well-formed record: whether it stays within the limits, and authorises somebody in particular."""
+    broken = _beyond_limits(domain, surveyed)
+    if broken:
+        return Ruling(Outcome.FAIL, broken, "permerror", details)
+    if surveyed.everybody:
+        at, term = surveyed.everybody
+        return Ruling(Outcome.FAIL, Finding.of("passes-everybody", domain=domain, at=at, term=term), None, details)
+    code = "published-at-least" if found.depends_on_client else "published"
+    if surveyed.neutral and not found.depends_on_client:
+        code = "published-neutral"
+    return Ruling(Outcome.PASS, Finding.of(code, **told, lookups=found.lookups), details=details)
 
 
 def _beyond_limits(domain: Domain, found: Survey) -> Finding | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from deliverability.compose.brand import Brand
+from deliverability.compose.by_mailer import fitting
 from deliverability.compose.case import NO_PAGE, Case, Kind, kind_of, provider_for, sender_known
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.first import address, answer, do_now
@@ -46,7 +47,7 @@ def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
     :class:`~deliverability.errors.UsageError` for an unknown language or zone, for an assessment without a
     dispatch, and for a customer's page about a message that was not found.
     """
-    t, where, kind = catalog(lang), zone(timezone), kind_of(assessment)
+    t, where, kind = fitting(catalog(lang), assessment.evidence.message), zone(timezone), kind_of(assessment)
     if kind in NO_PAGE and edition is not Edition.SUPPORT:
         msg = "a message that was not found makes no customer's page; the support edition shows what was looked through"
         raise UsageError(msg)

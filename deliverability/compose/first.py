@@ -102,10 +102,9 @@ def _keys(case: Case) -> tuple[str, str]:
         if kind is Kind.REFUSED:
             said = "answer.refused.mx" if case.role is Role.RECIPIENT_MX else "answer.refused.host"
         detail = f"reason.{why_refused(case.attempt)}"
-    elif kind is Kind.ACCEPTED and case.gateway:
-        said, detail = "answer.accepted.gateway", "detail.accepted.gateway"
-    elif kind is Kind.BOUNCED and not case.taken_by_mx:
-        said = "answer.bounced.passed-on"
+    elif _varied(case):
+        said, varied = f"answer.{kind}.{_varied(case)}", f"detail.{kind}.{_varied(case)}"
+        detail = varied if case.t.has(varied) else detail
     elif kind is Kind.DELIVERED and case.attempt and case.attempt.folder:
         detail = "detail.delivered-folder"
     elif kind is Kind.DEFERRED and why_refused(case.attempt) == "mailbox-full":
@@ -117,6 +116,13 @@ def _keys(case: Case) -> tuple[str, str]:
     elif case.uncertain:
         said, detail = "answer.uncertain", "detail.uncertain-later" if _tried_later(case) else "detail.uncertain"
     return said, detail
+
+
+def _varied(case: Case) -> str:
+    """What sets a case apart from others of its kind: ``gateway``, ``passed-on``, mostly nothing."""
+    if case.kind is Kind.ACCEPTED and case.gateway:
+        return "gateway"
+    return "passed-on" if case.kind is Kind.BOUNCED and not case.taken_by_mx else ""
 
 
 def _tried_later(case: Case) -> bool:
@@ -149,7 +155,7 @@ def _doubt(case: Case) -> str:
 
 def _ladder(case: Case) -> Ladder:
     known = _REACHED[case.kind]
-    if case.kind is Kind.BOUNCED and not case.taken_by_mx:
+    if _varied(case) == "passed-on":
         known = (*known[:2], _OPEN, known[3])  # passed on by a relay or a service; how far it came is not shown
     last = max((i for i, reached in enumerate(known) if reached), default=-1)
     opened = _NO if known[-1] is _NO else _OPEN
@@ -205,12 +211,11 @@ def do_now(case: Case) -> Section:
         blocks.append(Paragraph(t("act.deferred-full")))
     elif case.kind is Kind.EXPIRED and _full_at_last(case):
         blocks.append(Paragraph(t("act.expired-full")))
-    elif case.kind is Kind.BOUNCED and not case.taken_by_mx:
-        blocks.append(Paragraph(t("act.bounced.passed-on")))
     elif case.kind in NO_PAGE:
         return Section("do-now", t("heading.do-now"), (Paragraph(t("act.not-found")),))
-    elif t.has(f"act.{case.kind}"):
-        blocks.append(Paragraph(t(f"act.{case.kind}")))
+    else:
+        keys = (f"act.{case.kind}.{_varied(case)}", f"act.{case.kind}")
+        blocks += [Paragraph(t(key)) for key in keys if t.has(key)][:1]
     if case.brand.action_url:
         blocks.append(Paragraph(t("act.without-mail")))
         blocks.append(Link(t("act.link"), case.brand.action_url))

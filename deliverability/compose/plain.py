@@ -38,8 +38,7 @@ def other_side(case: Case) -> bool:
 
 
 def _to_ask_about(case: Case) -> Attempt | None:
-    """The attempt that the other side can find: the one that decided, or the last that it answered before we gave up
-    or a notice came back."""
+    """The attempt that the other side can find: the one that decided, or the last that it answered before that."""
     decided = case.attempt if case.attempt and case.attempt.relay else None
     asked = case.kind is Kind.EXPIRED or (case.kind is Kind.BOUNCED and case.taken_by_mx)
     return decided or (case.answered if asked else None)

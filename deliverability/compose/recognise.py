@@ -1,6 +1,7 @@
 """Which mailbox provider an address belongs to."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 
 from deliverability import plugins
@@ -58,7 +59,21 @@ def provider_id(evidence: Evidence) -> str:
     observed = evidence.observations.answers.get(DnsQuestion(domain.name, "MX"))
     records = observed.records if isinstance(observed, DnsAnswer) else ()
     hosts = tuple(record.value for record in sorted(records, key=lambda r: (r.preference or 0, r.value)))
-    return recognise(domain, hosts, evidence.own, providers()).id
+    ours = any(is_own(host, evidence.own) for host in hosts)
+    return (None if ours else _namesake(domain)) or recognise(domain, hosts, evidence.own, providers()).id
+
+
+def _namesake(domain: Domain) -> str | None:
+    """The provider that is named after its domain, as most are: gmail.com needs no look into fifty files."""
+    labels = frozenset(domain.name.split("."))
+    for plugin in plugins.ids("providers"):
+        if plugin.partition("-")[0] not in labels:
+            continue
+        with suppress(Exception):  # a broken file is passed over here as it is among all
+            provider = plugins.load("providers", plugin)
+            if isinstance(provider, Provider) and any(matches(domain.name, one) for one in provider.domains):
+                return provider.id
+    return None
 
 
 def at_host(host: str, known: Iterable[Provider]) -> str | None:

@@ -1,9 +1,6 @@
 """The address a reader sees as the sender: the one to look for, and the only one worth allowing."""
 
 from dataclasses import dataclass
-from email.parser import BytesHeaderParser
-from email.policy import compat32
-from email.utils import getaddresses
 
 from deliverability.compose.brand import Brand
 from deliverability.errors import ParseError
@@ -54,6 +51,10 @@ def _from_line(evidence: Evidence) -> str:
     """RFC 5322 §3.6.2; empty unless there is exactly one From line with exactly one address."""
     if evidence.mail is None:
         return ""
+    from email.parser import BytesHeaderParser
+    from email.policy import compat32
+    from email.utils import getaddresses
+
     header = BytesHeaderParser(policy=compat32).parsebytes(evidence.mail.content[:MAX_HEADER])
     lines = [str(line) for line in header.get_all("From", [])]
     addresses = getaddresses(lines) if len(lines) == 1 else []

@@ -29,6 +29,8 @@ MESSAGES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "not-named": "No DKIM signature of the mail names the field: anybody under way could have put it there. Its own signature counts all the same.",
             "unsigned-mail": "The mail has no DKIM signature: anybody under way could have put the field there. Its own signature counts all the same.",
             "not-sealed": "Another field of that name could have been added without breaking a signature.",
+            "key-kept": "That DKIM key is not from the DNS: it was taken from entry {number} of the log, as it was seen {when} by the log's own clock. Whoever keeps the log kept the key: this shows that the mail fits what was sealed, and less than a key that you kept yourself, or one that the DNS still publishes.",
+            "key-chained": "That DKIM key is not from the DNS of today: it was taken from entry {number} of the log, as it was seen {when} by the log's own clock. Its DNSSEC chain, kept beside it, holds from the root as of that time: the zone published this key, whoever kept the log.",
             "received": "The mail's own Received lines claim: {hops}. Whoever had the mail can have written them.",
             "no-received": "The mail has no Received lines: when it arrived is not claimed.",
         },
@@ -50,6 +52,8 @@ MESSAGES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "not-named": "這封信的 DKIM 簽章都沒有列入這個欄位：途中任何人都可能加上它。它本身的簽章仍然有效力。",
             "unsigned-mail": "這封信沒有 DKIM 簽章：途中任何人都可能加上這個欄位。它本身的簽章仍然有效力。",
             "not-sealed": "即使再加一個同名欄位，也不會使簽章失效。",
+            "key-kept": "這把 DKIM 金鑰不是來自 DNS：它取自紀錄的第 {number} 筆，依紀錄自己的時鐘，看到的時間是 {when}。金鑰由保管紀錄的一方自行保存：這只表示信件與封存的內容相符，證明力不如您自己保存的金鑰，或 DNS 仍在公布的金鑰。",
+            "key-chained": "這把 DKIM 金鑰不是來自今天的 DNS：它取自紀錄的第 {number} 筆，依紀錄自己的時鐘，看到的時間是 {when}。一併保存的 DNSSEC 信任鏈，從根網域起在該時間成立：不論紀錄由誰保管，該網域當時確實公布過這把金鑰。",
             "received": "信件自己的 Received 各行宣稱：{hops}。經手信件的人都可能改寫它們。",
             "no-received": "信件沒有 Received 各行：沒有到達時間的說法。",
         },
@@ -71,6 +75,12 @@ def cover_lines(lang: str, carried: Carried) -> list[str]:
     if carried.cover is Cover.COVERED and not carried.sealed:
         lines.append(said["not-sealed"])
     return lines
+
+
+def key_lines(lang: str, number: int, at: datetime, where: tzinfo, *, chained: bool) -> list[str]:
+    """Where a DKIM key came from that is not the DNS's of today, and what that means."""
+    code = "key-chained" if chained else "key-kept"
+    return [fill(MESSAGES[lang][code], {"number": str(number), "when": exact(at, where)})]
 
 
 def received_line(lang: str, hops: Sequence[Hop], where: tzinfo) -> str:

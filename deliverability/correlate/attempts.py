@@ -36,10 +36,10 @@ def attempt_of(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: Sessi
     secured = [e.tls for e in tied if e.tls and _same_host(e, event)]
     return plain_attempt(
         event,
-        entry.queue_id,
+        entry.shown_id,
         tls=secured[-1] if secured else None,
         before=tuple(e.line for e in tied if _same_host(e, event) or e.tls is None),
-        followed_to=followed.queue_id if followed else None,
+        followed_to=(followed.shown_id or followed.message_id) if followed else None,
     )
 
 

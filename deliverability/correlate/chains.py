@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from deliverability.correlate.entries import Entry, EntryKey
+from deliverability.correlate.entries import Entry, EntryKey, address_key
 from deliverability.correlate.hosts import Near
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.story import Tie
@@ -45,6 +45,7 @@ class _Union:
 
     def __init__(self, entries: list[Entry]) -> None:
         self._chain_of = {e.key: Chain([e], {e.key: Tie.FIRST}) for e in entries}
+        self._order = {e.key: number for number, e in enumerate(entries)}
 
     def join(self, earlier: Entry, later: Entry, tie: Tie) -> Chain:
         """Make one chain of the two that these entries belong to."""
@@ -62,7 +63,7 @@ class _Union:
         """Every chain once, its entries in order of arrival."""
         unique = list({id(chain): chain for chain in self._chain_of.values()}.values())
         for chain in unique:
-            chain.entries.sort(key=lambda e: (e.began.isoformat() if e.began else _LAST, e.events[0].line.place))
+            chain.entries.sort(key=lambda e: (e.began.isoformat() if e.began else _LAST, self._order[e.key]))
         return unique
 
 
@@ -81,7 +82,48 @@ def chains(entries: list[Entry], near: Near) -> list[Chain]:
         union.join(entry, session, Tie.SAME_MAIL)
     for event, entry, following in _undisputed(_fitting_claims(entries, claims, near)):
         union.join(entry, following, Tie.SAME_MAIL).followed[id(event)] = following
-    return union.chains()
+    for event, entry, following in _undisputed(_stored_claims(entries, claims)):
+        following.known_as(event.original_recipient or event.recipient)
+        union.join(entry, following, Tie.SAME_MAIL).followed[id(event)] = following
+    return _without_echoes(union.chains())
+
+
+def _without_echoes(found: list[Chain]) -> list[Chain]:
+    """Without what a store says under no id of a message that a queue's own lines tell of: nothing says which of them."""
+    queued = {e.message_id for chain in found for e in chain.entries if e.message_id and not e.is_store}
+    return [
+        c for c in found if not (len(c.entries) == 1 and c.entries[0].is_nameless and c.entries[0].message_id in queued)
+    ]
+
+
+def _stored_claims(entries: list[Entry], named: Claims) -> Claims:
+    """Hand-overs to Dovecot's delivery agent as a program, by the one delivery that it tells of; it answers no id."""
+    sessions: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.is_store and entry.message_id and entry.events[0].writer == "dovecot/lda":
+            sessions.setdefault(entry.message_id, []).append(entry)
+    claims: Claims = {}
+    for entry in entries:
+        namesakes = [] if entry.is_store else sessions.get(entry.message_id or "", [])
+        for event in entry.events if namesakes else ():
+            found = [s for s in namesakes if _is_users(s, event) and (s.log, s.host) == (entry.log, event.host)]
+            found = [s for s in found if _in_time(s, event.at.instant)]
+            if len(found) == 1 and id(event) not in named:
+                claims[id(event)] = event, entry, found[0]
+    return claims
+
+
+def _is_users(session: Entry, event: DeliveryEvent) -> bool:
+    """Whether a program was handed the message for that very user: by address, or by the local part before its detail."""
+    handed_over = event.action is Action.ATTEMPTED and event.result is Result.SENT and not event.probe
+    if not handed_over or event.transport is not Transport.PIPE:
+        return False
+    users = {address_key(e.recipient) for e in session.events if e.recipient}
+    for address in (event.recipient, event.original_recipient):
+        local, domain = address_key(address)
+        if users & {(local, domain), (local.partition("+")[0], domain), (local, ""), (local.partition("+")[0], "")}:
+            return True
+    return False
 
 
 def _fitting_claims(entries: list[Entry], named: Claims, near: Near) -> Claims:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -54,7 +55,7 @@ class Known:
     samples: Mapping[tuple[str, str], Sequence[_Sample]]
     """What our own ids show, by file."""
     events: Mapping[tuple[str, str], Sequence[DeliveryEvent]]
-    """Those of files whose own ids show nothing."""
+    """Those of files whose own ids show nothing, but whose receivers' replies may."""
     files: frozenset[tuple[str, str]]
 
     @classmethod
@@ -66,7 +67,9 @@ class Known:
             sample = _own_sample(event)
             if sample:
                 samples.setdefault(_file(event), []).append(sample)
-            others.setdefault(_file(event), []).append(event)
+            replies = others.setdefault(_file(event), [])
+            if _has_reply_clock(event):
+                replies.append(event)
         return cls(samples, {f: found for f, found in others.items() if f not in samples}, frozenset(others))
 
 
@@ -130,14 +133,17 @@ def _id_clock(event: DeliveryEvent) -> datetime | None:
     """When our MTA made the id of the line, UTC, for ids that tell."""
     if not event.queue_id:
         return None
-    return idclock.own(event.queue_id, event.writer)
+    return _clock(event.queue_id, event.writer)
+
+
+_clock = lru_cache(maxsize=1024)(idclock.own)  # the lines of one id come together
 
 
 def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:
     """What receivers' clocks say, if those of several hosts agree on the zone and none goes back in time."""
     samples = []
     for event in events:
-        if event.result is Result.SENT and event.reply and event.at.offset is None:
+        if event.reply and _has_reply_clock(event):
             clock = idclock.reply_clock(event.reply.text)
             sample = _sample(event, clock, TimeBasis.REPLY) if clock else None
             if sample:
@@ -147,6 +153,10 @@ def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:
     zones, hosts = {s.zone for s in samples}, {s.told_by for s in samples}
     forward = all(later.instant > earlier.instant - _REORDERED for earlier, later in pairwise(samples))
     return samples if len(hosts) >= MIN_REPLIES and len(zones) == 1 and forward else []
+
+
+def _has_reply_clock(event: DeliveryEvent) -> bool:
+    return event.result is Result.SENT and event.reply is not None and event.at.offset is None
 
 
 def _sample(event: DeliveryEvent, clock: datetime, basis: TimeBasis) -> _Sample | None:

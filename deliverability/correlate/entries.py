@@ -4,9 +4,11 @@ Ids are scoped by log source (and by host, for ids that are reused): the same te
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import groupby, pairwise
 
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Relation, Result, Session
@@ -16,7 +18,11 @@ from deliverability.protocols import idclock
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
+MIN_BACK = 2  # steps back in time that a file needs to be taken for one with its newest line first
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+
+NAMELESS = "\0"
+"""Begins the key of what has no id: a delivery that Dovecot's LDA before 2.3 logged, known by user and Message-ID."""
 
 EntryKey = tuple[str, str, str, int]
 """Log source, host (for reusable ids), queue id, epoch."""
@@ -25,6 +31,7 @@ EntryKey = tuple[str, str, str, int]
 AddressKey = tuple[str, str]
 
 
+@lru_cache(maxsize=8192)  # each line of a message names the same few
 def address_key(address: str | None) -> AddressKey:
     """The comparable form of an address as logged; a bare local part, or what no address is, stands for itself."""
     try:
@@ -58,6 +65,16 @@ class Entry:
     def queue_id(self) -> str:
         """The id as the MTA writes it."""
         return self.key[2]
+
+    @property
+    def shown_id(self) -> str | None:
+        """The id for a reader; ``None`` where the lines name none."""
+        return None if self.is_nameless else self.queue_id
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether its lines name no id."""
+        return self.queue_id.startswith(NAMELESS)
 
     @property
     def log(self) -> str:
@@ -94,6 +111,8 @@ class Entry:
         self._describe(event)
 
     def _describe(self, event: DeliveryEvent) -> None:
+        if self.is_nameless:
+            self.message_id = event.message_id
         if event.action in (Action.ARRIVED, Action.DESCRIBED, Action.REJECTED, Action.HELD, Action.CANCELLED):
             self.message_id = self.message_id or event.message_id
             self.subject = self.subject if self.subject is not None else event.subject
@@ -150,7 +169,7 @@ class Entry:
 
 def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
     """Sort events, in the order of :func:`in_order`, into entries; a reused id starts a new epoch."""
-    events = [event for event in events if event.queue_id]
+    events = [event for event in map(_keyed, events) if event.queue_id]
     hosts = _hosts_of(events)
     epochs: dict[tuple[str, str, str], Entry] = {}
     seen: dict[EntryKey, _Said] = {}
@@ -169,6 +188,13 @@ def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
             entries.append(entry)
         entry.take(event)
     return entries
+
+
+def _keyed(event: DeliveryEvent) -> DeliveryEvent:
+    """A store's word without an id, under a key of its own: one user's copy of one Message-ID."""
+    if event.queue_id or not event.message_id or not event.writer.startswith("dovecot/"):
+        return event
+    return replace(event, queue_id=f"{NAMELESS}{event.recipient}{NAMELESS}{event.message_id}")
 
 
 REMARKS = frozenset({Action.FILTERED, Action.SIGNED})
@@ -217,23 +243,35 @@ def _remarks_last(events: Sequence[DeliveryEvent], hosts: Hosts) -> list[Deliver
 def in_order(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
     """The events of each log source as they were written, whichever way round its files were given.
 
-    Within a file the order of lines is kept: a clock may be set back.  Across files the latest time so far decides.
+    Within a file the order of lines is kept: a clock may be set back.  An export that begins with its newest line is
+    read from its end.  Across files the latest time so far decides.
     """
-    latest: dict[tuple[str, str], datetime] = {}
-    files: dict[tuple[str, str], int] = {}
-    events = list(events)
+    by_file: dict[tuple[str, str], list[DeliveryEvent]] = {}
     for event in events:
-        files.setdefault((event.line.place.log, event.line.place.file), len(files))
-    # Of a file that several programs write, each format brings its own events.
-    events.sort(key=lambda e: (files[e.line.place.log, e.line.place.file], e.line.place.offset))
+        by_file.setdefault((event.line.place.log, event.line.place.file), []).append(event)
     keyed = []
-    for event in events:
-        file = (event.line.place.log, event.line.place.file)
-        reached = latest.get(file, _BEFORE_ALL)
-        if event.at.instant and not event.at.contradicted:
-            reached = latest[file] = max(reached, event.at.instant)
-        keyed.append((reached, event))
+    for found in by_file.values():
+        # Of a file that several programs write, each format brings its own events.
+        found.sort(key=lambda e: e.line.place.offset)
+        reached = _BEFORE_ALL
+        for event in _turned(found) if _is_newest_first(found) else found:
+            if event.at.instant and not event.at.contradicted:
+                reached = max(reached, event.at.instant)
+            keyed.append((reached, event))
     return [event for _, event in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def _is_newest_first(found: Sequence[DeliveryEvent]) -> bool:
+    """Whether time only ever goes back, and more than once; a clock that is set back goes on from there."""
+    times = [event.at.instant for event in found if event.at.instant]
+    back = sum(later < earlier for earlier, later in pairwise(times))
+    return back >= MIN_BACK and all(later <= earlier for earlier, later in pairwise(times))
+
+
+def _turned(found: Sequence[DeliveryEvent]) -> Iterator[DeliveryEvent]:
+    """From the last line to the first; what one line says of several recipients stays in its order."""
+    for _, of_line in groupby(reversed(found), key=lambda event: event.line.place.offset):
+        yield from reversed(list(of_line))
 
 
 def with_holds(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
@@ -259,6 +297,7 @@ def with_holds(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
     return told
 
 
+@lru_cache(maxsize=1024)
 def _is_lasting(queue_id: str) -> bool:
     """Ids that carry a full clock, or 122 random bits (RFC 9562), do not repeat; short Postfix ids are inode numbers."""
     return bool(idclock.postfix_long(queue_id) or idclock.exim(queue_id) or _GUID.match(queue_id))

@@ -102,7 +102,7 @@ def _message(chain: Chain, asked: frozenset[Key], sessions: Sessions) -> Message
         subject=_first(e.subject for e in chain.entries),
         reverse_path=_first(e.reverse_path for e in chain.entries),
         size=first.size,
-        stays=tuple(_stay(e, chain.ties[e.key]) for e in chain.entries),
+        stays=tuple(_stay(e, chain.ties[e.key]) for e in chain.entries if e is first or not e.is_nameless),
         deliveries=deliveries,
         lines=_lines(chain, tried, deliveries),
         other_recipients=_others(chain, tried, frozenset(chosen)),
@@ -167,7 +167,8 @@ def _chosen_recipients(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], a
 
 
 def _stay(entry: Entry, tie: Tie) -> Stay:
-    return Stay(entry.queue_id, entry.log, tie, entry.arrived, entry.session, entry.ended, entry.held)
+    arrived = entry.events[0].at if entry.is_nameless else entry.arrived
+    return Stay(entry.shown_id, entry.log, tie, arrived, entry.session, entry.ended, entry.held)
 
 
 def _delivery(
@@ -285,7 +286,7 @@ def _last_entry(found: list[tuple[Entry, DeliveryEvent]], chain: Chain) -> Entry
 
 
 def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Delivery:
-    attempt = plain_attempt(event, entry.queue_id if entry else None)
+    attempt = plain_attempt(event, entry.shown_id if entry else None)
     transient = event.result is Result.DEFERRED or (event.reply is not None and event.reply.transient)
     state = State.DEFERRED if transient else State.REFUSED
     return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)

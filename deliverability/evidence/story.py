@@ -170,6 +170,8 @@ class Message:
     """Rows of a mailer's own list that name this notice: same recipient and subject, and made at that time."""
     account: str | None = None
     """The sender's own name for the customer, where such a row gives it."""
+    by_mailer: bool = False
+    """Whether the sending program's own records tell it, and no server's log: it was in no queue of ours."""
 
     @property
     def arrived(self) -> LogTime | None:

@@ -5,7 +5,7 @@ This is the mail store's own word of final delivery, and shows when our own serv
 lines tell.  Logins, searches and whatever else Dovecot logs give no event.
 
 Read from syslog and from Dovecot's own log files (``log_path``).  Each recipient's delivery has a session id, which the
-store's reply repeats; where Dovecot logs none (LDA before 2.3) the event has no id to be found by.
+store's reply repeats; where Dovecot logs none (LDA before 2.3) the event has none, and user, Message-ID and time tie it.
 
 Wordings: see :mod:`deliverability.protocols.dovecot_lines`.
 """
@@ -136,13 +136,19 @@ def queue_ids(raw: bytes) -> list[str]:
 
 
 def needles(address: str) -> tuple[bytes, ...]:
-    """Spellings of an address, and of its local part alone where users have no domain (``auth_username_format = %n``)."""
+    """Spellings of an address, of it without its detail, and of the local part alone (``auth_username_format = %n``)."""
     found = set(ingesting.needles(address))
     try:
-        local = Mailbox.parse(address).local_part.lower().encode("utf-8", "surrogatepass")
+        mailbox = Mailbox.parse(address)
     except ParseError:
         return tuple(sorted(found))
-    return tuple(sorted(found | {b"(%s)<" % local, b", %s): " % local, b"lda(%s): " % local}))
+    whole = mailbox.local_part.lower()
+    for local in {whole, whole.partition("+")[0] or whole}:
+        user = local.encode("utf-8", "surrogatepass")
+        found |= {b"(%s)<" % user, b", %s): " % user, b"lda(%s): " % user, b"deliver(%s): " % user}
+        if local != whole:
+            found |= {b"(%s@%s)" % (user, name.encode()) for name in (mailbox.domain.name, mailbox.domain.unicode)}
+    return tuple(sorted(found))
 
 
 FORMAT = LogFormat(

@@ -22,6 +22,7 @@ from deliverability.protocols.postfix_lines import (
     Refusal,
     parse_header_line,
     parse_host,
+    parse_proxied,
     parse_refusal,
     text,
 )
@@ -54,6 +55,12 @@ _HEAD = rb"(?:%s|%s)" % (
 
 _OWN = re.compile(head_for(TAG))
 _IS_LINE = re.compile(_HEAD)
+# The usual head, whose words can be cut off without reading its time.
+_PLAIN_HEAD = re.compile(
+    rb"(?:\d{4}-\d\d-\d\dT[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
+    rb"|[A-Z][a-z]{2} [ 0-3]\d [0-2]\d:[0-5]\d:[0-6]\d)"
+    rb" [0-9A-Za-z._-]{1,254} postfix[0-9A-Za-z._-]{0,32}/(?:[0-9A-Za-z._-]{1,32}/)?[a-z-]{1,32}\[\d{1,10}\]: (?=[0-9A-Za-z])"
+)
 _LOST = re.compile(
     rb"messages? lost due to rate-limiting|begins? to drop messages|\blost \d{1,9} messages"
     rb"|\bSuppressed \d{1,9} messages\b"
@@ -193,6 +200,11 @@ def _refusal(words: _Words) -> Fields | None:
     return _refused(refusal)
 
 
+def _proxied(words: _Words) -> Fields | None:
+    refusal = parse_proxied(words.raw) if words.by("smtpd") and not words.cut else None
+    return _refused(refusal) if refusal and refusal.stage in _ABOUT_A_MESSAGE else None
+
+
 _BY_RULE = {"hold": Action.HELD, "discard": Action.CANCELLED}
 
 
@@ -239,6 +251,7 @@ _HANDLERS: Mapping[bytes, Callable[[_Words], Fields | None]] = {
     b"requeued": _by_operator,
     b"sender": _notice,
     b"postmaster": _notice,
+    b"proxy-reject": _proxied,
     **dict.fromkeys((b"host", b"lost", b"conversation", b"connect", b"SASL", b"TLS", b"Cannot", b"Server"), _trouble),
     **dict.fromkeys((b"Anonymous", b"Untrusted", b"Trusted", b"Verified"), _trouble),
     **dict.fromkeys((b"SSL_connect", b"certificate"), _trouble),
@@ -262,7 +275,10 @@ def _fields(line: LogLine, rest: bytes, program: str | None, queue_id: str | Non
     raw = rest.removeprefix(b"NOQUEUE: ") if never_queued else rest
     first = _FIRST_WORD.match(raw)
     handler = _HANDLERS.get(first[0]) if first else None
-    if handler is None or (queue_id is None and handler is not (_header if never_queued else _trouble)):
+    if queue_id is None and raw.startswith(b"warning: proxy "):
+        handler = _proxied
+    without_id = (_header,) if never_queued else (_trouble, _proxied)
+    if handler is None or (queue_id is None and handler not in without_id):
         return None
     return handler(_Words(raw, program, queue_id, cut=line.cut or len(line.raw) > MAX_LINE))
 
@@ -317,6 +333,9 @@ def queue_ids(raw: bytes) -> list[str]:
 
     ``queued as`` stands in another server's reply: a lead only, to be held against that server's own lines.
     """
+    plain = _PLAIN_HEAD.match(raw)
+    if plain:
+        return linked_ids(raw[plain.end() : MAX_LINE])
     head = parse_prologue(raw[:MAX_LINE])
     return [] if head is None or program_of(head.tag) == "" else linked_ids(head.rest)
 

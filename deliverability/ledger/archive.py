@@ -14,18 +14,34 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from deliverability.errors import CannotLookError, printable
+from deliverability.ledger.archive_rows import (
+    MAX_SEGMENT,
+    SEGMENT,
+    SOURCE,
+    NewSegment,
+    Packed,
+    Segment,
+    Source,
+    decompressor,
+    number_of,
+    octets_of,
+    pack,
+    segment_of,
+    source_of,
+    text_of,
+)
 from deliverability.ledger.database import open_database, open_read_only, transaction
+
+__all__ = ["MAX_SEGMENT", "Archive", "NewSegment", "Packed", "Segment", "Source", "pack"]
 
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
 VERSION = 1
-MAX_SEGMENT = 8 << 20  # octets; a damaged row must not unpack to more
 CACHE = 64 << 10  # KiB of the index that writing may hold in memory
 
 _SCHEMA = """
@@ -64,109 +80,6 @@ CREATE TABLE token (
     PRIMARY KEY (hash, segment)
 ) WITHOUT ROWID;
 """
-_SOURCE = "SELECT id, log, path, head, position, line, tail, modified, container, facts, looked_at FROM source"
-_SEGMENT = "SELECT id, source, start, line, size, sha256, present, facts, first, last, erased FROM segment"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One log file, followed through its rotations by what it begins with."""
-
-    id: int
-    """0 for one that is not kept yet."""
-    log: str
-    path: str
-    """Where it lay when it was last read."""
-    head: bytes
-    """SHA-256 of its first line: what names it when its name changes."""
-    position: int
-    """Octets that are kept, of the uncompressed file."""
-    line: int
-    """Line ends that are kept."""
-    tail: bytes
-    """SHA-256 of the last octets before :attr:`position`: a file that differs there is another."""
-    modified: datetime | None
-    container: str | None
-    facts: str
-    """What is known of the file as a whole, as JSON: opaque here."""
-    looked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A run of whole lines of one source."""
-
-    id: int
-    source: int
-    start: int
-    """Offset of its first octet in the source."""
-    line: int
-    """Number of lines of the source before it."""
-    size: int
-    sha256: bytes
-    """Of what was kept first."""
-    present: bytes
-    """SHA-256 of what is there now: differs from :attr:`sha256` where lines were erased since."""
-    facts: str
-    """What its scan found, as JSON: opaque here."""
-    first: datetime | None
-    last: datetime | None
-    erased: int
-    """Lines that were erased from it."""
-
-    @property
-    def end(self) -> int:
-        """Offset after its last octet in the source."""
-        return self.start + self.size
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Octets as they are stored."""
-
-    size: int
-    sha256: bytes
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSegment:
-    """A segment to be kept."""
-
-    start: int
-    line: int
-    content: Packed
-    facts: str
-    first: datetime | None
-    last: datetime | None
-    tokens: frozenset[int]
-    grows: int = 0
-    """Id of the kept segment that this one replaces, and whose octets it begins with."""
-
-
-def pack(content: bytes) -> Packed:
-    """Compress octets for storage; may run in another thread."""
-    if len(content) > MAX_SEGMENT:
-        msg = "a segment is too long"
-        raise ValueError(msg)
-    return Packed(len(content), hashlib.sha256(content).digest(), _compressed(content))
-
-
-def _compressed(content: bytes) -> bytes:
-    """As zlib reads it (RFC 1950), by whatever is quickest here."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib.compress(content, 1)
-    return bytes(isal_zlib.compress(content, 2))
-
-
-def _decompressor() -> Any:
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib.decompressobj()
-    return isal_zlib.decompressobj()
 
 
 class Archive:
@@ -210,11 +123,11 @@ class Archive:
 
     def sources(self) -> tuple[Source, ...]:
         """Every log file of which something is kept, in the order in which they were first read."""
-        return tuple(_source(row) for row in self._rows(f"{_SOURCE} ORDER BY id"))
+        return tuple(source_of(row) for row in self._rows(f"{SOURCE} ORDER BY id"))
 
     def candidates(self, head: bytes) -> tuple[Source, ...]:
         """Sources that a file with this first line may be."""
-        return tuple(_source(row) for row in self._rows(f"{_SOURCE} WHERE head = ? ORDER BY id", head))
+        return tuple(source_of(row) for row in self._rows(f"{SOURCE} WHERE head = ? ORDER BY id", head))
 
     def keep(self, source: Source, segments: Sequence[NewSegment], looked_at: datetime, had: int = 0) -> Source:
         """Add segments and note how far the source is kept by now, both or neither; returns the source with its id.
@@ -231,11 +144,11 @@ class Archive:
                 "UPDATE source SET path = ?, position = ?, line = ?, tail = ?, modified = ?, facts = ?, looked_at = ?"
                 " WHERE id = ?",
                 (
-                    *(source.path, source.position, source.line, source.tail, _text(source.modified)),
-                    *(source.facts, _text(looked_at), identity),
+                    *(source.path, source.position, source.line, source.tail, text_of(source.modified)),
+                    *(source.facts, text_of(looked_at), identity),
                 ),
             )
-        return next(_source(row) for row in self._rows(f"{_SOURCE} WHERE id = ?", identity))
+        return next(source_of(row) for row in self._rows(f"{SOURCE} WHERE id = ?", identity))
 
     def note_source(self, source: Source) -> None:
         """Keep other facts of a source that is kept."""
@@ -248,7 +161,7 @@ class Archive:
             " VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
             (
                 *(source.log, source.path, source.head, hashlib.sha256(b"").digest()),
-                *(_text(source.modified), source.container, source.facts, _text(looked_at)),
+                *(text_of(source.modified), source.container, source.facts, text_of(looked_at)),
             ),
         )
         return int(done.lastrowid or 0)
@@ -259,7 +172,7 @@ class Archive:
             packed = new.content
             values = (
                 *(source, new.start, new.line, packed.size, packed.sha256, packed.sha256),
-                *(new.facts, _text(new.first), _text(new.last), packed.octets),
+                *(new.facts, text_of(new.first), text_of(new.last), packed.octets),
             )
             if new.grows:
                 # What it held is the beginning of what it holds: its tokens stay true.
@@ -279,14 +192,14 @@ class Archive:
     def segments(self, source: int | None = None) -> tuple[Segment, ...]:
         """All segments, or those of one source, in the order of the log; without their content."""
         where = "" if source is None else " WHERE source = ?"
-        found = self._rows(f"{_SEGMENT}{where} ORDER BY source, start", *(() if source is None else (source,)))
-        return tuple(_segment(row) for row in found)
+        found = self._rows(f"{SEGMENT}{where} ORDER BY source, start", *(() if source is None else (source,)))
+        return tuple(segment_of(row) for row in found)
 
     def holding(self, tokens: Iterable[int]) -> set[int]:
         """Ids of the segments in which one of the tokens stands; a few too many, never one too few."""
         found: set[int] = set()
         for token in tokens:
-            found.update(_number(row[0]) for row in self._rows("SELECT segment FROM token WHERE hash = ?", token))
+            found.update(number_of(row[0]) for row in self._rows("SELECT segment FROM token WHERE hash = ?", token))
         return found
 
     def lacks(self, segment: Segment, tokens: Iterable[int]) -> int:
@@ -301,8 +214,8 @@ class Archive:
         if row is None:
             raise CannotLookError(f"{where} is gone; it was pruned meanwhile")
         try:
-            unpacker = _decompressor()
-            content: bytes = unpacker.decompress(_octets(row[0]), MAX_SEGMENT + 1)
+            unpacker = decompressor()
+            content: bytes = unpacker.decompress(octets_of(row[0]), MAX_SEGMENT + 1)
         except (zlib.error, OSError) as problem:
             raise CannotLookError(f"{where} is damaged: {problem}") from problem
         if len(content) != segment.size or not unpacker.eof:
@@ -326,7 +239,7 @@ class Archive:
 
     def outdated(self, before: datetime) -> tuple[Segment, ...]:
         """Segments whose last line is older."""
-        return tuple(_segment(row) for row in self._rows(f"{_SEGMENT} WHERE last < ?", _text(before)))
+        return tuple(segment_of(row) for row in self._rows(f"{SEGMENT} WHERE last < ?", text_of(before)))
 
     def drop(self, segment: Segment, tokens: frozenset[int] | None) -> None:
         """Forget a segment; the note how far its source was read stays.
@@ -421,50 +334,3 @@ def _take_lock(path: Path) -> int:
             f"{printable(str(path))}: another process is writing this archive; run again when it is done"
         ) from None
     return lock
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.astimezone(UTC).isoformat(timespec="microseconds") if instant else None
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError as problem:
-        raise CannotLookError("the archive is damaged: a time is something else") from problem
-
-
-def _source(row: tuple[object, ...]) -> Source:
-    identity, log, path, head, position, line, tail, modified, container, facts, looked_at = row
-    return Source(
-        *(_number(identity), str(log), str(path), _octets(head), _number(position), _number(line), _octets(tail)),
-        modified=_instant(modified),
-        container=str(container) if container is not None else None,
-        facts=str(facts),
-        looked_at=_instant(looked_at),
-    )
-
-
-def _segment(row: tuple[object, ...]) -> Segment:
-    identity, source, start, line, size, sha256, present, facts, first, last, erased = row
-    return Segment(
-        *(_number(identity), _number(source), _number(start), _number(line), _number(size)),
-        sha256=_octets(sha256),
-        present=_octets(present),
-        facts=str(facts),
-        first=_instant(first),
-        last=_instant(last),
-        erased=_number(erased),
-    )
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int):
-        raise CannotLookError("the archive is damaged: a number is something else")
-    return value
-
-
-def _octets(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise CannotLookError("the archive is damaged: octets are something else")
-    return value

@@ -31,7 +31,8 @@ from deliverability.ledger.notes import VerifierKey
 from deliverability.ledger.spool import Spool, Spooled, spooled
 from deliverability.ledger.store import Store
 from deliverability.protocols import canonical
-from deliverability.protocols.records import record_from_bytes, record_to_bytes, time_to_text
+from deliverability.protocols.record_octets import time_to_text
+from deliverability.protocols.records import record_from_bytes, record_to_bytes
 
 DRAIN = 1000  # records in one transaction
 KEYS_SETTING = "keys"

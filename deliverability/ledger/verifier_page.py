@@ -13,13 +13,15 @@ from importlib.resources import files
 from deliverability.compose.catalog import catalog
 from deliverability.evidence.plugin import LANGUAGES
 
+SCRIPTS = ("stamps.js", "script.js")
+"""Parts of the one script, in their order."""
 _PARTS = files("deliverability.ledger").joinpath("verifier")
 
 
 @cache
 def verifier_page() -> bytes:
     """The file; the same octets for everyone who has this version."""
-    style, script = _part("style.css"), _part("script.js")
+    style, script = _part("style.css"), "\n".join(_part(name) for name in SCRIPTS)
     words = _words()
     filled = {
         "STYLE_HASH": _source(style),

@@ -173,7 +173,11 @@ class Query(spf.query):
         text = super().dns_spf(domain)
         if text is None:
             return None
-        if len(text) > MAX_RECORD or text.count(" ") > MAX_TERMS or any(len(term) > MAX_TERM for term in text.split(" ")):
+        if (
+            len(text) > MAX_RECORD
+            or text.count(" ") > MAX_TERMS
+            or any(len(term) > MAX_TERM for term in text.split(" "))
+        ):
             raise PermError("record or term too long")
         for question in self._foresee(text, domain):
             self._way.foreseen.append(question)

@@ -53,6 +53,7 @@ _NAMES: tuple[tuple[tuple[str, ...], Transport], ...] = (
     (("address_file", "address_directory", "mail_spool", "maildir", "mailbox", "mbox"), Transport.MAILBOX),
     (("local", "virtual", "delivery", "dovecot", "appendfile"), Transport.MAILBOX),
 )
+_REPLIER = octets_regex(r"\|\s*(?:/[\w./-]{0,200}/)?(?:autorespond|vacation)(?: |\Z)")  # cPanel's, and the usual one
 _PREFIX = octets_regex(r"(?:[A-Z][A-Za-z' ]{3,60}? ?: )(?=SMTP |LMTP |Remote host )")
 _OLD_HOST = rf"(?:host )?(?P<name>[^\s\[\]]{{1,255}}) \[(?P<ip>{IP})\]"
 _ANSWER = octets_regex(r"(?:SMTP|LMTP|PRDR) error(?: from remote (?:mail server|mailer))? after (?:pipelined )?")
@@ -179,7 +180,7 @@ def _transport(shown: str, found: Fields) -> Transport | None:
     if found.host is not None and found.host.ip:
         return Transport.SMTP
     if shown.startswith("|"):
-        return Transport.PIPE
+        return Transport.DISCARD if _REPLIER.match(shown) else Transport.PIPE
     if shown.startswith((":", ">")) or shown in ("discarded", "/dev/null"):
         return Transport.DISCARD  # ":blackhole:", a filter's "seen finish", an automatic reply in its stead
     return _by_name(name) if name else Transport.NONE

@@ -36,6 +36,14 @@ _OWNERS: Final = (
     (("yahoo.com", "yahoodns.net", "yahoo.net", "aol.com"), ()),
     (("icloud.com", "apple.com", "me.com", "mac.com"), ()),
 )
+# RFC 3848, RFC 6531: the client had logged in.
+_LOGGED_IN: Final = frozenset(
+    {"ESMTPA", "ESMTPSA", "LMTPA", "LMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTPA", "UTF8LMTPSA"}
+)
+_RENTED: Final = frozenset(
+    {"adsl", "cable", "customer", "dhcp", "dialup", "dsl", "dyn", "dynamic", "pool", "ppp", "pppoe", "vdsl", "vps"}
+)
+_WRAPPER_WRITES: Final = ("x-spam-*",)
 
 
 class Origin(StrEnum):
@@ -94,7 +102,7 @@ class Boundary:
 def divide(mail: Mail, names: Iterable[str] = (), filters: Iterable[str] = ()) -> Boundary:
     """Divide a message's header by whose word it is.
 
-    ``names`` are host names that the caller knows for the receiving side's; without any, the topmost ``Received`` field's
+    ``names`` are host names, addresses and networks that the caller knows for the receiving side's; without a host name, the topmost ``Received`` field's
     host and its owner's other names are.  ``filters`` are names of fields that a milter would write.
     """
     rows = [(n, parse_received(readable(f))) for n, f in enumerate(mail.fields) if f.name.lower() == "received"]
@@ -102,13 +110,14 @@ def divide(mail: Mail, names: Iterable[str] = (), filters: Iterable[str] = ()) -
     side = _side(tuple(names), hops)
     place, entry = _entry(rows[:MAX_HOPS], side) if side else (-1, None)
     wanted = tuple(filters)
+    wrapper = _wrapper(mail, hops)
     fields: list[tuple[Origin, Field]] = []
     below = place >= 0
     for number, field in enumerate(mail.fields):
         if field.name.lower() == "received":
             below = below and number <= place
             continue
-        if number < place:
+        if number < place or (wrapper and names_field(field.name, _WRAPPER_WRITES)):
             origin = Origin.RECEIVING
         else:
             below = below and names_field(field.name, wanted)
@@ -156,15 +165,27 @@ def owner(host: str) -> str:
 
 
 def _side(names: tuple[str, ...], hops: tuple[Hop, ...]) -> Side | None:
-    given = tuple(name.lower().strip(". ") for name in names if name.strip(". "))
+    named = tuple(name.lower().strip(". ") for name in names if name.strip(". "))
+    told = tuple(network for network in map(_network, named) if network)
+    given = tuple(name for name in named if not _network(name))
     top = next((hop.by for hop in hops if hop.by and "." in hop.by and not _is_address(hop.by)), None)
+    if top is None and hops and hops[0].by and _is_wrap(hops[0]):
+        top = hops[0].by
     found = (*given, *((owner(top),) if top and not given else ()))
     if not found:
         return None
     for known, networks in _OWNERS:
         if any(name == one or name.endswith("." + one) for name in found for one in known):
-            return Side(tuple(dict.fromkeys((*found, *known))), networks)
-    return Side(found)
+            return Side(tuple(dict.fromkeys((*found, *known))), (*networks, *told))
+    return Side(found, told)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """An address or a network (CIDR) among the names: Microsoft 365 writes no looked-up name of who connects."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def _entry(rows: list[tuple[int, Hop]], side: Side) -> tuple[int, Hop | None]:
@@ -180,16 +201,47 @@ def _entry(rows: list[tuple[int, Hop]], side: Side) -> tuple[int, Hop | None]:
     return last
 
 
+def _is_wrap(hop: Hop) -> bool:
+    return (hop.protocol or "").lower() == "spamassassin" and hop.helo == "localhost"
+
+
+def _wrapper(mail: Mail, hops: tuple[Hop, ...]) -> bool:
+    """Whether the message is SpamAssassin's own report around the original (``report_safe``, its default).
+
+    Its ``Received`` line then stands above all others, its marks anywhere below; what a sender brought is in the
+    attachment.  Below any other ``Received`` line the same words came with the message.
+    """
+    return bool(hops) and _is_wrap(hops[0]) and sum(field.name.lower() == "received" for field in mail.fields) == 1
+
+
 def _is_own(hop: Hop, side: Side) -> bool:
-    """Whether the other side of a hop is one of the receiving side's servers, as seen and not as it called itself."""
+    """Whether the other side of a hop is one of the receiving side's servers, as seen and not as it called itself.
+
+    Whoever logs in to send is a user, and a line that an access provider rents out is a customer's, whatever its name.
+    """
+    if (hop.protocol or "").upper() in _LOGGED_IN:
+        return False
     if side.has(hop.client_name):
-        return True
+        return not _is_rented(hop.client_name or "", hop.client_ip)
     if hop.client_ip is None:
         return False
     ip = ip_address(hop.client_ip)
     return _is_private(hop.client_ip) or any(
         ip in network for network in side.networks if network.version == ip.version
     )
+
+
+def _is_rented(name: str, address: str | None) -> bool:
+    """Whether a host's name is that of a line or machine for a customer: its address is in it, or a word for such lines."""
+    if any(word in _RENTED for label in name.split(".") for word in label.replace("_", "-").split("-")):
+        return True
+    if address is None or ":" in address:
+        return False
+    octets = address.split(".")
+    digits = "".join(char if char.isdigit() else " " for char in name).split()
+    last = len(digits) - len(octets) + 1
+    runs = [[number.lstrip("0") or "0" for number in digits[at : at + len(octets)]] for at in range(max(last, 0))]
+    return octets in runs or octets[::-1] in runs or f"{int(ip_address(address)):08x}" in name
 
 
 def _is_within(by: str) -> bool:

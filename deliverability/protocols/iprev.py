@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Final
 
@@ -66,10 +68,14 @@ class Resolves:
 
 def iprev(client_ip: str, observations: Observations) -> Iprev:
     """Look at the address's PTR names and back; raises ``Unobserved``, and ``ParseError`` for what is no address."""
+    return observations.once(_iprev, client_ip)
+
+
+def _iprev(client_ip: str, observations: Observations) -> Iprev:
     ip = parse_ip(client_ip)
     if ip is None:
         raise ParseError(f"not an IP address: {printable(client_ip)!r}")
-    answer = observations.ask(ip.reverse_pointer, "PTR")
+    answer = observations.ask(_reverse_pointer(ip), "PTR")
     if isinstance(answer, CouldNotLook):
         return Iprev(IprevResult.TEMPERROR, obstacle=answer, observed_at=answer.observed_at)
     every = tuple(dict.fromkeys(record.value for record in answer.records if record.value))
@@ -89,6 +95,12 @@ def iprev(client_ip: str, observations: Observations) -> Iprev:
     result = IprevResult.TEMPERROR if obstacle else IprevResult.FAIL
     more = len(every) > len(names)
     return Iprev(result, names, obstacle=obstacle, observed_at=answer.observed_at, more=more)
+
+
+@lru_cache(maxsize=64)
+def _reverse_pointer(ip: IPv4Address | IPv6Address) -> str:
+    """Where its PTR records stand; thousands of domains are checked for one sending address."""
+    return ip.reverse_pointer
 
 
 def resolves_to(name: str, client_ip: str, observations: Observations) -> Resolves:

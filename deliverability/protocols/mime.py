@@ -7,6 +7,7 @@ remark instead.  Nothing is decoded here but what :func:`text_of` is asked for.
 import re
 from binascii import Error as BinasciiError
 from binascii import a2b_base64, a2b_qp
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from encodings.aliases import aliases
@@ -31,6 +32,10 @@ ENCODINGS: Final = frozenset({"7bit", "8bit", "binary", "quoted-printable", "bas
 """RFC 2045 §6.1; others begin with ``x-`` and mean nothing to a stranger."""
 _BOUNDARY_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'()+_,-./:=? ")
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,127}/[!#$%&'*+.^_`|~0-9A-Za-z-]{1,127}\Z")
+_ONCE: Final = ("MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition")
+_BLANKS: Final = b" \t\r\n"
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_QUOTED = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]{0,76}\r\n|[ \t]{0,76}\Z)")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _PLAIN: Final = "text/plain"
 # Codecs of the standard library that turn octets into other octets.
@@ -69,6 +74,8 @@ class Defect(StrEnum):
     ENCODED_MULTIPART = "encoded-multipart"
     """A multipart in base64 or quoted-printable (RFC 2045 §6.4)."""
     UNKNOWN_ENCODING = "unknown-encoding"
+    REPEATED = "repeated-mime-field"
+    """A MIME field that stands more than once in the message's header: readers differ in which one they take."""
     TOO_DEEP = "too-deep"
     TOO_MANY = "too-many-parts"
 
@@ -131,8 +138,22 @@ def read_structure(mail: Mail) -> Structure:
     fields = {name: body for name, body in named.items() if name.startswith("content-")}
     if "mime-version" not in named and {"content-type", "content-transfer-encoding"} & fields.keys():
         walk.defects.append((Defect.NO_VERSION, ""))
+    names = Counter(field.name.lower() for field in mail.fields)
+    walk.defects += [(Defect.REPEATED, name) for name in _ONCE if names[name.lower()] > 1]
     walk.entity(fields, b"", 2, len(walk.text), "", _PLAIN)
     return Structure(tuple(walk.parts), tuple(walk.defects), walk.text)
+
+
+def badly_encoded(structure: Structure, part: Part) -> bool:
+    """Whether a leaf is not what its encoding says (RFC 2045 §6.7, §6.8); takes time linear in the part.
+
+    That is octets that base64 does not know, or ``=`` before anything but two hexadecimal digits or a line end.
+    """
+    if part.encoding == "base64":
+        kept = structure.content(part).translate(None, _BLANKS)
+        digits = kept.rstrip(b"=")
+        return bool(digits.translate(None, _BASE64)) or len(kept) % 4 != 0 or len(kept) - len(digits) > 2
+    return part.encoding == "quoted-printable" and _NOT_QUOTED.search(structure.content(part)) is not None
 
 
 def text_of(structure: Structure, part: Part) -> str:

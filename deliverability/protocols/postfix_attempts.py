@@ -96,6 +96,9 @@ def _conversation(said: Outcome) -> Fields:
     return fields
 
 
+_REPLIERS = frozenset({"autoreply", "autorespond", "autoresponder", "vacation"})
+"""Usual names of transports that answer a message and keep nothing of it."""
+
 _BY_PROGRAM = {
     "smtp": Transport.SMTP,
     "lmtp": Transport.LMTP,
@@ -107,6 +110,8 @@ _BY_PROGRAM = {
 def _transport(program: str | None, said: Outcome, *, has_host: bool, has_socket: bool) -> Transport:
     if has_socket and program in (None, "smtp"):
         return Transport.LMTP  # smtp(8) also serves as lmtp(8), which alone speaks over UNIX sockets
+    if program == "pipe" and said.relay in _REPLIERS:
+        return Transport.DISCARD
     if program in _BY_PROGRAM:
         return _BY_PROGRAM[program]
     if (program or said.relay) in ("local", "virtual"):

@@ -72,7 +72,14 @@ _REJECTED = re.compile(
     rb"(?:milter-)?reject: (?P<stage>[A-Z][A-Z-]{2,20})(?: content)? from (?P<client>\S{1,800}): (?P<text>.*)",
     re.DOTALL,
 )
-_HEADER = re.compile(rb"(?P<action>[a-z-]{3,24}): header (?P<name>[!-9;-~]{1,120}): ?(?P<rest>.*)", re.DOTALL)
+_PROXY_REJECTED = re.compile(rb"proxy-reject: (?P<stage>[A-Z][A-Z-]{2,20}): (?P<text>.*)", re.DOTALL)
+_PROXY_REFUSED = re.compile(
+    rb"warning: proxy \S{1,800} rejected \"rcpt TO:<(?P<recipient>[^\s<>\",]{1,1024})>[^\"<>]{0,300}\": \"(?P<reply>.*)\"\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_HEADER = re.compile(
+    rb"(?P<action>[a-z-]{3,24}): (?:header (?P<name>[!-9;-~]{1,120}): ?|body |content )(?P<rest>.*)", re.DOTALL
+)
 _HEADER_CONTEXT = re.compile(rb" from [^\s;]{1,512};(?: from=<|\Z)")
 _FOLDED_WORDS = re.compile(rb"\?=[ ?]+=\?")
 _SESSION = re.compile(rb">,? proto=(?P<proto>[A-Z]{1,16})(?:,? helo=<(?P<helo>[^<>]{0,512})>)?")
@@ -233,6 +240,23 @@ def parse_refusal(words: bytes) -> Refusal | None:
     return Refusal(text(match["stage"]), parse_host(text(match["client"]))[0], *envelope, words=text(what))
 
 
+def parse_proxied(words: bytes) -> Refusal | None:
+    """What a filter before the queue (``smtpd_proxy_filter``) refused; this server only passes its reply on.
+
+    ``proxy-reject: STAGE: REPLY; from=<…> to=<…> proto=… helo=<…>``, and, of a recipient, ``warning: proxy HOST rejected
+    "rcpt TO:<…>": "REPLY"``.
+    """
+    match = _PROXY_REFUSED.match(words)
+    if match:
+        return Refusal("RCPT", None, None, None, None, text(match["recipient"]), words=text(match["reply"]))
+    match = _PROXY_REJECTED.match(words)
+    if not match:
+        return None
+    what, _, tail = match["text"].partition(b"; from=<")
+    envelope = _envelope(tail, may_have_recipient=match["stage"] != b"MAIL")
+    return Refusal(text(match["stage"]), None, *envelope, words=text(what))
+
+
 def _envelope(tail: bytes, *, may_have_recipient: bool) -> tuple[str | None, str | None, str | None, str | None]:
     """Protocol, HELO name, reverse-path and recipient from what follows ``; from=<``."""
     nothing = (None, None, None, None)
@@ -262,7 +286,7 @@ def _envelope(tail: bytes, *, may_have_recipient: bool) -> tuple[str | None, str
 
 @dataclass(frozen=True, slots=True)
 class HeaderLine:
-    """A header that ``header_checks`` logged."""
+    """A header that ``header_checks`` logged, or a line of the text that ``body_checks`` did."""
 
     action: str
     """``info``, ``warning``, ``hold``, ``reject``, ``discard`` …"""
@@ -273,7 +297,7 @@ class HeaderLine:
 
 
 def parse_header_line(words: bytes) -> HeaderLine | None:
-    """Read ``ACTION: header NAME: BODY from CLIENT; from=<…> to=<…> proto=… helo=<…>[: TEXT]``."""
+    """Read ``ACTION: header NAME: BODY from CLIENT; from=<…> to=<…> proto=… helo=<…>[: TEXT]``, or ``ACTION: body …``."""
     match = _HEADER.match(words)
     if not match:
         return None
@@ -284,7 +308,7 @@ def parse_header_line(words: bytes) -> HeaderLine | None:
         body = body[: context.start()]
     else:
         tail = b""
-    is_subject = match["name"].lower() == b"subject"
+    is_subject = (match["name"] or b"").lower() == b"subject"
     return HeaderLine(
         action=text(match["action"]),
         subject=_FOLDED_WORDS.sub(b"?= =?", body) if is_subject else None,

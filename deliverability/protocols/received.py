@@ -18,6 +18,7 @@ _WORDS = frozenset({"from", "by", "via", "with", "id", "for"})
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63}){1,30}\.?\Z")
 _ADDRESS = re.compile(r"\[?(?:IPv6:)?([0-9A-Fa-f:.]{3,45})\]?(?::\d{1,5})?\Z", re.IGNORECASE)
 _SAID_ITSELF = re.compile(r"(?:helo|ehlo)\b", re.IGNORECASE)
+_FORGED = re.compile(r"\bmay be forged\b", re.IGNORECASE)
 
 Address = IPv4Address | IPv6Address
 
@@ -66,19 +67,29 @@ def parse_received(text: str) -> Hop:
 
 
 def _client(said: str | None, comments: tuple[str, ...], *, exim: bool) -> tuple[str | None, Address | None]:
-    """Name and address of the other side, as the writer saw them, never as the other side called itself."""
+    """Name and address of the other side, as the writer saw them, never as the other side called itself.
+
+    Two comments with addresses are one too many: some servers print a HELO name as it came, parentheses and all.
+    """
+    client: tuple[str | None, Address | None] | None = None
     for comment in comments:
         words = comment.replace(",", " ").split()
         if words and _SAID_ITSELF.match(words[0]) and "=" not in words[0]:
             continue  # qmail: (HELO whoever) (192.0.2.1)
         seen = [word for word in words if not _SAID_ITSELF.match(word)]
         found = [ip for ip in map(_ip, seen) if ip]
+        if found and client:
+            return None, None
         if found:
             name = next((word for word in seen if _HOST.match(word) and _ip(word) is None), None)
             # Exim puts the looked-up name before the parentheses, and what the other side said inside.
             if name is None and exim and said and _HOST.match(said) and any(_SAID_ITSELF.match(w) for w in words):
                 name = said
-            return name.rstrip(".").lower() if name else None, found[-1]
+            if _FORGED.search(comment):  # Sendmail: the name's own addresses do not name this client
+                name = None
+            client = name.rstrip(".").lower() if name else None, found[-1]
+    if client:
+        return client
     # Exim, of an address without a name: from [192.0.2.1] (helo=whoever).
     literal = _ip(said) if said and said.startswith("[") and comments and _SAID_ITSELF.match(comments[0]) else None
     return None, literal

@@ -65,7 +65,7 @@ def _plain(text: str | None) -> str:
 
 
 def _text(text: str | None) -> str:
-    return "null" if text is None else encode_basestring(cut(text, MAX_ADDRESS))
+    return _plain(cut(text, MAX_ADDRESS))
 
 
 def _number(number: int | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from deliverability.errors import ParseError
 from deliverability.evidence.recorder import Finish, Hop, Intent, Later, Outcome, Record, Snapshot
 from deliverability.evidence.smtp import Host, Reply, Tls
-from deliverability.protocols import canonical
+from deliverability.protocols import canonical, record_octets
 from deliverability.protocols.observed import observation_from_json, observation_to_json
 from deliverability.protocols.record_octets import (
     MAX_ADDRESS,
@@ -20,10 +20,10 @@ from deliverability.protocols.record_octets import (
     SCHEMA_VERSION,
     intent_octets,
     outcome_octets,
-    time_to_text,
 )
 from deliverability.protocols.record_octets import cut as _cut
 
+time_to_text = record_octets.time_to_text
 MAX_RECORD: Final = 1 << 20
 """Octets of one record; a snapshot with DNSSEC chains takes some 20 kB."""
 

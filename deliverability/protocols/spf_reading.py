@@ -203,15 +203,9 @@ def _flaws_of_all(last: Term, rest: tuple[Term, ...], redirect: Term | None) -> 
 
 
 def _term_flaws(term: Term) -> Iterator[Flaw]:
-    if not term.name or not term.text.isascii():
-        yield Flaw.SYNTAX
-    elif term.modifier:
-        if term.name not in ("redirect", "exp"):
-            yield Flaw.IGNORED
-    elif term.name not in MECHANISMS:
-        yield Flaw.UNKNOWN
-    elif misformed(term) or (term.name in _WALKED and term.value and domain_flaw(term.value)):
-        yield Flaw.SYNTAX
+    written = _writing_flaw(term)
+    if written:
+        yield written
     if term.name in ("ip4", "ip6") and not term.modifier:
         flaw = network_flaw(term)
         if flaw:
@@ -221,3 +215,15 @@ def _term_flaws(term: Term) -> Iterator[Flaw]:
             yield Flaw.BAD_MACRO
         elif any(letter and letter.lower() in "sl" for letter in MACRO.findall(term.value)):
             yield Flaw.MACRO
+
+
+def _writing_flaw(term: Term) -> Flaw | None:
+    """How a term is written, whatever it names."""
+    if not term.name or not term.text.isascii():
+        return Flaw.SYNTAX
+    if term.modifier:
+        return None if term.name in ("redirect", "exp") else Flaw.IGNORED
+    if term.name not in MECHANISMS:
+        return Flaw.UNKNOWN
+    strange = term.name in _WALKED and term.value and domain_flaw(term.value)
+    return Flaw.SYNTAX if strange or misformed(term) else None

@@ -25,21 +25,34 @@ _FULL = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d %s (?:[A-Z][A-Za-z]{1
 _UNIX = rb"\d{9,11}\.\d{6}"
 _PRI = rb"(?:<\d{1,3}>)?(?:1 )?"
 _FACILITY = rb"(?:<[a-z0-9]{1,12}\.[a-z0-9]{1,12}> )?"  # FreeBSD syslogd -v
+_LEVEL = (  # after the host: BusyBox syslogd; before it: templates of syslog-ng and rsyslog
+    rb"(?:kern|user|mail|daemon|auth|syslog|authpriv|local[0-7])"
+    rb"\.(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug) "
+)
 _HOST = rb"[!-~]{0,254}[!-9;-~]"  # no colon at its end: that would be a tag where the host was left out
 _TAG = rb"[!-9;-Z\\^-~]{1,128}"  # printable, without ":", "[" and "]"
 _SD = rb'(?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*+")*+\])++)'  # RFC 5424 §6.3
 
 _ANY_TIME = b"%s|%s|%s|%s" % (_BSD, _ISO, _FULL, _UNIX)
 
-HEAD = rb"^%s(?:%s) %s(?:%s )??" % (_PRI, _ANY_TIME, _FACILITY, _HOST)
+HEAD = rb"^%s(?:%s) %s(?:%s (?:%s)?|%s%s )??" % (_PRI, _ANY_TIME, _FACILITY, _HOST, _LEVEL, _LEVEL, _HOST)
 """Regular expression (bytes, for ``re.M``) for time and host of every supported line; the tag comes next."""
 
 _LINE = re.compile(
     rb"%(pri)s(?P<time>%(time)s) %(facility)s(?:"
-    rb"(?:(?P<host>%(host)s) )?(?P<tag>%(tag)s)(?:\[(?P<pid>[!-Z\\^-~]{1,64})\])?:(?: |\Z)"
+    rb"(?:(?P<host>%(host)s) (?:%(level)s)?|%(level)s(?P<host_behind>%(host)s) )?(?P<tag>%(tag)s)(?:\[(?P<pid>[!-Z\\^-~]{1,64})\])?:(?: |\Z)"
     rb"|(?P<host5424>%(host)s) (?P<app>[!-~]{1,128}) (?P<procid>[!-~]{1,128}) [!-~]{1,32} %(sd)s(?: |\Z)"
     rb"|(?:(?P<host_only>%(host)s) )?(?=last message repeated \d{1,9} times?\b)"
-    rb")" % {b"pri": _PRI, b"time": _ANY_TIME, b"facility": _FACILITY, b"host": _HOST, b"tag": _TAG, b"sd": _SD}
+    rb")"
+    % {
+        b"pri": _PRI,
+        b"time": _ANY_TIME,
+        b"facility": _FACILITY,
+        b"host": _HOST,
+        b"tag": _TAG,
+        b"sd": _SD,
+        b"level": _LEVEL,
+    }
 )
 _SOLARIS_ID = re.compile(rb"\[ID \d{1,10} [a-z0-9]{1,12}\.[a-z0-9]{1,12}\] ")
 _UTF8_BOM = b"\xef\xbb\xbf"  # RFC 5424 §6.4
@@ -77,7 +90,7 @@ def parse_prologue(raw: bytes) -> Prologue | None:
         pid = None if match["procid"] == b"-" else match["procid"]
         rest = rest.removeprefix(_UTF8_BOM)
     else:
-        host, tag, pid = match["host"] or match["host_only"], match["tag"] or b"", match["pid"]
+        host, tag, pid = match["host"] or match["host_behind"] or match["host_only"], match["tag"] or b"", match["pid"]
         solaris = _SOLARIS_ID.match(rest)
         rest = rest[solaris.end() :] if solaris else rest
     return Prologue(

@@ -7,7 +7,7 @@ where they are longer than a line.
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 
 from deliverability.compose import Catalog, catalog
 from deliverability.errors import printable
@@ -38,9 +38,10 @@ _PIECE = re.compile(r"\s+|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|.", re.D
 
 def width(text: str) -> int:
     """Columns that ``text`` takes (UAX 11): two for wide characters, none for combining ones."""
-    return sum(_columns(char) for char in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
+@lru_cache(maxsize=8192)
 def _columns(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
         return 0
@@ -54,13 +55,17 @@ def visible(text: str) -> str:
 
 def wrap(text: str, first: str = "", rest: str = "") -> Iterator[str]:
     """Lines of at most :data:`WIDTH` columns; ``first`` and ``rest`` stand before them."""
-    line, indent = "", first
+    line: list[str] = []
+    indent, used = first, width(first)
     for piece in _pieces(visible(text)):
-        if line and width(indent + line + piece.rstrip()) > WIDTH:
-            yield (indent + line).rstrip()
-            line, indent = "", rest
-        line += piece if line else piece.lstrip()
-    yield (indent + line).rstrip()
+        if line and used + width(piece.rstrip()) > WIDTH:
+            yield (indent + "".join(line)).rstrip()
+            line, indent, used = [], rest, width(rest)
+        kept = piece if line else piece.lstrip()
+        if kept:
+            line.append(kept)
+            used += width(kept)
+    yield (indent + "".join(line)).rstrip()
 
 
 def _pieces(text: str) -> Iterator[str]:

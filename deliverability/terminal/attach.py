@@ -87,24 +87,6 @@ def _address(text: str) -> str:
     return str(mailbox) if _PLAIN.match(str(mailbox)) else ""
 
 
-def refuse_idle_forms(form: str, *, attach_to: str | None, bundle: Path | None, link: str | None) -> None:
-    """Options of ``report`` that would do nothing: whoever gave them meant another form."""
-    if bundle and form != "pdf" and not attach_to:
-        raise UsageError("--bundle is enclosed in a PDF: add --format pdf, or --attach-to a ticket")
-    if link and form != "sms":
-        raise UsageError("--link is for --format sms")
-
-
-def enclosures(bundle: Path | None, reader: "Reader", request: "Request") -> "tuple[Attachment, ...]":
-    """The files that a PDF encloses beside the page itself; what was changed of the configured look is said."""
-    from deliverability.api.enclosing import brand_notes, bundle_file
-    from deliverability.api.rendering import language_of
-
-    for note in brand_notes(request):
-        say(note)
-    return bundle_file(str(bundle), language_of(reader, request)) if bundle else ()
-
-
 def reply(
     ticket: Ticket,
     assessment: "Assessment",
@@ -127,6 +109,8 @@ def reply(
     if document.edition is Edition.SUPPORT:
         raise UsageError("only the customer's page goes into a ticket: this one is for our own staff")
     if document.edition is Edition.REDACTED:
+        from deliverability.terminal.pages import refuse_telling
+
         refuse_telling(enclosed)
     form, content = _attachable(assessment, reader, request, enclosed)
     text = render(assessment, reader, "text", request).decode("utf-8")
@@ -152,12 +136,6 @@ def _for_ticket(ticket: Ticket, assessment: "Assessment", reader: "Reader", *, i
         return reader
     say(f"{went}: the page shows a part of that address alone; --edition customer shows it in full")
     return replace(reader, edition="redacted")
-
-
-def refuse_telling(enclosed: "Sequence[Attachment]") -> None:
-    """Raise :class:`~deliverability.errors.UsageError` where files hold the address that a page masks."""
-    if enclosed:
-        raise UsageError("a bundle holds the recipient's address, which this page masks: leave out --bundle")
 
 
 def _attachable(

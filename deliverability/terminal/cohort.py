@@ -13,7 +13,7 @@ import typer
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.terminal.asking import read_file
 from deliverability.terminal.status import COULD_NOT_LOOK, dispatch_status, worst
-from deliverability.terminal.streams import progress, say, stdout_stream
+from deliverability.terminal.streams import progress, say, spare_inputs, stdout_stream
 
 if TYPE_CHECKING:
     from deliverability.api import Request
@@ -159,6 +159,8 @@ def _write(given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], 
         stream: IO[bytes] | None = None
         try:
             named = output if output is not None and str(output) != "-" else None
+            if named:
+                spare_inputs(named)
             stream = opened.enter_context(named.open("wb") if named else stdout_stream())
         except OSError as problem:
             raise CannotLookError(f"{printable(str(output))}: cannot write: {problem.strerror}") from problem
@@ -174,13 +176,12 @@ def _write(given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], 
 def _text(given: dict[str, Any], rows: Iterator["Answer"]) -> Iterator[bytes]:
     """Rows that lack acceptance, or all with ``--all``."""
     from deliverability.api.alerts import TAKEN
-    from deliverability.api.cohorts import HEAD, cells
+    from deliverability.terminal.cohort_table import heading, shown
 
-    yield ("\t".join(HEAD) + "\n").encode()
+    yield heading().encode()
     for one in rows:
         if given.get("every") or one.state not in TAKEN:
-            row = "\t".join(printable(cell, limit=max(len(cell), 1)) or "-" for cell in cells(one))
-            yield (row + "\n").encode("utf-8", "backslashreplace")
+            yield shown(one).encode("utf-8", "backslashreplace")
 
 
 def _json(answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") -> Iterator[bytes]:

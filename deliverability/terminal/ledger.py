@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from deliverability.errors import CannotLookError, UsageError, printable
+from deliverability.errors import UsageError, printable
 from deliverability.terminal.asking import moment, read_file, settings_of
+from deliverability.terminal.keys import verifier_key
 from deliverability.terminal.options import ConfigOption, Lang, NowOption, OutputOption, TableFormat
 from deliverability.terminal.status import COULD_NOT_LOOK, PENDING, TAMPERED, UNKNOWN
 from deliverability.terminal.streams import say, write
@@ -243,7 +244,7 @@ def incident(
     from deliverability.ledger.checkpoint import parse_checkpoint
     from deliverability.ledger.leaves import LeafKind
     from deliverability.ledger.log import Ledger
-    from deliverability.protocols.records import time_to_text
+    from deliverability.protocols.record_octets import time_to_text
 
     head = read_file(last_head, MAX_HEAD_FILE)
     before, _ = parse_checkpoint(head)
@@ -299,7 +300,7 @@ def verify_bundle_file(
     from deliverability.api.sealing import read_roots
     from deliverability.ledger.verify import Held, Step, verify_bundle
 
-    keys = tuple(_key(text) for text in key or ())
+    keys = tuple(verifier_key(text) for text in key or ())
     heads = [read_file(path, MAX_HEAD_FILE) for path in head or ()]
     done = verify_bundle(read_file(bundle, MAX_BUNDLE_FILE), keys=keys, roots=read_roots(root or ()), held_heads=heads)
     write(verification(done, lang.value, zone or ("Asia/Taipei" if lang is Lang.ZH else "UTC"), form.value), output)
@@ -309,21 +310,6 @@ def verify_bundle_file(
         raise typer.Exit(COULD_NOT_LOOK)
     if not done.complete:
         raise typer.Exit(PENDING)
-
-
-def _key(text: str) -> Any:
-    from deliverability.errors import ParseError
-    from deliverability.ledger.notes import VerifierKey
-
-    if "+" not in text:
-        try:
-            text = Path(text).read_text(encoding="utf-8")[:4096].strip()
-        except (OSError, ValueError):
-            raise CannotLookError(f"--key {printable(text)!r}: neither a key nor the file of one") from None
-    try:
-        return VerifierKey.parse(text)
-    except ParseError as problem:
-        raise UsageError(f"--key: {problem}") from None
 
 
 def show_history(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deliverability.errors import UsageError, printable
 from deliverability.terminal.options import CheckFormat, FailOn
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, check_status, worst
-from deliverability.terminal.streams import PROGRESS_SECONDS, stdout_stream, tell
+from deliverability.terminal.streams import PROGRESS_SECONDS, spare_inputs, stdout_stream, tell
 
 if TYPE_CHECKING:
     from deliverability.api import Reader, Request
@@ -43,6 +43,8 @@ def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: 
     names = (name for name in listed(path) if done is None or name not in done)
     statuses: set[int] = set()
     shown = time.monotonic()
+    if output:
+        spare_inputs(output)
     with append_after(output, done.octets if done else 0) if output else stdout_stream() as out:
 
         def emit(checked: Checked) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.errors import UsageError
-from deliverability.terminal.attach import enclosures, refuse_idle_forms, refuse_telling, reply, ticket_of
 from deliverability.terminal.options import EditionName, ReportFormat
 from deliverability.terminal.streams import joined, say, write
 
 if TYPE_CHECKING:
     from deliverability.api import Reader, Request
     from deliverability.evidence.bundle import Assessment
+    from deliverability.evidence.document import Attachment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +49,35 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
     if wanted.edition is EditionName.REDACTED:
         refuse_telling(enclosed)
     if wanted.attach_to:
+        from deliverability.terminal.attach import reply, ticket_of
+
         in_full = wanted.edition is EditionName.CUSTOMER
         ticket = ticket_of(wanted.attach_to)
         pages = [reply(ticket, a, reader, request, enclosed, in_full=in_full) for a in assessments]
     else:
         pages = [render(a, reader, wanted.form.value, request, enclosed) for a in assessments]
     write(joined(pages, wanted.form.value), wanted.output)
+
+
+def refuse_idle_forms(form: str, *, attach_to: str | None, bundle: Path | None, link: str | None) -> None:
+    """Options of ``report`` that would do nothing: whoever gave them meant another form."""
+    if bundle and form != "pdf" and not attach_to:
+        raise UsageError("--bundle is enclosed in a PDF: add --format pdf, or --attach-to a ticket")
+    if link and form != "sms":
+        raise UsageError("--link is for --format sms")
+
+
+def enclosures(bundle: Path | None, reader: "Reader", request: "Request") -> "tuple[Attachment, ...]":
+    """The files that a PDF encloses beside the page itself; what was changed of the configured look is said."""
+    from deliverability.api.enclosing import brand_notes, bundle_file
+    from deliverability.api.rendering import language_of
+
+    for note in brand_notes(request):
+        say(note)
+    return bundle_file(str(bundle), language_of(reader, request)) if bundle else ()
+
+
+def refuse_telling(enclosed: "Sequence[Attachment]") -> None:
+    """Raise :class:`~deliverability.errors.UsageError` where files hold the address that a page masks."""
+    if enclosed:
+        raise UsageError("a bundle holds the recipient's address, which this page masks: leave out --bundle")

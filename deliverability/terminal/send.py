@@ -53,6 +53,7 @@ class Security(StrEnum):
     OPPORTUNISTIC = "opportunistic"
     REQUIRED = "required"
     VERIFIED = "verified"
+    POLICY = "policy"
 
 
 LedgerOption = Annotated[

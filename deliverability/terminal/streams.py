@@ -49,6 +49,7 @@ def stdout_stream() -> Iterator[IO[bytes]]:
 
 def create(path: Path, content: bytes, *, replace: bool) -> None:
     """Write a file; one that is there is replaced only where the user said so."""
+    spare_inputs(path)
     try:
         with path.open("wb" if replace else "xb") as file:
             file.write(content)
@@ -56,6 +57,26 @@ def create(path: Path, content: bytes, *, replace: bool) -> None:
         raise UsageError(f"{printable(str(path))} is there already: --force replaces it, -o names another") from None
     except OSError as problem:
         raise CannotLookError(f"{printable(str(path))}: cannot write: {problem.strerror}") from problem
+
+
+_given: list[str] = []
+
+
+def begin(arguments: list[str]) -> None:
+    """Note the words of the command line, for :func:`spare_inputs`."""
+    _given[:] = arguments
+
+
+def spare_inputs(output: Path) -> None:
+    """Refuse to write over what the same command reads: a log or a message is often the only copy of the evidence."""
+    before = ""
+    for word in _given:
+        own = before in ("-o", "--output") or word.startswith(("-o", "--output="))
+        before = word
+        for path in () if own else (word, word.partition("=")[2]):  # --log=PATH, and a log given as NAME=PATH
+            with suppress(OSError, ValueError):
+                if path and Path(path).is_file() and output.samefile(path):
+                    raise UsageError(f"-o {printable(str(output))} is read by this command; name another file")
 
 
 def joined(pages: list[bytes], form: str) -> bytes:

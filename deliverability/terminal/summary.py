@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from deliverability.terminal.archive import ArchiveOption, with_archive
 from deliverability.terminal.asking import reader_for, request_from
 from deliverability.terminal.options import (
     ConfigOption,
@@ -35,6 +36,7 @@ SUMMARY_HELP = """What the logs say in numbers: by recipient domain, provider, c
 \b
   deliverability summary --log /var/log/maillog
   deliverability summary --log /var/log/exim_mainlog --since 2026-11-01 -o november.html
+  deliverability summary --archive /var/lib/deliverability/archive.db --since 2026-10-01 --until 2026-11-01
 
 Exit status: 0 counted; 6 a log could not be read, or not to its end.
 """
@@ -42,6 +44,7 @@ Exit status: 0 counted; 6 a log could not be read, or not to its end.
 
 def summary(
     log: LogsOption = None,
+    archive: ArchiveOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     tz: TzOption = None,
@@ -65,7 +68,7 @@ def summary(
     from deliverability.api.summary_rendering import rendered
     from deliverability.api.summary_rendering import zone as zone_for
 
-    request = request_from(locals())
+    request = with_archive(request_from(locals()), archive, log)
     reader = reader_for(lang, zone)
     with progress():
         counted = summarise(request, zone=zone_for(reader, request), jobs=jobs)

@@ -8,6 +8,7 @@ import typer
 
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.terminal.asking import nameservers, read_file, read_message, replayed, settings_of
+from deliverability.terminal.keys import verifier_key
 from deliverability.terminal.options import (
     ConfigOption,
     Lang,
@@ -22,7 +23,6 @@ from deliverability.terminal.streams import write
 
 if TYPE_CHECKING:
     from deliverability.api.witnessing import Testimony, Witnessed
-    from deliverability.ledger.notes import VerifierKey
 
 TAMPERED, OPEN, NOT_FOUND = 5, 3, 4
 MAX_BUNDLE_FILE = 64 << 20
@@ -34,6 +34,9 @@ WITNESS_HELP = """An old mail of the sender's, held against the log: was the log
   deliverability witness old-invoice.eml --bundle evidence.json --key example.com/dispatch+1234abcd+AbC…
   deliverability witness complaint.eml --ledger /var/lib/deliverability
   deliverability witness --make /var/lib/deliverability/head > /var/lib/deliverability/header
+
+Where the DNS has the mail's DKIM key no more, the snapshots in the ledger, or in a bundle that --key vouches for, are
+asked; the answer says so, and what such a key is worth.
 
 Exit status: 0 the log continues the head in the mail, and a DKIM signature covers it; 3 open; 4 the mail carries none;
 5 the log was rewritten; 6 could not look.
@@ -81,7 +84,7 @@ def witness(
         raise UsageError("--ledger and --bundle exclude each other")
     if key and bundle is None:
         raise UsageError("--key is for --bundle: a ledger knows its own keys")
-    keys = tuple(_key(text) for text in key or ())
+    keys = tuple(verifier_key(text) for text in key or ())
     given: dict[str, Any] = {
         "keys": keys,
         "nameservers": nameservers(nameserver or ()),
@@ -127,7 +130,7 @@ def _status(found: "Testimony") -> int:
 
 
 def _as_text(found: "Testimony", lang: str, zone: str) -> str:
-    from deliverability.compose.witnessed import cover_lines, received_line, sentences
+    from deliverability.compose.witnessed import cover_lines, key_lines, received_line, sentences
     from deliverability.correlate.clock import parse_zone
 
     try:
@@ -141,6 +144,8 @@ def _as_text(found: "Testimony", lang: str, zone: str) -> str:
             codes.append(("head", {"origin": one.head.origin, "size": str(one.head.size)}))
         lines += sentences(lang, [*codes, (one.against.code, one.against.parameters)])
         lines += cover_lines(lang, one.carried)
+        if one.key is not None:
+            lines += key_lines(lang, one.key.number, one.key.at, where, chained=one.key.chained)
     lines.append(received_line(lang, found.received, where))
     return "\n".join(printable(line, 4000) for line in lines) + "\n"
 
@@ -159,6 +164,9 @@ def _head_to_json(one: "Witnessed") -> dict[str, Any]:
         "size": one.head.size if one.head else None,
         "cover": one.carried.cover.value,
         "oversigned": one.carried.sealed,
+        "key": None
+        if one.key is None
+        else {"entry": one.key.number, "at": one.key.at.isoformat(), "dnssec": one.key.chained},
         "signatures": [
             {
                 "domain": s.domain.name if s.domain else None,
@@ -169,18 +177,3 @@ def _head_to_json(one: "Witnessed") -> dict[str, Any]:
             for s in one.carried.signatures
         ],
     }
-
-
-def _key(text: str) -> "VerifierKey":
-    from deliverability.errors import ParseError
-    from deliverability.ledger.notes import VerifierKey
-
-    if "+" not in text:
-        try:
-            text = Path(text).read_text(encoding="utf-8")[:4096].strip()
-        except (OSError, ValueError):
-            raise CannotLookError(f"--key {printable(text)!r}: neither a key nor the file of one") from None
-    try:
-        return VerifierKey.parse(text)
-    except ParseError as problem:
-        raise UsageError(f"--key: {problem}") from None

@@ -93,9 +93,7 @@ def verdict(check, outcome, title_en, title_zh, en, zh, **parameters):
     )
 
 
-def verdicts(
-    *, dkim=Outcome.PASS, dmarc=Outcome.PASS, aligned=Outcome.PASS, enforced=Outcome.PASS, policy="reject"
-):
+def verdicts(*, dkim=Outcome.PASS, dmarc=Outcome.PASS, aligned=Outcome.PASS, enforced=Outcome.PASS, policy="reject"):
     return (
         verdict(
             "dkim-pass",
@@ -401,9 +399,7 @@ BRANCHES = {
         lang=lang,
         recipient="wang@shop.example",
         provider="generic",
-        attempts=_attempts(
-            "wang@shop.example", "554 Q7 nein danke", relay=Host("mx.shop.example", "192.0.2.60", 25)
-        ),
+        attempts=_attempts("wang@shop.example", "554 Q7 nein danke", relay=Host("mx.shop.example", "192.0.2.60", 25)),
     ),
     "refused-own-mx": lambda lang: assessment(
         State.REFUSED,

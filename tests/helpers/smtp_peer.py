@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-STEPS = ("connect", "greeting", "ehlo", "starttls", "mail", "rcpt", "data", "body", "final", "quit")
-FAULTS = ("close", "reset", "stall", "garbage")
+STEPS = ("connect", "greeting", "ehlo", "starttls", "handshake", "mail", "rcpt", "data", "body", "final", "quit")
+FAULTS = ("close", "reset", "stall", "garbage", "delay", "drip")
 
 
 @dataclass
@@ -101,6 +101,7 @@ class _Session:
         elif word == b"STAR":
             await self.say("starttls", b"220 go\r\n")
             if self.peer.says.get("starttls", b"220").startswith(b"220") and self.peer.tls:
+                await self.at("handshake")
                 await self.writer.start_tls(self.peer.tls)
         elif word == b"MAIL":
             self.rcpts = []
@@ -154,7 +155,7 @@ class _Session:
         if self.peer.step != step or not self.peer.faults_left:
             return
         self.peer.faults_left -= 1
-        if before:
+        if before and self.peer.fault != "delay":
             await self.reader.read(before)
         fault = self.peer.fault
         if fault == "reset":
@@ -164,6 +165,12 @@ class _Session:
             raise _Ended
         if fault == "stall":
             await asyncio.sleep(3600)
+        if fault == "delay":
+            await asyncio.sleep(0.05)
+        if fault == "drip":
+            while True:  # never silent for long, and never done
+                await self.write(b"2")
+                await asyncio.sleep(0.02)
         if fault == "garbage":
             await self.write(b"\x00\xffnot a reply\r\n")
         if fault == "endless":

@@ -16,15 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deliverability.capture import _dns_reply
-from deliverability.capture.dns_wire import (
-    KINDS,
-    RefusedError,
-    Reply,
-    UnfamiliarError,
-    decode,
-    encode_name,
-    encode_query,
-)
+from deliverability.capture.dns_query import KINDS, RefusedError, encode_name, encode_query
+from deliverability.capture.dns_wire import Reply, UnfamiliarError, decode
 
 NAMES = ["a.example", "b.example", "c.mail.b.example", "example", "", "_x-1.a.example", "x" * 63 + ".example"]
 label = st.binary(min_size=1, max_size=12) | st.sampled_from([b"a", b"Mail", b"a.b", b'q"', b"\\", b" ", b"\xff"])

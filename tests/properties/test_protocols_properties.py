@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.capture import _dns_reply
-from deliverability.capture.dns_wire import RefusedError, encode_query
+from deliverability.capture.dns_query import RefusedError, encode_query
 from deliverability.errors import ParseError
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import (

@@ -18,6 +18,7 @@ from deliverability.evidence.document import Attachment, Relationship
 from deliverability.protocols import typst_font
 from deliverability.terminal import attach
 from deliverability.terminal.attach import Ticket, reply, ticket_of
+from deliverability.terminal.pages import refuse_idle_forms
 
 TICKET = """From: =?utf-8?B?6Zmz576O?= <mei@gmail.com>
 To: support@host.example
@@ -174,9 +175,9 @@ def test_the_support_edition_goes_into_no_ticket():
 )
 def test_options_that_would_do_nothing_are_refused(given_, sentence):
     with pytest.raises(UsageError, match=sentence):
-        attach.refuse_idle_forms(**given_)
-    attach.refuse_idle_forms("pdf", attach_to=None, bundle=Path("b.json"), link=None)
-    attach.refuse_idle_forms("text", attach_to="a@b.example", bundle=Path("b.json"), link=None)
+        refuse_idle_forms(**given_)
+    refuse_idle_forms("pdf", attach_to=None, bundle=Path("b.json"), link=None)
+    refuse_idle_forms("text", attach_to="a@b.example", bundle=Path("b.json"), link=None)
 
 
 _HEADER = st.text(st.characters(codec=None), max_size=120) | st.text('\r\n: <>@=?,;"\\()utf-8bcq\x00', max_size=120)

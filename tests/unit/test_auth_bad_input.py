@@ -16,7 +16,7 @@ from deliverability.evidence.plugin import LANGUAGES
 from deliverability.evidence.verdict import Outcome
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
-SECONDS = 8.0
+SECONDS = 60.0
 OCTETS = 100_000_000
 CHECKS = [
     plugins.load("checks", name)

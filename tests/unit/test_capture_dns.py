@@ -14,8 +14,8 @@ import pytest
 from free_ports import bound_pair
 
 from deliverability.capture.dns import DnsObserver, Nameserver, parse_nameserver
+from deliverability.capture.dns_query import encode_query
 from deliverability.capture.dns_socket import Sockets
-from deliverability.capture.dns_wire import encode_query
 from deliverability.errors import UsageError
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observation, Obstacle, Rcode
 
@@ -182,15 +182,15 @@ def test_a_server_that_says_no(serve: Callable[..., Responder], rcode: dns.rcode
 def test_silence_is_a_timeout_within_the_time_given(serve: Callable[..., Responder]) -> None:
     responder = serve(lambda _query, _over: None)
     start = time.monotonic()
-    assert obstacle(look(responder, timeout=0.1)) is Obstacle.TIMEOUT
-    assert time.monotonic() - start < 1
+    assert obstacle(look(responder, timeout=0.1, lifetime=600)) is Obstacle.TIMEOUT
+    assert time.monotonic() - start < 60
     assert len(responder.asked) == 2
 
 
 def test_the_lifetime_ends_it_all(serve: Callable[..., Responder]) -> None:
     start = time.monotonic()
-    assert obstacle(look(serve(lambda _query, _over: None), timeout=5, lifetime=0.2)) is Obstacle.TIMEOUT
-    assert time.monotonic() - start < 1
+    assert obstacle(look(serve(lambda _query, _over: None), timeout=600, lifetime=0.2)) is Obstacle.TIMEOUT
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize("rcode", [dns.rcode.SERVFAIL, dns.rcode.REFUSED, None])
@@ -558,7 +558,7 @@ def test_a_session_that_ends_early_leaves_no_socket_open(serve: Callable[..., Re
     responder = serve(lambda _query, _over: None)
 
     async def main() -> None:
-        async with DnsObserver((responder.address,), timeout_seconds=60).session() as session:
+        async with DnsObserver((responder.address,), timeout_seconds=600).session() as session:
             waiting = asyncio.ensure_future(session.observe([DnsQuestion("n1.example", "A")]))
             await asyncio.sleep(0.05)
             waiting.cancel()
@@ -566,4 +566,4 @@ def test_a_session_that_ends_early_leaves_no_socket_open(serve: Callable[..., Re
 
     start = time.monotonic()
     asyncio.run(main())
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60

@@ -349,6 +349,32 @@ def test_names_of_any_bytes_are_shown_and_never_obeyed(name: bytes) -> None:
     assert b"nonexistent" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "--offline", "--to", "u1@hosting.example", "--log", "{log}", "-o", "{log}"],
+        ["report", "--offline", "--to", "u1@hosting.example", "--log", "mx1={log}", "-o", "{link}"],
+        ["trace", "--offline", "--to", "u1@hosting.example", "--log", "{link}", "-o", "{log}"],
+        ["trace", "--offline", "--log", f"{POSTFIX}", "--cohort", "{rows}", "-o", "{rows}"],
+        ["check", "--offline", "--message", "{mail}", "--format", "json", "-o", "{mail}"],
+        ["check", "--offline", "--file", "{names}", "-o", "{names}"],
+        ["summary", "--log", "{log}", "-o", "{log}"],
+    ],
+)
+def test_what_a_command_reads_is_never_written_over(tmp_path: Path, command: list[str]) -> None:
+    files = {name: tmp_path / name for name in ("log", "rows", "mail", "names")}
+    files["log"].write_bytes(POSTFIX.read_bytes())
+    files["rows"].write_text("address,date\nu1@hosting.example,2026-11-21\n")
+    files["mail"].write_bytes(b"From: a@hosting.example\n\nx\n")
+    files["names"].write_text("hosting.example\n")
+    before = {name: file.read_bytes() for name, file in files.items()}
+    (tmp_path / "link").symlink_to(files["log"])
+    done = run(*(word.format(**files, link=tmp_path / "link") for word in command))
+    assert done.returncode == 2, done.stderr.decode()
+    assert b"is read by this command" in done.stderr
+    assert {name: file.read_bytes() for name, file in files.items()} == before
+
+
 def test_an_output_that_cannot_be_written_could_not_be_looked_at(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none" / "x", "/dev/full"):
         done = trace("--log", POSTFIX, "--to", "jo32@corp.example", "-o", place)
@@ -591,3 +617,20 @@ def test_a_spam_filter_that_does_not_answer_decides_nothing() -> None:
     done = check("--message", mail, "--transactional", "--spamd", "127.0.0.1:1")
     assert done.returncode == check("--message", mail, "--transactional").returncode
     assert b"spamd at 127.0.0.1:1 gave no score" in done.stdout
+
+
+def test_a_refusal_in_a_timeline_is_told_in_plain_words(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    head = "2026-11-22T05:01:0{}+00:00 mail postfix/smtp[9]: 4ABCDE12345: to=<mei@corp.example>, relay=mx.corp.example[192.0.2.9]:25,"
+    said = "host mx.corp.example[192.0.2.9] said: {} (in reply to RCPT TO command)"
+    log.write_text(
+        "2026-11-22T05:01:00+00:00 mail postfix/qmgr[9]: 4ABCDE12345: from=<a@host.example>, size=900, nrcpt=1 (queue active)\n"
+        + f"{head.format(1)} delay=1, dsn=4.7.1, status=deferred ({said.format('450 4.7.1 Greylisted, try later')})\n"
+        + f"{head.format(2)} delay=2, dsn=5.0.0, status=bounced ({said.format('554 Q7 nein danke')})\n"
+    )
+    done = trace("--log", log, "--to", "mei@corp.example")
+    assert b"450 4.7.1: The server puts off senders that it does not know yet" in done.stdout
+    assert b"554: What these words mean is not known here; they are quoted as they are." in done.stdout
+    assert b"554 Q7 nein danke" in done.stdout
+    done = trace("--log", log, "--to", "mei@corp.example", "--lang", "zh-Hant-TW")
+    assert "450 4.7.1：對方伺服器會先延後陌生寄件者的信".encode() in done.stdout

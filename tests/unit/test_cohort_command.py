@@ -16,6 +16,8 @@ from deliverability.capture.alerting import key_of, memory, run
 from deliverability.errors import CannotLookError, UsageError
 from deliverability.evidence.story import State
 from deliverability.protocols.cohort_file import AFTER, BEFORE, Listed, read_cohort_file
+from deliverability.reports.text import width
+from deliverability.terminal import cohort_table
 from deliverability.terminal.asking import request_from
 from deliverability.terminal.cohort import trace_cohort
 
@@ -123,7 +125,29 @@ def test_json_fits_its_closed_schema(tmp_path):
 
 def test_the_table_shows_what_lacks_acceptance(tmp_path):
     status(given(tmp_path, LIST, form="text"))
-    assert [line.split("\t")[0] for line in (tmp_path / "out").read_text().splitlines()] == ["line", "3", "4"]
+    shown = (tmp_path / "out").read_text().splitlines()
+    assert [line.split()[0] for line in shown if line[:6].strip(" -")] == ["line", "3", "4"]
+    refused = next(n for n, line in enumerate(shown) if line.split()[0] == "3")
+    assert shown[refused].split()[1:] == ["nouser1@gmail.example", "refused", "2026-11-22", "05:01:38Z"]
+    assert "550" in shown[refused + 1]
+    assert {line.find("refused") for line in shown if "refused" in line[:56]} == {shown[0].find("state")}
+
+
+def test_the_table_fits_into_80_columns_whatever_is_in_it(tmp_path):
+    wide = "用戶" * 30
+    status(
+        given(tmp_path, f"Email,Date\n{wide}@utf8.example,2026-11-22\nnouser1@gmail.example,2026-11-22\n", form="text")
+    )
+    shown = (tmp_path / "out").read_text().splitlines()
+    assert f"     2  {wide}@utf8.example" in shown
+    assert all(width(line) < 80 for line in shown if wide not in line)
+    states = [line for line in shown if line.rstrip().endswith("-") and "not-found" in line]
+    assert [line.index("not-found") for line in states] == [shown[0].index("state")]
+    hostile = Listed(7, address="=\x1b[31m測試\u202e@x.example")
+    text = cohort_table.shown(Answer(hostile, State.NOT_FOUND, None, 0, blind=True))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "could not look" in text
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-x", "@sum", "\t=1", " =1", "\r=1"])

@@ -747,3 +747,42 @@ def test_of_our_own_server_it_is_not_said_that_nobody_can_look():
     assert notes[3:] == ["not in the records at hand", "cannot be seen from here"]
     assert "from outside" not in text_of(section(branch("accepted-own"), "why-filtered"))
     assert "from outside" in text_of(section(branch("accepted"), "why-filtered"))
+
+
+@pytest.mark.parametrize(
+    ("name", "lang", "said"),
+    [
+        ("refused-no-mailbox", "en", "The server says that there is no such mailbox."),
+        ("refused-no-mailbox", "zh-Hant-TW", "對方伺服器表示沒有這個信箱。"),
+        ("deferred", "en", "The server puts off senders that it does not know yet"),
+        ("accepted-after-waiting", "en", "The server puts off senders that it does not know yet"),
+        ("refused-unexplained", "en", "What these words mean is not known here; they are quoted as they are."),
+        ("refused-unexplained", "zh-Hant-TW", "這裡不知道這段回覆的意思，因此只照原文引用。"),
+    ],
+)
+def test_a_reply_that_took_nothing_is_told_in_plain_words(name, lang, said):
+    told = text_of(section(branch(name, lang), "evidence"))
+    assert said in told
+    assert factory.BRANCHES[name](lang).evidence.delivery.attempts[0].reply.text in told
+
+
+def test_of_replies_that_are_alike_one_sentence_is_enough():
+    told = text_of(section(branch("deferred", edition=Edition.SUPPORT), "evidence"))
+    assert told.count("The server puts off senders") == 1
+
+
+def test_what_was_accepted_needs_no_explanation():
+    assert "In plain words" not in text_of(branch("accepted"))
+
+
+def test_a_notice_about_mail_that_a_service_passed_on_shows_no_acceptance():
+    rungs = {rung.label: rung.reached for rung in first(branch("bounced-passed-on"), Ladder).rungs}
+    assert rungs["Accepted by your provider’s mail server"] is None
+    assert section(branch("bounced-passed-on"), "forward") is None
+    assert section(branch("bounced"), "forward") is not None
+
+
+def test_a_filter_in_front_of_the_mailbox_is_called_one():
+    document = branch("accepted-gateway")
+    assert "the mail filter in front of your mailbox" in first(document, Answer).text
+    assert "Accepted by the filter in front of your mailbox" in text_of(document)

@@ -734,3 +734,51 @@ def test_a_message_handed_to_our_other_host_is_one_story_when_the_logs_are_named
         len(tell(resolve_times(events(other), TimeHints({}, None, NOW)), Query((Mailbox.parse("chen@hinet.net"),))))
         == 2
     )
+
+
+# --- which way round --------------------------------------------------------------------------------------------------
+
+
+def test_an_export_with_its_newest_line_first_tells_the_same_story() -> None:
+    log = (
+        arrival(A, "05:01:38")
+        + attempt(A, "05:02:00", WAIT, status="deferred")
+        + attempt(A, "05:30:00", REFUSAL, status="bounced")
+    )
+    turned = "\n".join(reversed(log.strip("\n").split("\n")))
+    assert state(turned, "anna@corp.example") is State.REFUSED
+    message, delivery = one(turned, "anna@corp.example")
+    assert [a.result for a in delivery.attempts] == [a.result for a in one(log, "anna@corp.example")[1].attempts]
+    assert message.arrived == one(log, "anna@corp.example")[0].arrived
+
+
+# --- our own rules ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("discard: header Subject: x from web1[192.0.2.7]; from=<a@b.example> to=<anna@corp.example> proto=ESMTP helo=<w>: quietly", State.CANCELLED),
+        ("discard: body x from web1[192.0.2.7]; from=<a@b.example> to=<anna@corp.example> proto=ESMTP helo=<w>: quietly", State.CANCELLED),
+        ("hold: body x from web1[192.0.2.7]; from=<a@b.example> to=<anna@corp.example> proto=ESMTP helo=<w>: look", State.QUEUED),
+        ("reject: body x from web1[192.0.2.7]; from=<a@b.example> to=<anna@corp.example> proto=ESMTP helo=<w>: 5.7.1 no", State.REFUSED),
+    ],
+)  # fmt: skip
+def test_what_a_rule_of_ours_did_is_found_by_the_recipient_it_names(words: str, expected: State) -> None:
+    log = (
+        at("05:01:38", "out1", "smtpd[1]", f"{A}: client=web1[192.0.2.7]")
+        + "\n"
+        + at("05:01:38", "out1", "cleanup[2]", f"{A}: {words}")
+    )
+    _, delivery = one(log, "anna@corp.example")
+    assert delivery.state is expected
+    assert delivery.held is (expected is State.QUEUED)
+
+
+def test_retries_that_ran_out_are_an_expiry() -> None:
+    log = joined(
+        "2026-11-22 05:31:27 1xV0Ah-000000000Db-0aag <= a@hosting.example U=root P=local S=5 for anna@corp.example",
+        "2026-11-26 05:31:28 1xV0Ah-000000000Db-0aag ** anna@corp.example R=dnslookup T=remote_smtp: retry time not reached for any host after a long failure period",
+        "2026-11-26 05:31:28 1xV0Ah-000000000Db-0aag Completed   ",
+    )
+    assert state(log, "anna@corp.example") is State.EXPIRED

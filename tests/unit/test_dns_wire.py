@@ -4,15 +4,8 @@ import struct
 
 import pytest
 
-from deliverability.capture.dns_wire import (
-    KINDS,
-    RefusedError,
-    Reply,
-    UnfamiliarError,
-    decode,
-    encode_name,
-    encode_query,
-)
+from deliverability.capture.dns_query import KINDS, RefusedError, encode_name, encode_query
+from deliverability.capture.dns_wire import Reply, UnfamiliarError, decode
 from deliverability.evidence.observation import Obstacle, Record
 
 QUERY = encode_query("a.example", KINDS["MX"], 0x1234, 1232)

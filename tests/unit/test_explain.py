@@ -128,6 +128,56 @@ def test_a_helo_name_is_no_address():
     assert [field.unfolded for field in boundary.of(Origin.RECEIVING)] == [b"YES"]
 
 
+FORGED_BELOW = b"Received: from mx.{0} (mx.{0} [203.0.113.1]) by store.{0} (Postfix) with ESMTP id A; Sun, 22 Nov 2026 05:00:02 +0000"
+
+
+@pytest.mark.parametrize(
+    ("side", "entered"),
+    [
+        # The owner of an address writes what it likes into its PTR; Sendmail says when the name does not lead back.
+        (
+            "shop.example",
+            "from mx2.{0} (mx2.{0} [203.0.113.66] (may be forged)) by mx.{0} (8.17.1/8.17.1) with ESMTP id x",
+        ),
+        # A HELO name that looks like what a server writes of its client.
+        (
+            "shop.example",
+            "from foo (mx.{0} [10.0.0.1]) (evil.example [203.0.113.66]) by mx.{0} (Postfix) with ESMTPS id 4",
+        ),
+        # An access provider's customer has a name below the provider's own domain.
+        ("hinet.net", "from pc (203-0-113-66.hinet-ip.{0} [203.0.113.66]) by msr1.{0} (8.15.2/8.15.2) with ESMTP id x"),
+        ("isp.example", "from pc (66.113.0.203.{0} [203.0.113.66]) by mx.{0} (Postfix) with ESMTP id x"),
+        ("isp.example", "from pc (cb007142.{0} [203.0.113.66]) by mx.{0} (Postfix) with ESMTP id x"),
+        ("isp.example", "from pc (a-7.dynamic.{0} [203.0.113.66]) by mx.{0} (Postfix) with ESMTP id x"),
+        # Who logs in to send is a user.
+        ("shop.example", "from pc (home.{0} [203.0.113.66]) by mx.{0} (Postfix) with ESMTPSA id 4f"),
+        ("shop.example", "from pc (unknown [10.0.0.66]) by mx.{0} (Postfix) with ESMTPSA id 4f"),
+    ],
+)
+def test_who_only_has_a_name_or_place_of_the_receiving_side_is_not_its_server(side, entered):
+    forged = FORGED_BELOW.replace(b"{0}", side.encode())
+    top = f"Received: {entered.format(side)}; Sun, 22 Nov 2026 05:00:01 +0000"
+    mail = parse_mail(top.encode() + b"\r\nX-Spam-Status: No, score=-9\r\n" + forged + b"\r\nFrom: a@b.example\r\n\r\n")
+    assert read_junked(mail).answer is None
+    assert divide(mail).of(Origin.RECEIVING) == ()
+
+
+def test_a_server_of_the_receiving_side_stays_its_own():
+    top = b"Received: from mx2.shop.example (mx2.shop.example [203.0.113.9]) by store.shop.example (Postfix) with ESMTP id A"
+    entry = b"Received: from a.example (a.example [203.0.113.66]) by mx2.shop.example (Postfix) with ESMTP id B"
+    mail = parse_mail(top + b"\r\nX-Spam-Flag: YES\r\n" + entry + b"\r\nX-Spam-Flag: NO\r\nFrom: a@b.example\r\n\r\n")
+    assert [field.unfolded for field in divide(mail).of(Origin.RECEIVING)] == [b"YES"]
+
+
+def test_spamassassins_report_around_a_message_is_its_word_where_it_stands_on_top():
+    made = content("spamassassin-report-safe")
+    assert read_junked(parse_mail(made)).answer.reading.judgement is Judgement.JUNK
+    brought = (
+        b"Received: from a.example (a.example [203.0.113.66]) by mx.shop.example (Postfix) with ESMTP id B\r\n" + made
+    )
+    assert read_junked(parse_mail(brought)).answer is None
+
+
 def test_microsofts_inner_hops_are_its_own_by_address_and_another_tenant_is_not():
     boundary = divide(parse_mail(content("microsoft-spam")))
     assert boundary.entry.client_ip == "203.0.113.9"

@@ -108,3 +108,27 @@ def test_a_file_that_shrinks_while_it_is_read_could_not_be_read_to_its_end(
         file.truncate(1000)
     with pytest.raises(Exception, match="shorter while it was read"):
         list(stream)
+
+
+def test_in_a_small_file_every_line_is_held_against_the_one_before_it(tmp_path: Path) -> None:
+    """The clock is set back by two hours and overtakes: the first and the last line are in order."""
+    log = tmp_path / "mail.log"
+    log.write_bytes(lines(2, range(5, 9)) + lines(2, range(7, 24)))
+    (gap,) = covered(log).files[0].gaps
+    assert gap.kind == "clock-back"
+    assert gap.line is not None
+    assert (gap.line.place.line, "1:00:00" in gap.detail) == (5, True)
+    log.write_bytes(lines(2, range(5)) + lines(6, range(5)) + lines(6, range(5, 9)))
+    (gap,) = covered(log).files[0].gaps
+    assert gap.kind == "silence"
+    assert gap.line is not None
+    assert gap.line.place.line == 6
+
+
+def test_a_year_less_log_over_new_year_has_no_gap(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    line = "%s out1 postfix/smtp[8]: 4jXH3k3V2zzLhRZ: to=<mei@b.example>, relay=none, delay=1, dsn=4.4.1, status=deferred (x)\n"
+    log.write_text(
+        "".join(line % at for at in ("Dec 31 23:50:00", "Dec 31 23:59:59", "Jan  1 00:00:01", "Jan  1 05:00:00"))
+    )
+    assert covered(log).files[0].gaps == ()

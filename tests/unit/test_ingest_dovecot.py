@@ -13,7 +13,7 @@ from deliverability.correlate import Query, TimeHints, resolve_times, tell
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.story import Message
+from deliverability.evidence.story import Message, State
 from deliverability.ingest.dovecot import FORMAT
 from deliverability.ingest.postfix import FORMAT as POSTFIX
 from deliverability.protocols import idclock
@@ -267,3 +267,50 @@ def test_needles_find_a_user_with_and_without_domain(recorded: list[DeliveryEven
     bare = (b"lmtp(box)<191><x>: msgid=<a>", b"lmtp(191, box): x: msgid=<a>", b"lda(box): msgid=<a>")
     assert all(any(n in raw for n in FORMAT.needles("Box@hosting.example")) for raw in bare)
     assert b"" not in FORMAT.needles("")
+
+
+# --- the delivery agent as a program, without a session id (before 2.3) ----------------------------------------------
+
+PIPE = """\
+Nov 22 05:01:37 mx postfix/pickup[10]: 7A1B2C3D4E9: uid=0 from=<root>
+Nov 22 05:01:37 mx postfix/cleanup[722]: 7A1B2C3D4E9: message-id=<7@h.example>
+Nov 22 05:01:37 mx postfix/qmgr[723]: 7A1B2C3D4E9: from=<root@h.example>, size=500, nrcpt=1 (queue active)
+%s
+Nov 22 05:01:38 mx postfix/pipe[11]: 7A1B2C3D4E9: to=<box+x@hosting.example>, relay=dovecot, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via dovecot service)
+Nov 22 05:01:39 mx postfix/qmgr[723]: 7A1B2C3D4E9: removed
+"""
+STORED = "Nov 22 05:01:38 mx dovecot: lda(%s): sieve: msgid=<7@h.example>: stored mail into mailbox 'Junk'"
+
+
+@pytest.mark.parametrize(
+    ("stored", "state", "folder"),
+    [
+        (STORED % "box@hosting.example", State.DELIVERED, "Junk"),
+        (STORED % "box", State.DELIVERED, "Junk"),
+        ((STORED % "box@hosting.example").replace("lda(", "deliver("), State.DELIVERED, "Junk"),
+        (STORED % "other@hosting.example", State.HANDED_OVER, None),
+        ((STORED % "box@hosting.example").replace("7@h", "8@h"), State.HANDED_OVER, None),
+        ((STORED % "box@hosting.example").replace(" mx ", " mx2 "), State.HANDED_OVER, None),
+        ((STORED % "box@hosting.example").replace("05:01:38", "04:01:38"), State.HANDED_OVER, None),
+        ("\n".join((STORED % "box@hosting.example", STORED % "box")), State.HANDED_OVER, None),
+    ],
+)
+def test_what_the_delivery_agent_filed_is_that_messages(stored: str, state: State, folder: str | None) -> None:
+    raw = (PIPE % stored).encode().split(b"\n")[:-1]
+    found = resolve_times([*POSTFIX.parse(lines_of(raw)), *FORMAT.parse(lines_of(raw))], TimeHints({}))
+    messages = tell(found, Query(recipients=(Mailbox.parse("box+x@hosting.example"),)))
+    ((delivery,),) = (m.deliveries for m in messages)
+    assert (delivery.state, delivery.decisive and delivery.decisive.folder) == (state, folder)
+    assert messages[0].queue_ids == ("7A1B2C3D4E9",)
+    assert len(messages[0].stays) == 1
+
+
+def test_a_delivery_without_an_id_stands_for_itself_where_no_queue_tells_of_it() -> None:
+    raw = [(STORED % "box@hosting.example").encode()]
+    (message,) = tell(resolve_times(events(raw), TimeHints({})), Query())
+    assert (message.queue_ids, message.message_id) == ((), "7@h.example")
+    assert message.deliveries[0].state is State.DELIVERED
+
+
+def test_an_address_is_looked_for_without_its_detail() -> None:
+    assert b"(box@hosting.example)" in FORMAT.needles("Box+x@hosting.example")

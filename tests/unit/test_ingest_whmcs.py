@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from deliverability.api.requests import Request
+from deliverability.api.tracing import read_logs
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.ingest.whmcs import FORMAT
@@ -107,3 +109,19 @@ def test_spellings_are_one_address_and_a_row_counts_once() -> None:
 def test_a_notice_without_a_time_counts_and_dates_nothing() -> None:
     (use,) = customers({"date": "11/12/2026 05:31"})["7"]
     assert (use.first, use.last, use.notices) == (None, None, 1)
+
+
+def test_a_row_with_a_long_text_is_read(tmp_path: Path) -> None:
+    """A line is read up to 64 KiB: the text of the notice, on which nothing rests, is left out of a longer one."""
+    log = tmp_path / "tblemails.csv"
+    body = "<p>" + "x" * 90_000 + "</p>"
+    log.write_text(
+        "id,userid,subject,message,date,to,cc,bcc\r\n"
+        f'1,7,Renewal INV-1,"{body}",2026-11-22 05:01:38,anna@corp.example,,\r\n'
+        f'2,8,Renewal INV-2,"{body}",2026-11-22 05:01:39,"{",".join(f"u{n}@corp.example" for n in range(6000))}",,\r\n'
+    )
+    trace, unread = read_logs(Request(logs=(str(log),), to=("anna@corp.example",)))
+    (message,) = trace.messages
+    assert (message.subject, message.account, unread) == ("Renewal INV-1", "7", ())
+    # A list that does not fit is left out whole: no part of it may pass for all.
+    assert read_logs(Request(logs=(str(log),), to=("u1@corp.example",)))[0].messages == ()

@@ -52,6 +52,7 @@ WAYS: dict[str, Callable[[bytes], bytes]] = {
     "kubectl --prefix": before(b"[pod/mail-0/postfix] "),
     "kubectl --prefix --timestamps": before(b"[pod/mail-0/postfix] " + CONTAINER_TIME),
     "docker compose": before(b"mail-1  | "),
+    "a facility in brackets": before(b"<mail.info> "),
     "HTML": lambda log: log.replace(b"<", b"&lt;").replace(b">", b"&gt;"),
     "after a greeting": lambda log: b"Hello, here is the log:\n" + before(b"> ")(log),
 }
@@ -71,6 +72,31 @@ def test_what_stands_before_each_line_is_taken_off(way: str, log: str) -> None:
     pasted = WAYS[way](LOGS[log])
     assert read(pasted).removeprefix(b"Hello, here is the log:\n") == LOGS[log]
     assert container(pasted) == "pasted lines"
+
+
+SPACED: dict[str, Callable[[bytes], bytes]] = {
+    "a blank in the time": lambda log: log.replace(b"2026-11-22T", b"2026-11-22 "),
+    "a blank before the zone": lambda log: log.replace(b"+00:00", b" +00:00").replace(b"2026-11-22T", b"2026-11-22 "),
+    "tabs": lambda log: log.replace(b" out1 ", b"\tout1\t").replace(b"]: ", b"]:\t"),
+}
+
+
+@pytest.mark.parametrize("way", SPACED)
+def test_the_head_of_other_templates_is_read_as_syslog_has_it(way: str) -> None:
+    assert read(SPACED[way](ISO)) == ISO
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"2026-11-22 05:31:15 1xV0AV-0000000002z-42Us <= a@b.example U=root P=local S=5",
+        b"2026-11-22 05:01:38 lmtp(7463, box@hosting.example): Info: pL9eJ2ZkklUnHQAAplP5VA: msgid=<a@b>: saved mail to INBOX",
+        b"2026-11-22 05:01:38 lmtp(box)<191><1FHpNZy/Amu>: Info: msgid=<a@b>: saved mail to INBOX",
+        b"2026-11-22 05:01:38 #123(normal) <abc>; task; rspamd_task_write_log: id: <a@b>",
+    ],
+)
+def test_other_programs_own_times_stay(line: bytes) -> None:
+    assert read((line + b"\n") * 5) == (line + b"\n") * 5
 
 
 def at_width(log: bytes, width: int, quote: bytes = b"") -> bytes:

@@ -73,6 +73,24 @@ def preflight(mail: bytes, zone: dict, *, bulk: bool | None = True, **given) -> 
 FULL = {"from_ip": "192.0.2.10", "helo": "out.host.example", "sender": "bounce@host.example"}
 
 
+@pytest.mark.parametrize(
+    ("name", "provider"),
+    [
+        ("gmail", "gmail"),
+        ("Google", "gmail"),
+        ("gmail.com", "gmail"),
+        ("outlook", "outlook-com"),
+        ("hotmail.com", "outlook-com"),
+        ("apple", "icloud"),
+        ("me.com", "icloud"),
+        ("aol", "yahoo"),
+        ("yahoo.com.tw", "yahoo-tw"),
+    ],
+)
+def test_a_provider_goes_by_other_names_and_by_its_domains(name: str, provider: str) -> None:
+    assert load_provider(name).id == provider
+
+
 def test_a_good_message_holds_every_rule_that_can_be_seen() -> None:
     mail, zone = signed()
     found = preflight(mail, zone, **FULL)

@@ -171,3 +171,16 @@ def test_from_evidence_an_mx_that_could_not_be_looked_up_says_nothing():
     failed = CouldNotLook(DnsQuestion("shop.example", "MX"), Obstacle.TIMEOUT, "", "192.0.2.53", NOW)
     assert provider_id(evidence(failed)) == "generic"
     assert provider_id(evidence(None)) == "generic"
+
+
+@pytest.mark.parametrize(
+    "domain", ["gmail.com", "yahoo.com.tw", "ms12.hinet.net", "email.cz", "outlook.jp", "x.example"]
+)
+def test_a_namesake_is_whom_the_look_through_all_files_finds(domain):
+    evidence = Evidence(subject=Subject.DISPATCH, assessed_at=NOW, recipient_domain=Domain.parse(domain))
+    assert provider_id(evidence) == found(domain, own=Own())
+
+
+def test_no_domain_belongs_to_two_providers():
+    held = [domain for provider in KNOWN for domain in provider.domains]
+    assert len(held) == len(set(held))

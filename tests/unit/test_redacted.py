@@ -46,9 +46,7 @@ def test_neither_do_a_subject_a_return_address_an_id_and_a_log_line():
         "2026-11-22 13:01:38 1vM => mei <MEI@gmail.com> F=<bounce-mei=gmail.com@host.example> FOLDER=/home/mei/Mail"
     )
     made = factory.assessment(
-        attempts=(
-            factory.attempt("mei@gmail.com", "250 ok <mei@gmail.com>", lines=(line,), folder="/home/mei/Mail"),
-        ),
+        attempts=(factory.attempt("mei@gmail.com", "250 ok <mei@gmail.com>", lines=(line,), folder="/home/mei/Mail"),),
         subject="For mei@Gmail.com: renewal",
     )
     message = replace(

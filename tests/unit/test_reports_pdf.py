@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deliverability.api import Reader, Request
+from deliverability.api.rendering import render
 from deliverability.compose.enclosed import MAX_NAME, enclose
+from deliverability.config import Configuration, ReportSettings
 from deliverability.errors import CannotLookError, UsageError
 from deliverability.evidence.document import Attachment, Look, Paper, Picture, Relationship
 from deliverability.protocols import typst_font, typst_run
@@ -120,6 +123,28 @@ def test_enclosed_files_come_out_as_they_went_in(tmp_path):
     path.write_bytes(pdf.render(pages.enclosed(pages.report("accepted", "en"), *contents)))
     run(tool("pdfdetach", "poppler-utils"), "-saveall", "-o", str(tmp_path), str(path))
     assert [(tmp_path / f"file-{n}.bin").read_bytes() for n in range(3)] == list(contents)
+
+
+@pytest.mark.usefixtures("font")
+@pytest.mark.parametrize("lang", pages.LANGUAGES)
+def test_a_page_carries_itself_and_the_files_to_import(lang, tmp_path):
+    request = Request(configuration=Configuration(report=ReportSettings(sender=pages.factory.SENDER)))
+    made = [render(pages.factory.BRANCHES["accepted"](lang), Reader(lang=lang), "pdf", request) for _ in range(2)]
+    assert made[0] == made[1]
+    assert len(made[0]) < 300_000
+    path, plain = tmp_path / "page.pdf", tmp_path / "plain.pdf"
+    path.write_bytes(made[0])
+    assert "No syntax or stream encoding errors found" in run(tool("qpdf", "qpdf"), "--check", str(path))
+    run(tool("pdfdetach", "poppler-utils"), "-saveall", "-o", str(tmp_path), str(path))
+    kinds = {one.suffix: one.read_bytes() for one in tmp_path.iterdir() if one.name.startswith("2026-")}
+    assert sorted(kinds) == [".json", ".txt", ".vcf", ".xml"]
+    assert b"value='billing@host.example'" in kinds[".xml"]
+    assert b"EMAIL;TYPE=INTERNET:billing@host.example\r\n" in kinds[".vcf"]
+    printed = run(tool("pdftotext", "poppler-utils"), "-raw", str(path), "-")
+    assert "apps:property name='shouldNeverSpam' value='true'" in printed.replace("\n", " ")
+    run(tool("qpdf", "qpdf"), "--qdf", "--object-streams=disable", str(path), str(plain))
+    found = re.findall(rb"/AFRelationship /(\w+)", plain.read_bytes())
+    assert sorted(found) == [b"Alternative", b"Data", b"Supplement", b"Supplement"]
 
 
 @pytest.mark.usefixtures("font")

@@ -199,7 +199,7 @@ def test_a_server_that_hangs(speaks: bytes) -> None:
 
     began = time.monotonic()
     refused(probe(Sink(handler=hang), lifetime_seconds=0.5), Obstacle.TIMEOUT)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 60
 
 
 def test_a_line_without_end_is_not_read() -> None:

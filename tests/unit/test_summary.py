@@ -1,7 +1,9 @@
 """Summaries: counts against what is counted by hand, the same in parts and in several processes, no more than is known."""
 
+import contextlib
 import gzip
 import json
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import jsonschema
 import pytest
 
 from deliverability.api import attempts
+from deliverability.api.archiving import ingest
 from deliverability.api.requests import Reader, Request
 from deliverability.api.scan import Part
 from deliverability.api.summary import summarise
@@ -124,6 +127,31 @@ def test_a_compressed_log_says_the_same(tmp_path):
     path = tmp_path / "mail.log.gz"
     path.write_bytes(gzip.compress(POSTFIX.read_bytes()))
     assert of(path).total == of(POSTFIX).total
+
+
+@pytest.mark.parametrize("name", ["postfix/postfix-3.10.rfc3164.log", "exim/4.98-cpanel/mainlog"])
+def test_the_archive_is_counted_like_its_log(tmp_path, name):
+    log, kept = Path(__file__).parents[1] / "cases" / "logs" / name, tmp_path / "a.db"
+    request = Request(logs=(str(log),), now=NOW)
+    ingest(request, kept)
+    whole, again = summarise(request), summarise(Request(archive=kept, now=NOW), jobs=2)
+    for part in ("total", "domains", "providers", "days", "hours", "causes", "slowest", "untimed", "probes"):
+        assert getattr(again, part) == getattr(whole, part), part
+    assert [file.lines for file in again.coverage.files] == [file.lines for file in whole.coverage.files]
+    assert "as the archive holds them" in again.notes[0]
+
+
+def test_a_damaged_archive_is_counted_as_far_as_it_can_be_read(tmp_path):
+    log, kept = tmp_path / "mail.log", tmp_path / "a.db"
+    log.write_bytes(
+        (Path(__file__).parents[1] / "cases" / "logs" / "postfix" / "postfix-3.10.rfc3164.log").read_bytes()
+    )
+    ingest(Request(logs=(str(log),), now=NOW), kept)
+    with contextlib.closing(sqlite3.connect(kept)) as base:
+        base.execute("UPDATE segment SET content = x'00'")
+        base.commit()
+    counted = summarise(Request(archive=kept, now=NOW))
+    assert any(gap.kind == "damaged" for file in counted.coverage.files for gap in file.gaps)
 
 
 def test_an_archive_cut_short_is_counted_as_far_as_it_goes_and_says_so(tmp_path):

@@ -201,3 +201,19 @@ def test_times_as_journalctl_writes_them(time: bytes, instant: str | None) -> No
     assert (read.host, read.tag, read.pid, read.rest) == ("out1", "postfix/smtp", "24", b"words")
     assert (read.at.instant and read.at.instant.isoformat()) == instant
     assert re.match(HEAD, raw, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("head", "host"),
+    [
+        (b"Nov 22 05:31:12 out1 mail.info postfix/smtp[7]: x", "out1"),  # BusyBox
+        (b"2026-11-22T05:31:12+00:00 mail.notice out1 postfix/smtp[7]: x", "out1"),
+        (b"Nov 22 05:31:12 mail.info postfix/smtp[7]: x", "mail.info"),  # a host of that name
+        (b"Nov 22 05:31:12 out1 mail.other postfix/smtp[7]: x", None),
+    ],
+)
+def test_facility_and_level_beside_the_host(head: bytes, host: str | None) -> None:
+    found = parse_prologue(head)
+    assert (found and found.host) == host
+    if found:
+        assert (found.tag, found.pid, found.rest) == ("postfix/smtp", "7", b"x")

@@ -1,10 +1,14 @@
 """A checkpoint in a mail: what it carries, whether a signature covers it, and how the log stands to it."""
 
 import base64
+import importlib.util
+import json
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 import dkim as dkimpy
@@ -17,7 +21,7 @@ from ledger_records import intent
 from typer.testing import CliRunner, Result
 
 from deliverability.api.witnessing import witness
-from deliverability.errors import ParseError
+from deliverability.errors import ParseError, TamperedError
 from deliverability.evidence.observation import (
     CouldNotLook,
     DnsAnswer,
@@ -28,14 +32,22 @@ from deliverability.evidence.observation import (
     Record,
     Unobserved,
 )
+from deliverability.evidence.recorder import Snapshot
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
 from deliverability.ledger.keys import FileSigner, make_key
 from deliverability.ledger.log import Ledger
 from deliverability.ledger.notes import Note, Signature
 from deliverability.ledger.proving import bundle_of, continued
 from deliverability.ledger.verify import Held
+from deliverability.protocols.dnssec import TrustAnchor
+from deliverability.protocols.dnssec import signed as dnssec_signed
 from deliverability.protocols.mail import Field, parse_mail
 from deliverability.protocols.witness import FIELD, Cover, make_header, note_of, read_header, received
+
+_spec = importlib.util.spec_from_file_location("dnssec_world", Path(__file__).parents[1] / "dnssec_world.py")
+assert _spec and _spec.loader
+world_of: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(world_of)
 
 ORIGIN = "hosting.example/dispatch"
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
@@ -236,6 +248,89 @@ def test_a_rewritten_log_is_found_out(tmp_path: Path) -> None:
         )
 
 
+# --- a key that the DNS has no more ---
+
+OTHER = generate_private_key(65537, 2048)
+OTHER_PUBLIC = base64.b64encode(OTHER.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def answer(public: bytes) -> DnsAnswer:
+    record = Record("", (b"v=DKIM1; k=rsa; p=" + public,))
+    return DnsAnswer(QUESTION, Rcode.NOERROR, (record,), QUESTION.name, 60, "test", NOW)
+
+
+def snapshot(*answers: DnsAnswer, number: int = 1) -> Snapshot:
+    return Snapshot(dispatch=f"{number:032x}", at=NOW, observations=answers, verified=())
+
+
+@pytest.mark.parametrize("today", [NO_KEY, NO_ANSWER, Observations.of([answer(OTHER_PUBLIC)])])
+def test_a_replaced_key_is_taken_from_the_ledger_or_a_bundle(tmp_path: Path, today: Observations) -> None:
+    with Ledger.create(tmp_path / "l", ORIGIN, now=NOW) as ledger:
+        head = ledger.sign(NOW)
+        mail = signed(make_header(head))
+        asked: dict[str, Any] = {"observations": today, "offline": True, "now": NOW}
+        (before,) = witness(mail, ledger=ledger, **asked).heads
+        assert (before.held, before.key) == (Held.UNDECIDED, None)
+        numbers = ledger.append_records([intent(1), snapshot(answer(OTHER_PUBLIC), *KEY.answers.values())])
+        numbers += ledger.append_records([intent(2), snapshot(answer(OTHER_PUBLIC), number=2)])
+        ledger.sign(NOW)
+        (one,) = witness(mail, ledger=ledger, **asked).heads
+        assert one.key and one.key.number == numbers[1] and not one.key.chained
+        assert (one.carried.cover, one.held) == (Cover.COVERED, Held.SHOWN)
+        bundle = continued(ledger, bundle_of(ledger, numbers), [head]).to_bytes()
+        keys = ledger.verifier_keys()
+        (one,) = witness(mail, bundle=bundle, keys=keys, **asked).heads
+        assert one.key and one.held is Held.SHOWN
+        # A bundle for which nobody vouches, or that was changed, lends no keys.
+        for content, known in ((bundle, ()), (bundle.replace(b"test", b"tesT"), keys)):
+            (one,) = witness(mail, bundle=content, keys=known, **asked).heads
+            assert one.key is None and one.held is not Held.SHOWN
+        # By its key a mail that was changed is none the better; and one for which there is a key today needs none.
+        (one,) = witness(mail.replace(b"From: renewals", b"From: Renewals"), ledger=ledger, **asked).heads
+        assert one.key is None and one.held is Held.UNDECIDED
+        assert witness(mail, ledger=ledger, **{**asked, "observations": KEY}).heads[0].key is None
+
+
+def test_a_changed_snapshot_lends_no_key(tmp_path: Path) -> None:
+    with Ledger.create(tmp_path / "l", ORIGIN, now=NOW) as ledger:
+        mail = signed(make_header(ledger.sign(NOW)))
+        (number,) = ledger.append_records([snapshot(*KEY.answers.values())])
+        ledger.sign(NOW)
+    database = sqlite3.connect(tmp_path / "l" / "ledger.sqlite")
+    database.execute("DROP TRIGGER entry_stays")
+    changed = "UPDATE entry SET body = CAST(replace(body, 'resolver', 'Resolver') AS BLOB) WHERE number = ?"
+    database.execute(changed, (number,))
+    database.commit()
+    database.close()
+    with Ledger.open(tmp_path / "l", write=False) as ledger, pytest.raises(TamperedError, match=f"entry {number}"):
+        witness(mail, ledger=ledger, observations=NO_KEY, offline=True, now=NOW)
+
+
+def test_a_key_with_its_dnssec_chain_is_vouched_for_by_the_zone(tmp_path: Path) -> None:
+    world = world_of.World()
+    world.zone("")
+    world.zone("example", algorithm=13)
+    zone = world.zone("hosting.example", algorithm=13) or world.zones[world_of.name("hosting.example")]
+    text = "v=DKIM1; k=rsa; p=" + PUBLIC.decode()
+    strings = " ".join(f'"{text[n : n + 200]}"' for n in range(0, len(text), 200))
+    zone.add(world_of.name("s2026._domainkey.hosting.example"), "TXT", strings)
+    anchors = tuple(TrustAnchor.parse(one) for one in world.anchors)
+    questions = [
+        dnssec_signed(name, kind)
+        for name, kind in [("", "DNSKEY")]
+        + [(zone_, kind) for zone_ in ("example", "hosting.example") for kind in ("DS", "DNSKEY")]
+    ]
+    kept = [world.observe(q) for q in [*questions, dnssec_signed(QUESTION.name, "TXT")]]
+    with Ledger.create(tmp_path / "l", ORIGIN, now=NOW) as ledger:
+        mail = signed(make_header(ledger.sign(NOW)))
+        ledger.append_records([snapshot(*kept)])
+        ledger.sign(NOW)
+        asked: dict[str, Any] = {"ledger": ledger, "observations": NO_KEY, "offline": True, "now": NOW}
+        (one,) = witness(mail, **asked, anchors=anchors).heads
+        assert one.key and one.key.chained and one.held is Held.SHOWN
+        assert witness(mail, **asked).heads[0].key is None  # by IANA's anchors it proves nothing
+
+
 # --- the command ---
 
 
@@ -259,6 +354,27 @@ def test_the_command_says_what_was_found(tmp_path: Path, lang: str, said: str) -
     done = run(tmp_path / "old.eml", "--ledger", tmp_path / "l", "--offline", "--lang", lang, "--zone", "Asia/Taipei")
     assert done.exit_code == 3 and said in done.stdout and "2026-11-22 13:31:14 UTC+8" in done.stdout
     done = run(tmp_path / "old.eml", "--ledger", tmp_path / "l", "--offline", "--format", "json")
-    assert '"cover": "undecided"' in done.stdout and '"code": "good"' in done.stdout
+    assert '"cover": "undecided"' in done.stdout and '"code": "good"' in done.stdout and '"key": null' in done.stdout
     (tmp_path / "none.eml").write_bytes(MAIL)
     assert run(tmp_path / "none.eml", "--offline", "--lang", lang).exit_code == 4
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "Whoever keeps the log kept the key"), ("zh-Hant-TW", "自行保存")])
+def test_the_command_says_where_a_key_came_from(tmp_path: Path, lang: str, said: str) -> None:
+    with Ledger.create(tmp_path / "l", ORIGIN, now=NOW) as ledger:
+        head = ledger.sign(NOW)
+        numbers = ledger.append_records([intent(1), snapshot(*KEY.answers.values())])
+        ledger.sign(NOW)
+        bundle = continued(ledger, bundle_of(ledger, numbers), [head]).to_bytes()
+        (key,) = ledger.verifier_keys()
+    (tmp_path / "old.eml").write_bytes(ARRIVED + signed(make_header(head)))
+    (tmp_path / "bundle.json").write_bytes(bundle)
+    for words in (["--ledger", tmp_path / "l"], ["--bundle", tmp_path / "bundle.json", "--key", key.to_text()]):
+        done = run(tmp_path / "old.eml", *words, "--offline", "--lang", lang)
+        assert done.exit_code == 0 and said in done.stdout and f" {numbers[1]} " in done.stdout
+        done = run(tmp_path / "old.eml", *words, "--offline", "--format", "json")
+        assert json.loads(done.stdout)["heads"][0]["key"] == {
+            "entry": numbers[1],
+            "at": NOW.isoformat(),
+            "dnssec": False,
+        }

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from typing import Any
 import pytest
 import sealed_bundles
 from chromium import Browser, chromium
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 from sealed_bundles import World, mutated
 
 from deliverability.compose.catalog import catalog
@@ -30,7 +35,21 @@ from deliverability.ledger.verify import verify_bundle
 from deliverability.protocols.witness import make_header
 
 MUTATIONS = 250
-SCRIPT = Path(builder.__file__).parent / "verifier" / "script.js"
+
+
+def _other_root() -> bytes:
+    """A root that vouches for nothing here."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test Root")])
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+    made = made.not_valid_before(at).not_valid_after(at.replace(year=2046))
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return made.sign(key, SHA256()).public_bytes(Encoding.PEM)
+
+
+OTHER_ROOT = _other_root()
+SCRIPTS = [Path(builder.__file__).parent / "verifier" / name for name in builder.SCRIPTS]
 
 
 # --- the file itself ---
@@ -78,8 +97,8 @@ def test_it_knows_every_code_of_the_program_and_no_other() -> None:
     program = Path(verifying.__file__).read_text()
     form = re.compile(r'"((?:form|records?|inclusion|origin|signature|keys|time|pairs|sequence|files?|later)-[a-z-]+)"')
     of_program = set(form.findall(program))
-    of_page = set(form.findall(SCRIPT.read_text()))
-    assert of_page == of_program - {"time-good"}  # which it cannot show: it does not judge authorities
+    of_page = set(form.findall(SCRIPTS[-1].read_text()))
+    assert of_page == of_program
     words = json.loads(page_parts()["words"])["en"]
     assert all(f"seal.{code}" in words for code in of_page)
     used = set(re.findall(r'data-words="([^"]+)"', page_parts()["body"]))
@@ -155,8 +174,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield Page(browser, tmp_path_factory.mktemp("page"))
 
 
-def ours(content: bytes, keys: list[str], heads: tuple[bytes, ...] = ()) -> dict[str, Any]:
-    done = verify_bundle(content, keys=[VerifierKey.parse(key) for key in keys], held_heads=heads)
+def ours(
+    content: bytes, keys: list[str], heads: tuple[bytes, ...] = (), roots: tuple[x509.Certificate, ...] = ()
+) -> dict[str, Any]:
+    done = verify_bundle(content, keys=[VerifierKey.parse(key) for key in keys], held_heads=heads, roots=roots)
     verdict = "tampered" if done.tampered else "complete" if done.complete else "open"
     if done.findings[0].code == "form-other":
         verdict = "other"
@@ -200,10 +221,50 @@ def test_changes_of_a_time_stamp_are_never_shown_as_more_than_open(page: Page, w
         shown = page.verify(bad)
         assert [f[1] for f in shown["findings"] if f[0] == "time"] in (["undecided"], ["failed"])
     shown = page.verify(content)
-    assert ["time", "undecided", "time-no-root"] in shown["findings"] and "does not check the authority" in shown[
-        "text"
-    ]
+    assert ["time", "undecided", "time-no-root"] in shown["findings"]
+    assert "right by the certificate of “Test Authority”" in shown["text"] and "nobody has vouched" in shown["text"]
     assert ["time", "failed", "time-bad"] in page.verify(world.good["wrongly stamped"])["findings"]
+
+
+def test_a_time_stamp_is_shown_by_the_root_that_the_reader_gives(page: Page, world: World, tmp_path: Path) -> None:
+    page.fill("key", world.key)
+    page.press("[data-language='en']")
+    root = x509.load_pem_x509_certificate(world.root)
+    files = {"pem": world.root, "der": root.public_bytes(Encoding.DER), "none": b"no certificate", "other": OTHER_ROOT}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    def choose(name: str) -> dict[str, Any]:
+        before = page._turn()
+        page.browser.evaluate("document.getElementById('root').value = ''")
+        page.browser.choose("#root", tmp_path / name)
+        page._wait(before)
+        return page.verify(world.good["stamped"])
+
+    expected = ours(world.good["stamped"], [world.key], roots=(root,))
+    try:
+        for name in ("pem", "der"):
+            shown = choose(name)
+            assert alike(shown, expected) and ["time", "shown", "time-good"] in shown["findings"]
+            assert "says Test Authority" in shown["text"]
+        for lang in LANGUAGES:
+            page.press(f"[data-language='{lang}']")
+            assert "Test Authority" in page.shown()["text"] and "{" not in page.shown()["text"]
+        page.press("[data-language='en']")
+        assert ["time", "failed", "time-bad"] in choose("other")["findings"]
+        shown = choose("none")
+        assert shown["verdict"] == "none" and "holds no certificate" in shown["text"]
+    finally:
+        page._after(
+            "(e => { e.value = ''; e.dispatchEvent(new Event('change')); })(document.getElementById('root'))",
+        )
+    for text, held in ((root.fingerprint(SHA256()).hex(":").upper(), "shown"), ("ab" * 32, "failed")):
+        page.fill("fingerprint", text)
+        assert [f[1] for f in page.verify(world.good["stamped"])["findings"] if f[0] == "time"] == [held]
+    page.fill("fingerprint", "ab:cd")
+    assert page.shown()["verdict"] == "none"
+    page.fill("fingerprint", "")
+    assert ["time", "undecided", "time-no-root"] in page.shown()["findings"]
 
 
 def test_a_head_out_of_a_mail_is_held_against_the_bundle(page: Page, world: World) -> None:
@@ -385,7 +446,7 @@ def under_node(program: str, asked: object) -> Any:
         pytest.skip("node is not installed")
     script = (
         "globalThis.crypto ??= require('crypto').webcrypto;"  # Node 18
-        f"require({json.dumps(str(SCRIPT))}); const h = t => Uint8Array.from(Buffer.from(t, 'hex'));"
+        f"for (const one of {json.dumps([str(s) for s in SCRIPTS])}) require(one); const h = t => Uint8Array.from(Buffer.from(t, 'hex'));"
         "(async () => { const out = []; for (const one of JSON.parse(require('fs').readFileSync(0, 'utf8')))"
         f" out.push({program}); console.log(JSON.stringify(out)); }})()"
     )

@@ -60,6 +60,8 @@ class _Decompressor(Protocol):
 class _Members:
     """Archives one after another in a file, as ``cat a.gz b.gz`` and logrotate leave them."""
 
+    decompresses = True
+
     def __init__(self, raw: BinaryIO, new: Callable[[], _Decompressor], padding: bytes) -> None:
         self._raw, self._new, self._padding = raw, new, padding
         self._rest = b""
@@ -171,6 +173,8 @@ def _zstd(raw: BinaryIO, shown: str) -> Stream:
 
 
 class _Zstd:
+    decompresses = True
+
     def __init__(self, reader: Any, frames: "_Frames", failed: type[Exception]) -> None:
         self._reader, self._frames, self._failed = reader, frames, failed
 

@@ -15,6 +15,7 @@ from deliverability.protocols.wrapped import Layout, flat, layout_of, parsed
 from deliverability.protocols.wrapped_line import inert
 
 _SAMPLED = 50  # records that tell what the fields are
+MAX_ROW = 60 << 10  # octets: a line of a log is read up to 64 KiB
 _MAX_DEPTH = 50
 _MARKS = (b"\x1e", b"data: ")  # RFC 7464 §2.2; journalctl -o json-sse
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?P<end>")?|[{}\[\]]', re.DOTALL)
@@ -178,5 +179,21 @@ class _Walk:
 
 
 def as_json(row: dict[str, str]) -> bytes:
-    """A record that is itself the statement, as one line: all values text, names in the order of the source."""
+    """A record that is itself the statement, as one line: all values text, names in the order of the source.
+
+    A row that would be longer than a line may be is told without its longest values, such as the text of a notice.
+    """
+    made = _dumped(row)
+    if len(made) <= MAX_ROW:
+        return made
+    kept = dict(row)
+    for name in sorted(row, key=lambda name: -len(row[name])):
+        kept[name] = f"({len(row[name])} characters left out)"  # whole: of a list of addresses no part may pass for all
+        made = _dumped(kept)
+        if len(made) <= MAX_ROW:
+            break
+    return made
+
+
+def _dumped(row: dict[str, str]) -> bytes:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")

@@ -2,7 +2,8 @@
 
 Taken off are quotation marks and blanks of a mail, ``grep``'s file names and line numbers, the numbers of ``cat -n``,
 the time and stream that ``kubectl logs --timestamps``, ``docker logs -t`` and CRI files put first, the names of
-``kubectl logs --prefix`` and ``docker compose logs``, and HTML's ``&lt;``.  A line that was wrapped is put together
+``kubectl logs --prefix`` and ``docker compose logs``, and HTML's ``&lt;``; a date and a time with a blank between them
+are written as RFC 3339 does.  A line that was wrapped is put together
 again.  What is done is settled once, by the first lines, and only where those can be read no other way: within a log
 that is read as it is, no message can choose to be taken for a paste.
 """
@@ -34,7 +35,13 @@ _PREFIXES = tuple(
         rb"\d{1,9}(?:[:.)-][ \t]*+|[ \t]++)",  # grep -n, cat -n, less -N
         _NAMED,
         rb"%s?%s(?:(?:stdout|stderr) [FP] )?" % (_NAMED, _ISO),
+        rb"<[a-z0-9]{1,12}\.[a-z]{1,12}> ",
     )
+)
+# Date and time parted by a blank, or the parts of the head by tabs: templates of syslog-ng and rsyslog, spreadsheets.
+_SPACED = re.compile(
+    rb"(?P<day>\d{4}-\d\d-\d\d)[T \t](?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?) ?(?P<zone>Z|[+-]\d\d:?\d\d)?[ \t]"
+    rb"(?P<host>[\w.:-]{0,254}[\w.-])[ \t](?P<tag>[\w./-]{1,128}(?:\[\d{1,10}\])?:)[ \t]"
 )
 _ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d |<\d|\d{9}|[ \t]*\r?(?:\n|\Z)|\Z)")
 _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
@@ -52,11 +59,15 @@ class Shape:
     """What stood where a line was broken."""
     escaped: bool = False
     """``<`` is written ``&lt;``."""
+    spaced: bool = False
+    """Date and time are parted by a blank, or the head's parts by tabs."""
 
 
 def is_odd(head: bytes) -> bool:
     """Whether some line begins as no log line does, or ``<`` never stands where lines name addresses so: a quick look."""
-    return _ODD_LINE.search(head) is not None or (b"&lt;" in head and b"<" not in head)
+    if _ODD_LINE.search(head) is not None or (b"&lt;" in head and b"<" not in head):
+        return True
+    return _is_spaced(head[:1024].split(b"\n", 1)[0])
 
 
 def shape_of(head: bytes, *, complete: bool) -> Shape | None:
@@ -67,22 +78,40 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     every = head.split(b"\n")[:_SAMPLED]
     every = [line.removesuffix(b"\r") for line in (every if complete else every[:-1] or every)]
     shown = [line for line in every if line.strip()]
-    plain = sum(map(is_whole, shown))
+    plain = sum(is_whole(line) or _is_spaced(line) for line in shown)
     counted = [(sum(_bare(line, prefix) is not None for line in shown), prefix) for prefix in _PREFIXES]
     most, best = max(counted, key=lambda pair: pair[0])
     prefix = best if most > _CLEARLY * plain else None
     if not plain and prefix is None:
         return None
     width, joint = _wrapping(every, prefix)
-    shape = Shape(prefix, width, joint, b"&lt;" in head and b"<" not in head)
+    headed = [bare for line in every if _begins(bare := _without(line, prefix))]
+    spaced = sum(map(_is_spaced, headed)) >= _SHARE * len(headed)
+    shape = Shape(prefix, width, joint, b"&lt;" in head and b"<" not in head, bool(headed) and spaced)
     return None if shape == Shape() else shape
+
+
+def _begins(line: bytes) -> bool:
+    """Whether a line of the log begins so."""
+    return begins_whole(line) or _is_spaced(line)
+
+
+def _is_spaced(line: bytes) -> bool:
+    match = _SPACED.match(line)
+    return match is not None and match[0] != _closed(match)
+
+
+def _closed(match: re.Match[bytes]) -> bytes:
+    """The head as RFC 3339 and syslog have it."""
+    zone = match["zone"] or b""
+    return b"%sT%s%s %s %s " % (match["day"], match["clock"], zone, match["host"], match["tag"])
 
 
 def _bare(line: bytes, prefix: re.Pattern[bytes]) -> bytes | None:
     """The line without its prefix, if that makes a log line of it."""
     match = prefix.match(line)
     rest = line[match.end() :] if match and match.end() else b""
-    return rest if rest and is_whole(rest) else None
+    return rest if rest and (is_whole(rest) or _is_spaced(rest)) else None
 
 
 def _without(line: bytes, prefix: re.Pattern[bytes] | None) -> bytes:
@@ -91,9 +120,9 @@ def _without(line: bytes, prefix: re.Pattern[bytes] | None) -> bytes:
         return line
     match = prefix.match(line)
     rest = line[match.end() :] if match else line
-    if begins_whole(rest):
+    if _begins(rest):
         return rest
-    if begins_whole(line):
+    if _begins(line):
         return line
     quoted = _PIECE.match(line)
     return line[quoted.end() :] if quoted else line
@@ -112,7 +141,7 @@ def _wrapping(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> tuple
         piece = last is not None and _is_piece(bare)
         if piece and last is not None:
             pairs.append((last, bare))
-        last = line if piece or begins_whole(bare) else None if bare.strip() else last
+        last = line if piece or _begins(bare) else None if bare.strip() else last
     widest = max(map(len, every), default=0)
     if len(pairs) > 1 and all(len(one) == widest for one, _ in pairs) and widest >= _NARROWEST:
         return widest, b""
@@ -125,7 +154,7 @@ def _wrapping(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> tuple
 
 def _is_piece(bare: bytes) -> bool:
     """Whether it may be a piece of the line before it."""
-    return bool(bare.strip()) and not begins_whole(bare) and not bare.startswith(_SEPARATOR)
+    return bool(bare.strip()) and not _begins(bare) and not bare.startswith(_SEPARATOR)
 
 
 def _was_full(line: bytes, piece: bytes, width: int) -> bool:
@@ -166,6 +195,8 @@ class _Whole:
         if shape.escaped:
             for entity, sign in _ENTITIES:
                 line = line.replace(entity, sign)
+        if shape.spaced and (match := _SPACED.match(line)):
+            line = _closed(match) + line[match.end() :]
         if shape.width is None:
             yield line + b"\n" * ended
         elif self._goes_on(line, shape.width):
@@ -175,7 +206,7 @@ class _Whole:
         elif line or ended:
             yield from self.flush()
             self._line, self._pieces, self._ends = line, 1, int(ended)
-            self._last = raw if begins_whole(line) else None
+            self._last = raw if _begins(line) else None
 
     def _goes_on(self, line: bytes, width: int) -> bool:
         if self._last is None or not _is_piece(line):

@@ -30,6 +30,11 @@ class Ahead:
     def __init__(self, seen: bytes, stream: Stream) -> None:
         self._seen, self._stream = seen, stream
 
+    @property
+    def decompresses(self) -> bool:
+        """Whether reading it is the work of a decompressor, which leaves the interpreter to others."""
+        return getattr(self._stream, "decompresses", False)
+
     def read1(self, size: int = PIECE, /) -> bytes:
         """Up to ``size`` octets; none at the end."""
         if not self._seen:

@@ -7,6 +7,7 @@
   const MAX_RECORD = 1048576;
   const MAX_BODY = MAX_RECORD + 8192;
   const MAX_TOKEN = 65536;
+  const MAX_ROOTS = 1024 * 1024;
   const KIND = "dispatch-evidence";
   const KINDS = ["intent", "outcome", "snapshot", "later", "batch", "erasure", "incident", "key", "origin"];
 
@@ -557,69 +558,12 @@
     return last === 0n && same(first, old.root) && same(second, young.root);
   }
 
-  // --- time-stamps (RFC 3161): what they claim, and over what; the authority's signature is not checked here ---
-
-  function derParts(octets, start, end) {
-    const found = [];
-    let place = start;
-    while (place < end) {
-      const tag = octets[place];
-      let length = octets[place + 1];
-      let header = 2;
-      if (length === undefined || (tag & 0x1f) === 0x1f) throw new Bad("not DER");
-      if (length & 0x80) {
-        const more = length & 0x7f;
-        if (more < 1 || more > 3 || place + 2 + more > end) throw new Bad("not DER");
-        length = octets.slice(place + 2, place + 2 + more).reduce((sum, octet) => sum * 256 + octet, 0);
-        if (length < 128 || (more > 1 && octets[place + 2] === 0)) throw new Bad("not DER");
-        header += more;
-      }
-      const after = place + header + length;
-      if (after > end || found.length > 64) throw new Bad("not DER");
-      found.push({ tag, start: place + header, end: after, octets: octets.slice(place + header, after) });
-      place = after;
-    }
-    return found;
-  }
-
-  const OIDS = { signedData: "2a864886f70d010702", tstInfo: "2a864886f70d0109100104", sha256: "608648016503040201" };
-
-  async function readToken(token, over) {
-    const inside = (part, tag) => {
-      if (!part || part.tag !== tag) throw new Bad("not a time-stamp response of RFC 3161");
-      return derParts(token, part.start, part.end);
-    };
-    const oid = (part, wanted) => {
-      if (!part || part.tag !== 6 || hex(part.octets) !== wanted) throw new Bad("not a time-stamp response of RFC 3161");
-    };
-    const outer = derParts(token, 0, token.length);
-    if (outer.length !== 1) throw new Bad("not a time-stamp response of RFC 3161");
-    const [status, content] = inside(outer[0], 0x30);
-    const [code] = inside(status, 0x30);
-    if (!code || code.tag !== 2 || hex(code.octets) !== "00") throw new Bad("the authority refused to time-stamp");
-    const [kind, explicit] = inside(content, 0x30);
-    oid(kind, OIDS.signedData);
-    const [signedData] = inside(explicit, 0xa0);
-    const [, , encapsulated] = inside(signedData, 0x30);
-    const [type, wrapped] = inside(encapsulated, 0x30);
-    oid(type, OIDS.tstInfo);
-    const [octetString] = inside(wrapped, 0xa0);
-    const [info] = inside(octetString, 4);
-    const [, , imprint, , time] = inside(info, 0x30);
-    const [algorithm, digest] = inside(imprint, 0x30);
-    oid(inside(algorithm, 0x30)[0], OIDS.sha256);
-    if (!digest || digest.tag !== 4 || !same(digest.octets, await sha256(over))) {
-      throw new Bad("the time-stamp is over other octets");
-    }
-    const written = time && time.tag === 0x18 ? decode(time.octets) : "";
-    const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d(?:\.\d{1,9})?)Z$/.exec(written);
-    if (!parts) throw new Bad("not a time-stamp response of RFC 3161");
-    return `${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}:${parts[5]}:${parts[6]}+00:00`;
-  }
+  const stamps = timeStamps({ Bad, Lacking, decode, hash, hex, join, same, subtle, verifyEd25519 });
 
   // --- the steps (§6) ---
 
-  async function verifyBundle(octets, keyTexts, heads) {
+  /** `trust`: certificates that the reader gave (`roots`, DER), and SHA-256 digests of certificates (`fingerprints`). */
+  async function verifyBundle(octets, keyTexts, heads, trust = { roots: [], fingerprints: [] }) {
     const findings = [];
     const find = (step, held, code, parameters = {}) => findings.push({ step, held, code, parameters });
     const done = (told = []) => ({ findings, verdict: verdictOf(findings), told });
@@ -637,7 +581,7 @@
     find("form", "shown", "form-good", { origin: bundle.origin, size: String(checkpoint.size) });
     const keys = await Promise.all(keyTexts.map(parseKey));
     const own = await Promise.all(bundle.keys.map((text) => parseKey(text).catch(passBad)));
-    const work = { bundle, checkpoint, keys, own, find, read: new Map(), told: new Map() };
+    const work = { bundle, checkpoint, keys, own, trust, find, read: new Map(), told: new Map() };
     for (const step of [records, inclusion, signature, time, pairs, sequence, files]) await step(work);
     for (const head of heads) await later(work, head);
     const failed = findings.some((finding) => finding.held === "failed");
@@ -733,7 +677,10 @@
     if (!work.bundle.tokens.length) work.find("time", "absent", "time-none");
     for (const token of work.bundle.tokens) {
       try {
-        work.find("time", "undecided", "time-no-root", { when: await readToken(token, work.bundle.checkpoint) });
+        const { roots, fingerprints } = work.trust;
+        const found = await stamps.verifyToken(token, work.bundle.checkpoint, roots, fingerprints);
+        if (found.vouched && found.unable === null) work.find("time", "shown", "time-good", found);
+        else work.find("time", "undecided", "time-no-root", found);
       } catch (problem) {
         if (!(problem instanceof Bad)) throw problem;
         work.find("time", "failed", "time-bad", { problem: problem.message });
@@ -831,7 +778,7 @@
   // --- the page ---
 
   if (typeof document === "undefined") {
-    globalThis.verifier = { verifyBundle, verifyEd25519, verifyPlainly, readHead };
+    globalThis.verifier = { verifyBundle, verifyEd25519, verifyPlainly, readHead, stamps };
     return;
   }
 
@@ -839,6 +786,8 @@
   const at = (id) => document.getElementById(id);
   let language = (navigator.language || "").toLowerCase().startsWith("zh") ? "zh-Hant-TW" : "en";
   let content = null; // the octets of the file that was chosen
+  let roots = []; // certificates that the reader gave, DER
+  let badRoots = false; // whether that file was none of certificates
   let turn = 0;
 
   const fill = (template, parameters) => template.replace(/\{([^}]*)\}/g, (_, name) => parameters[name] ?? "");
@@ -887,11 +836,19 @@
         problems.push(problem instanceof Lacking ? say("page.lacking", { what: problem.message }) : say("page.no-key"));
       }
     }
+    const trust = { roots, fingerprints: [] };
+    try {
+      trust.fingerprints = stamps.readFingerprints(at("fingerprint").value);
+    } catch (problem) {
+      if (!(problem instanceof Bad)) throw problem;
+      problems.push(say("page.no-fingerprint"));
+    }
+    if (badRoots) problems.push(say("page.no-root"));
     const heads = at("head").value.trim() ? [readHead(at("head").value)] : [];
     let result = null;
     if (content && !problems.length) {
       try {
-        result = await verifyBundle(content, keys, heads);
+        result = await verifyBundle(content, keys, heads, trust);
       } catch (problem) {
         problems.push(problem instanceof Lacking ? say("page.lacking", { what: problem.message }) : say("page.broken"));
       }
@@ -912,9 +869,12 @@
     for (const finding of result.findings) {
       const item = element("li", undefined, finding.held);
       Object.assign(item.dataset, { step: finding.step, held: finding.held, code: finding.code });
-      item.append(element("strong", say(`seal.held.${finding.held}`)), " ", element("bdi", say(`seal.${finding.code}`, finding.parameters)));
+      item.append(element("strong", say(`seal.held.${finding.held}`)), " ", element("bdi", sentence(finding)));
       if (finding.code === "signature-own-key") item.append(" ", element("em", say("page.own-key")));
-      if (finding.code === "time-no-root") item.append(" ", element("em", say("page.time")));
+      if (finding.code === "time-no-root") {
+        const { unable } = finding.parameters;
+        item.append(" ", element("em", say(unable === null ? "page.time" : "page.time-unable", finding.parameters)));
+      }
       list.append(item);
     }
     main.append(element("h2", say("page.steps")), list);
@@ -923,6 +883,9 @@
     for (const name of ["truth", "complete", "time", "reading"]) limits.append(element("li", say(`seal.limits.${name}`)));
     main.append(element("h2", say("seal.limits")), limits);
   }
+
+  /** The program's sentence; about a time-stamp without a root this page has its own. */
+  const sentence = ({ code, parameters }) => say(code === "time-no-root" ? "page.time-no-root" : `seal.${code}`, parameters);
 
   function moment(text) {
     const when = new Date(text);
@@ -963,8 +926,20 @@
     await show();
   }
 
+  async function takeRoots(file) {
+    [roots, badRoots] = [[], false];
+    try {
+      if (file) roots = stamps.readRoots(new Uint8Array(await file.slice(0, MAX_ROOTS + 1).arrayBuffer()));
+    } catch (problem) {
+      if (!(problem instanceof Bad)) throw problem;
+      badRoots = true;
+    }
+    await show();
+  }
+
+  at("root").addEventListener("change", (event) => takeRoots(event.target.files[0]));
   at("file").addEventListener("change", (event) => take(event.target.files[0]));
-  for (const id of ["key", "head"]) at(id).addEventListener("input", show);
+  for (const id of ["key", "head", "fingerprint"]) at(id).addEventListener("input", show);
   at("print").addEventListener("click", () => window.print());
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => {

@@ -1,0 +1,77 @@
+"""The lines of one block, told without putting its surroundings together where a line stands alone, as almost all do."""
+
+from deliverability.api.surroundings import (
+    _NUMBERED,
+    _PART,
+    _PROCESS,
+    _SESSION,
+    _TIME,
+    MAX_SESSION,
+    session_before,
+    whole_entry,
+)
+from deliverability.capture.blocks import MAX_LINE, Block, Window
+from deliverability.evidence.exhibit import LogLine, Place
+
+HEAD = 512  # octets of a line in which its process is named
+NEWLINE = 0x0A
+
+
+class Nearby:
+    """The lines of a block; ``before`` is the block just before it, where that is known."""
+
+    def __init__(self, window: Window, before: Block | None = None) -> None:
+        self._window = window
+        known = before if before and before.following == window.block.offset else None
+        self._before, self._size = (known.raw, known.end) if known else (b"", 0)
+        self._number, self._at = window.block.line + 1, 0
+
+    def line(self, at: int) -> tuple[int, int]:
+        """Where the line around a place of the block begins, and where the next one does."""
+        raw, end = self._window.block.raw, self._window.block.end
+        following = raw.find(b"\n", at, end) + 1
+        return raw.rfind(b"\n", 0, at) + 1, following or end
+
+    def entry(self, at: int, *, session: bool = False) -> list[LogLine]:
+        """The entry of the line around a place, its own line first; with ``session``, what its process said comes before.
+
+        Nothing, where the place is so far in its line that nobody reads it there.
+        """
+        window, raw = self._window, self._window.block.raw
+        start, following = self.line(at)
+        if at - start >= MAX_LINE:
+            return []
+        if self._is_alone(start, following) and not (session and self._may_have_session(start)):
+            self._number += raw.count(b"\n", self._at, start)
+            self._at = start
+            place = Place(window.file.log, window.file.path, self._number, window.block.offset + start)
+            return [LogLine(place, raw[start : following - 1].removesuffix(b"\r"))]
+        begin = window.start + start
+        before = session_before(window, begin) if session else []
+        return [*before, *whole_entry(window, begin)]
+
+    def _is_alone(self, start: int, following: int) -> bool:
+        """Whether :func:`whole_entry` would give this line and nothing beside it, as far as the block shows that."""
+        raw = self._window.block.raw
+        if following - start > MAX_LINE or raw[following - 1] != NEWLINE:
+            return False
+        timed = _TIME.match(raw, start) and _TIME.match(raw, following)
+        return timed is not None and _PART.search(raw, start, following) is None
+
+    def _may_have_session(self, start: int) -> bool:
+        """Whether :func:`session_before` might give something."""
+        raw = self._window.block.raw
+        stop = min(len(raw), start + HEAD)
+        if _NUMBERED.search(raw, start, stop):
+            return True
+        process = _PROCESS.search(raw, start, stop)
+        if not process:
+            return False
+        at = raw.rfind(process[0], max(0, start - MAX_SESSION), start)
+        if at >= 0:
+            return _SESSION.match(raw, at) is not None
+        left = MAX_SESSION - start
+        if left <= 0:
+            return False
+        at = self._before.rfind(process[0], max(0, self._size - left), self._size)
+        return self._size < left if at < 0 else _SESSION.match(self._before, at) is not None
