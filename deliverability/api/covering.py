@@ -34,7 +34,7 @@ def _useless(scan: FileScan) -> str | None:
     # Latin text in UTF-16 has a zero in every other octet, and perhaps a byte order mark.
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or 10 < head.count(b"\0") <= 20:
         return f"{name}: UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
-    return f"{name}: no mail log that this version can read (Postfix and Exim are known)"
+    return f"{name}: no mail log in a format that this version knows"
 
 
 def coverage_of(scans: Sequence[FileScan], hints: TimeHints) -> Coverage:

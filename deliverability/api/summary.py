@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 
-from deliverability.api.attempts import Job, count_logs
+from deliverability.api.attempts import Job
+from deliverability.api.counting import count_logs
 from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.seeking import TimeWindow, parts_of
-from deliverability.api.tallying import OTHERS, SMTP, TLS, Reason, Tally, Whole, instant_of, outcomes
+from deliverability.api.tallying import OTHERS, SMTP, TLS, Tally
+from deliverability.api.totals import Reason, Whole, instant_of, outcomes
 from deliverability.api.whole_logs import WholeLogs, whole_logs
 from deliverability.compose.reason import words
 from deliverability.compose.recognise import providers, recognise

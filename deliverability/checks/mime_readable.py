@@ -128,7 +128,7 @@ CHECK = Check(
         },
         "broken-encoding": {
             "en": "Part {part} says that it is {encoding}, and holds something else: readers will see garbage, or lose a part of it.",
-            "zh-Hant-TW": "第 {part} 部分標示為 {encoding}，內容卻不是；收件人看到的可能是亂碼或不完整。",
+            "zh-Hant-TW": "第 {part} 部分標示為 {encoding}，內容卻不是；看到的可能是亂碼或不完整。",
         },
         "unknown-charset": {
             "en": "The text of part {part} names a charset that mail programs do not know, {charset}; its letters will be guessed at. Write it in UTF-8 and say so.",

@@ -11,9 +11,10 @@ from datetime import datetime
 
 from deliverability.compose.brand import Brand
 from deliverability.compose.by_mailer import fitting
-from deliverability.compose.case import NO_PAGE, Case, Kind, kind_of, provider_for, sender_known
+from deliverability.compose.case import Case, provider_for, sender_known
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.first import address, answer, do_now
+from deliverability.compose.kinds import NO_PAGE, Kind, kind_of
 from deliverability.compose.mailbox import find, keep
 from deliverability.compose.plain import forward, genuine, limits, why_filtered
 from deliverability.compose.recognise import providers, recognise

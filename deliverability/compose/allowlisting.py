@@ -6,8 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from deliverability.compose.case import ARRIVED, REFUSED, Kind, kind_of
 from deliverability.compose.gate import Gate, authenticated, gate
+from deliverability.compose.kinds import ARRIVED, REFUSED, Kind, kind_of
 from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.plugin import Form, Localized, Need
 from deliverability.evidence.sender_facts import SenderFacts

@@ -1,6 +1,7 @@
 """The first page: the answer, the ladder, what to do now, and the address."""
 
-from deliverability.compose.case import NO_PAGE, OUR_FAULT, REFUSED, Case, Kind
+from deliverability.compose.case import Case
+from deliverability.compose.kinds import NO_PAGE, OUR_FAULT, REFUSED, Kind
 from deliverability.compose.reason import why_failed, why_refused
 from deliverability.evidence.document import (
     Answer,

@@ -3,8 +3,9 @@
 import re
 from datetime import timedelta
 
-from deliverability.compose.case import ARRIVED, PERHAPS_ARRIVED, Case, Kind
+from deliverability.compose.case import Case
 from deliverability.compose.gate import Gate, gate
+from deliverability.compose.kinds import ARRIVED, PERHAPS_ARRIVED, Kind
 from deliverability.compose.when import day, moment
 from deliverability.evidence.document import Block, Instructions, Note, Paragraph, Quote, Section
 from deliverability.evidence.plugin import ProviderKind, Steps

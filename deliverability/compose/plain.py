@@ -1,7 +1,8 @@
 """What the page does not show, what to forward to the provider, whether the mail is genuine, why it was filtered."""
 
-from deliverability.compose.case import ARRIVED, PERHAPS_ARRIVED, REFUSED, Case, Kind
+from deliverability.compose.case import Case
 from deliverability.compose.gate import Gate, authenticated, gate
+from deliverability.compose.kinds import ARRIVED, PERHAPS_ARRIVED, REFUSED, Kind
 from deliverability.compose.reason import words
 from deliverability.compose.when import both
 from deliverability.evidence.bundle import Strength

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from deliverability.compose.case import NO_PAGE, Case, Kind
+from deliverability.compose.case import Case
+from deliverability.compose.kinds import NO_PAGE, Kind
 from deliverability.compose.mailbox import made
 from deliverability.compose.reason import meaning, meanings, words
 from deliverability.compose.timeline import result_of, timeline

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from deliverability.compose.case import ARRIVED, NO_PAGE, OUR_FAULT, PERHAPS_ARRIVED, Case, Kind
+from deliverability.compose.case import Case
 from deliverability.compose.gate import Gate, gate
+from deliverability.compose.kinds import ARRIVED, NO_PAGE, OUR_FAULT, PERHAPS_ARRIVED, Kind
 from deliverability.compose.when import short_day
 from deliverability.evidence.plugin import ProviderKind
 

@@ -15,6 +15,7 @@ from deliverability.ledger.indexing import KEYS, Tail, canonical_address
 from deliverability.ledger.leaves import commitment, parse_leaf
 from deliverability.ledger.schema import LEVEL_SHIFT, LOWEST_LEVEL
 
+BLOCK = 1 << LOWEST_LEVEL
 _PSEUDONYMS = 1 << 14  # held in memory: an account comes with two entries at least
 
 
@@ -48,6 +49,7 @@ class Reading:
         self._key = self._meta("index_key")
         self.pseudonym = lru_cache(_PSEUDONYMS)(self._pseudonym)
         """The name under which the index knows an account or address."""
+        self._block: tuple[int, list[bytes]] = -1, []
         self._known: Tail | None = self._read_tail()
 
     @property
@@ -210,15 +212,20 @@ class Reading:
                 start += 1 << level
         return hashes
 
+    def _leaf_hashes(self, block: int) -> list[bytes]:
+        """The leaves that one node of the lowest level is over, or as many of them as there are."""
+        if self._block[0] == block and len(self._block[1]) == BLOCK:
+            return self._block[1]  # a proof asks for its small subtrees one after the other
+        statement = "SELECT leaf FROM entry WHERE number >= ? AND number < ? ORDER BY number"
+        found = [merkle.leaf_hash(row[0]) for row in self._rows(statement, block * BLOCK, (block + 1) * BLOCK)]
+        self._block = block, found
+        return found
+
     def _subtree(self, level: int, index: int) -> bytes:
         """The hash over ``2**level`` leaves, all of which there are."""
         if level < LOWEST_LEVEL:
-            leaves = self._rows(
-                "SELECT leaf FROM entry WHERE number >= ? AND number < ? ORDER BY number",
-                index << level,
-                (index + 1) << level,
-            )
-            hashes = [merkle.leaf_hash(row[0]) for row in leaves]
+            first = (index << level) % BLOCK
+            hashes = self._leaf_hashes((index << level) // BLOCK)[first : first + (1 << level)]
             if len(hashes) == 1 << level:
                 while len(hashes) > 1:
                     hashes = [merkle.node_hash(*hashes[n : n + 2]) for n in range(0, len(hashes), 2)]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from deliverability.compose import Brand, Edition, compose
 from deliverability.compose import reason as reasons
-from deliverability.compose.case import Kind, kind_of, provider_for
+from deliverability.compose.case import provider_for
 from deliverability.compose.gate import Gate, gate
+from deliverability.compose.kinds import Kind, kind_of
 from deliverability.compose.reason import why_failed, why_refused
 from deliverability.compose.redact import masked, redactor
 from deliverability.compose.sender import sender_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from deliverability.api import attempts
+from deliverability.api import counting
 from deliverability.api.archiving import ingest
 from deliverability.api.requests import Reader, Request
 from deliverability.api.scan import Part
@@ -107,7 +107,7 @@ def test_the_sample_is_counted_as_the_lines_are():
 @pytest.mark.parametrize("logs", [(POSTFIX,), (EXIM,), (POSTFIX, EXIM)])
 def test_parts_and_processes_change_nothing(monkeypatch, logs):
     whole = of(*logs)
-    monkeypatch.setattr(attempts, "PART", 20_000)
+    monkeypatch.setattr(counting, "PART", 20_000)
     parted = of(*logs)
     both = of(*logs, jobs=2)
     for name in ("total", "domains", "providers", "days", "hours", "probes", "untimed", "coverage"):
@@ -180,7 +180,7 @@ def test_a_window(log):
 def test_a_window_that_is_found_by_seeking_names_the_same_lines(monkeypatch):
     since = datetime(2026, 11, 22, 5, 1, 45, tzinfo=UTC)
     read = of(POSTFIX, since=since)
-    monkeypatch.setattr(attempts, "PART", 20_000)
+    monkeypatch.setattr(counting, "PART", 20_000)
     begin = POSTFIX.read_bytes().index(b"2026-11-22T05:01:43")
     asked = []
 

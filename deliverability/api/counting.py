@@ -1,0 +1,174 @@
+"""Every attempt that logs report, counted part by part: in this process, or in several over parts of plain files."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_all_start_methods, get_context
+
+from deliverability.api import progress
+from deliverability.api.attempts import STORES, Job, Result, Task, count, count_all, load
+from deliverability.api.noting import Seen, joined
+from deliverability.api.scan import SAMPLE, FileScan, Part
+from deliverability.api.totals import Whole
+from deliverability.capture.blocks import lines_before, plain
+from deliverability.capture.files import LogFile, head
+from deliverability.correlate import TimeHints, resolve_times
+from deliverability.errors import CannotLookError
+from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.plugin import LogFormat
+
+PART = 8 << 20  # octets of a plain file that are counted at once
+AHEAD = 3  # parts for each process that are under way or wait to be put together
+
+
+@dataclass(slots=True)
+class Counted:
+    """What all logs say together."""
+
+    whole: Whole = field(default_factory=Whole)
+    scans: list[FileScan] = field(default_factory=list)
+
+
+def count_logs(
+    files: Sequence[LogFile],
+    every: Sequence[LogFormat],
+    job: Job,
+    *,
+    jobs: int = 1,
+    parts: dict[LogFile, Part] | None = None,
+) -> Counted:
+    """Count every attempt in the logs; the result does not depend on ``jobs``, the number of processes."""
+    scans = [_recognise(file, every, (parts or {}).get(file)) for file in files]
+    servers = {fmt.id for scan in scans for fmt in scan.formats} - STORES
+    job = replace(job, stores=not any(load((one,))[0].delivery_marks != () for one in servers))
+    tasks = [(at, task) for at, scan in enumerate(scans) for task in _tasks(scan, job.hints)]
+    counted = Counted(scans=scans)
+    seen: dict[int, Seen] = {}
+    skipped = [_skipped(scan) for scan in scans]
+    for (at, task), (tallies, more) in _results(tasks, job, jobs):
+        before = seen.get(at, Seen())
+        for tally in tallies:
+            counted.whole.add(tally, task.file.log, task.file.path, skipped[at] + before.lines)
+        seen[at] = joined(before, more, skipped[at] + before.lines)
+        progress.tell(task.file.path, seen[at].size)
+    for at, found in seen.items():
+        _describe(scans[at], found)
+    return counted
+
+
+def _recognise(file: LogFile, every: Sequence[LogFormat], part: Part | None) -> FileScan:
+    """What a file is, by its head; and its first and last lines, which tell its times."""
+    scan = FileScan(file, damaged=file.problem, part=part)
+    if file.problem and file.content is None:
+        return scan
+    try:
+        sample = head(file, SAMPLE)
+        shares = [(fmt.sniff(sample), fmt) for fmt in every]
+        for share, fmt in sorted(shares, key=lambda pair: -pair[0]):
+            if share > 0:
+                scan.read_as(fmt)
+        scan.first = _events(file, scan.formats, sample, 0)
+        with plain(file) as reader:
+            if reader is not None and reader.size > len(sample):
+                begin = max(reader.size - SAMPLE, 0)
+                tail = reader.read(begin, SAMPLE)
+                whole = tail.find(b"\n") + 1
+                scan.last = _events(file, scan.formats, tail[whole:], begin + whole)
+            elif reader is not None:
+                scan.last = scan.first
+    except CannotLookError as problem:
+        scan.damaged = str(problem)
+    return scan
+
+
+def _events(file: LogFile, formats: Sequence[LogFormat], content: bytes, offset: int) -> list[DeliveryEvent]:
+    lines: list[LogLine] = []
+    at = 0
+    for raw in content.splitlines(keepends=True)[:4096]:
+        if raw.endswith(b"\n"):
+            lines.append(LogLine(Place(file.log, file.path, len(lines) + 1, offset + at), raw.rstrip(b"\r\n")))
+        at += len(raw)
+    return [event for fmt in formats for event in fmt.parse(lines)]
+
+
+def _skipped(scan: FileScan) -> int:
+    """How many lines a time window leaves out at the beginning of a file."""
+    return lines_before(scan.file, scan.part.begin) if scan.part and scan.part.begin else 0
+
+
+def _tasks(scan: FileScan, hints: TimeHints) -> Iterator[Task]:
+    """The parts of a file, in order."""
+    if scan.file.problem and scan.file.content is None:
+        return
+    like = tuple(resolve_times([*scan.first, *scan.last], hints)[-1:])
+    ids = tuple(fmt.id for fmt in scan.formats)
+    begin, stop = (scan.part.begin, scan.part.stop) if scan.part else (0, None)
+    try:
+        with plain(scan.file) as reader:
+            if reader is None:
+                yield Task(scan.file, ids, 0, None, like)
+                return
+            last = reader.size if stop is None else min(stop, reader.size)
+            while begin < last:
+                following = _line_start(reader.read, begin + PART, last)
+                yield Task(scan.file, ids, begin, following, like)
+                begin = following
+    except CannotLookError as problem:
+        scan.damaged = str(problem)
+
+
+def _line_start(read: Callable[[int, int], bytes], at: int, last: int) -> int:
+    """Where the first line begins that starts at ``at`` or later."""
+    at -= 1
+    while at < last:
+        piece = read(at, 1 << 20)
+        end = piece.find(b"\n")
+        if end >= 0 or not piece:
+            return min(at + end + 1, last) if piece else last
+        at += len(piece)
+    return last
+
+
+_Numbered = tuple[int, Task]
+
+
+def _results(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[_Numbered, Result]]:
+    """What each part says, in the order of the parts."""
+    # What an archive's segments lack is noted in this process.
+    alone = [task for _, task in tasks if task.file.content is not None or task.file.kept is not None]
+    if jobs <= 1 or len(tasks) < 2 or alone:
+        for numbered in tasks:
+            for tally, seen in count(numbered[1], job):
+                yield numbered, ([tally], seen)
+        return
+    # A fork is quick and shares what is loaded; with other threads about it is not safe.
+    forks = "fork" in get_all_start_methods() and threading.active_count() == 1
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("fork" if forks else "spawn"))
+    waiting: deque[tuple[_Numbered, Future[Result]]] = deque()
+    coming = iter(tasks)
+    try:
+        for numbered in coming:
+            waiting.append((numbered, pool.submit(count_all, numbered[1], job)))
+            if len(waiting) >= jobs * AHEAD:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    except BrokenProcessPool:
+        raise CannotLookError("a process that read the logs was ended from outside; try again with --jobs 1") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _describe(scan: FileScan, seen: Seen) -> None:
+    """Put what the parts showed into the scan, by which coverage is told."""
+    scan.size, scan.lines, scan.blank = seen.size, seen.lines, seen.blank
+    scan.unread = seen.unread if scan.formats or seen.blank else seen.lines
+    scan.unread_lines, scan.lost, scan.overlong = seen.unread_lines, seen.lost, seen.overlong
+    scan.cut, scan.binary = seen.cut, seen.binary
+    scan.damaged = scan.damaged or seen.damaged

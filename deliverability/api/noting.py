@@ -1,0 +1,126 @@
+"""What the lines of a part of a log show beside attempts: how many there are, which cannot be read, what is missing."""
+
+import io
+import re
+from dataclasses import dataclass, field, replace
+
+from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN
+from deliverability.capture.blocks import Block, Window
+from deliverability.evidence.event import Action
+from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols import syslog
+
+_DATED = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d )")
+_LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the lines of a part showed beside attempts."""
+
+    size: int = 0
+    lines: int = 0
+    unread: int = 0
+    blank: bool = True
+    unread_lines: list[LogLine] = field(default_factory=list)
+    lost: list[LogLine] = field(default_factory=list)
+    overlong: list[LogLine] = field(default_factory=list)
+    cut: LogLine | None = None
+    binary: LogLine | None = None
+    damaged: str | None = None
+
+
+class Noting:
+    """Counts the lines of a part, and those of no known form, and notes where the log says that something is missing."""
+
+    def __init__(self, formats: tuple[LogFormat, ...]) -> None:
+        self.seen = Seen()
+        self._formats = formats
+        heads = b"|".join(b"(?:%s)" % one for one in (syslog.HEAD, *(f.head for f in formats if f.head)))
+        self._readable = re.compile(rb"(?:%s)" % heads, re.MULTILINE)
+
+    def renew(self) -> Seen:
+        """What was seen since the last time."""
+        seen, self.seen = self.seen, Seen()
+        return seen
+
+    def take(self, window: Window) -> None:
+        """Look at one block."""
+        block, seen = window.block, self.seen
+        raw, end = block.raw, block.end
+        ended = raw[end - 1] == 0x0A
+        lines = (block.ends if block.ends is not None else block.lines()) + (not ended)
+        seen.blank = seen.blank and not raw[: min(end, 4096)].strip() and not block.content.strip()
+        seen.size += end + (block.passed_over or 0)
+        seen.lines += lines
+        if block.passed_over is not None:
+            seen.overlong += [window.line(window.start)[0]][: MAX_NOTED - len(seen.overlong)]
+        elif not ended:
+            seen.cut = window.line(window.start_of(window.end))[0]
+        if seen.binary is None:
+            nul = raw.find(b"\0", 0, end)
+            seen.binary = window.line(window.start_of(window.start + nul))[0] if nul >= 0 else None
+        if not self._alike(block, lines):
+            self._count_unread(window)
+        self._note_lost(window)
+
+    def _alike(self, block: Block, lines: int) -> bool:
+        """Whether every line begins with the date of the first, which is a head of a known form, as the last one is."""
+        dated = _DATED.match(block.raw)
+        if not dated:
+            return False
+        last = block.raw.rfind(b"\n", 0, block.end - 1) + 1
+        ends = (self._readable.match(block.raw, at) for at in (0, last))
+        return all(ends) and block.raw.count(b"\n" + dated[0], 0, block.end) + 1 == lines
+
+    def _count_unread(self, window: Window) -> None:
+        block, seen, at = window.block, self.seen, 0
+        for raw in io.BytesIO(block.content):
+            if raw.strip() and not self._is_read(raw.rstrip(b"\r\n")):
+                seen.unread += 1
+                if len(seen.unread_lines) < MAX_UNREAD_KEPT:
+                    line, _ = window.line(window.start + at)
+                    seen.unread_lines.append(replace(line, raw=line.raw[:MAX_UNREAD_SHOWN]))
+            at += len(raw)
+
+    def _is_read(self, raw: bytes) -> bool:
+        return self._readable.match(raw) is not None or any(f.is_line(raw) for f in self._formats)
+
+    def _note_lost(self, window: Window) -> None:
+        raw, end, seen = window.block.raw, window.block.end, self.seen
+        at = raw.find(b"messages", 0, end)
+        while at >= 0 and len(seen.lost) < MAX_NOTED:
+            start, stop = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at)
+            stop = stop if stop >= 0 else end
+            words = raw[start:stop]
+            if any(word in words for word in _LOST_WORDS):
+                line, _ = window.line(window.start + start)
+                said = (event for fmt in self._formats for event in fmt.parse([line]))
+                if any(event.action is Action.GAP for event in said):
+                    seen.lost.append(line)
+            at = raw.find(b"messages", stop, end)
+
+
+def joined(first: Seen, more: Seen, lines: int = 0) -> Seen:
+    """What two parts of one file showed; ``lines`` stand before the second."""
+
+    def moved(found: list[LogLine]) -> list[LogLine]:
+        return [_moved(line, lines) for line in found] if lines else found
+
+    return Seen(
+        size=first.size + more.size,
+        lines=first.lines + more.lines,
+        unread=first.unread + more.unread,
+        blank=first.blank and more.blank,
+        unread_lines=(first.unread_lines + moved(more.unread_lines))[:MAX_UNREAD_KEPT],
+        lost=(first.lost + moved(more.lost))[:MAX_NOTED],
+        overlong=(first.overlong + moved(more.overlong))[:MAX_NOTED],
+        cut=_moved(more.cut, lines) if more.cut else first.cut,
+        binary=first.binary or (_moved(more.binary, lines) if more.binary else None),
+        damaged=first.damaged or more.damaged,
+    )
+
+
+def _moved(line: LogLine, lines: int) -> LogLine:
+    return replace(line, place=replace(line.place, line=line.place.line + lines))
