@@ -195,7 +195,7 @@ class FirstPass:
         """Count the lines of a block, and those of no known form.
 
         Where the least and the greatest of some lines begin with one date, all of them do: what is of a piece is not
-        looked at line by line.
+        looked at line by line.  A line that is broken behind its date may so be taken for a whole one.
         """
         block = window.block
         raw, end = block.raw, block.end

@@ -104,7 +104,10 @@ def _signed(signing: Signing) -> str:
 def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzinfo) -> list[tuple[str, ...]]:
     rows: list[tuple[str, tuple[str, ...]]] = []
     for stay in message.stays:
-        what = t("timeline.requeued" if stay.tie is Tie.REQUEUED else "timeline.arrived")
+        key = "requeued" if stay.tie is Tie.REQUEUED else "arrived"
+        if stay.queue_id is None:  # it never had a place in a queue of ours
+            key = "listed" if message.recorded else "offered"
+        what = t(f"timeline.{key}")
         client = str(stay.session.client) if stay.session and stay.session.client else "-"
         queue = t("timeline.queue", id=stay.queue_id) if stay.queue_id else "-"
         rows.append((_order(stay.arrived), (_time(stay.arrived, where), what, client, queue)))

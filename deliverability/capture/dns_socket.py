@@ -104,6 +104,10 @@ class Sockets:
         one = self._free(server) or await self._another(server)
         return await one.exchange(query, seconds)
 
+    async def open(self, server: Nameserver) -> None:
+        """Have a socket ready before there is a query."""
+        await self._another(server)
+
     def post(self, server: Nameserver, query: bytes, seconds: float, told: "Told") -> bool:
         """The same at once and without waiting: ``told`` hears what comes of it, never before this returns ``True``.
 

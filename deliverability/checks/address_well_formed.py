@@ -50,6 +50,10 @@ CHECK = Check(
             "en": "{address} is no address: it has no @.",
             "zh-Hant-TW": "{address} 不是電子郵件地址：沒有 @。",
         },
+        "wide-at-sign": {
+            "en": "{address} is written with a full-width @ sign, which no mail server knows. Write a plain @.",
+            "zh-Hant-TW": "{address} 用的是全形的「＠」，郵件伺服器不認得；請改成半形的「@」。",
+        },
         "too-long": {
             "en": "{address} is too long for an address: {problem}.",
             "zh-Hant-TW": "{address} 超過電子郵件地址的長度上限：{problem}。",

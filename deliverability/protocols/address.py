@@ -37,6 +37,8 @@ class Form(StrEnum):
     UNQUALIFIED = "unqualified"
     """Grammar, but its domain has no dot: Internet mail takes fully-qualified names only (RFC 5321 §2.3.5, RFC 7085)."""
     NO_AT_SIGN = "no-at-sign"
+    WIDE_AT_SIGN = "wide-at-sign"
+    """A full-width @, as Chinese and Japanese keyboards type it, stands for the one that mail knows."""
     TOO_LONG = "too-long"
     MALFORMED = "malformed"
 
@@ -66,7 +68,7 @@ def judge(text: str) -> Judged:
         return Judged(Form.MALFORMED, problem="it holds control or invisible characters")
     local, at, domain = text.rpartition("@")
     if not at:
-        return Judged(Form.NO_AT_SIGN)
+        return Judged(Form.WIDE_AT_SIGN if "\uff20" in text or "\ufe6b" in text else Form.NO_AT_SIGN)
     too_long = _too_long(local, domain)
     if too_long:
         return Judged(Form.TOO_LONG, problem=too_long)

@@ -93,6 +93,31 @@ def test_the_command_line_imports_little() -> None:
     assert done.stdout.strip() == "[]"
 
 
+WITHOUT_NETWORK = ("asyncio", "ssl", "dns", "cryptography", "pydantic", "rich", "jinja2", "babel", "typst", "sqlite3")
+
+
+def test_a_trace_without_network_imports_what_it_uses(request: pytest.FixtureRequest) -> None:
+    """What a short log waits for is imports: those that only others need stay out."""
+    log = request.config.rootpath / "tests" / "cases" / "logs" / "postfix" / "postfix-3.10.iso8601.log"
+    arguments = ["trace", "--offline", "--log", str(log), "--to", "jo32@corp.example"]
+    probe = (
+        f"import sys\nfrom deliverability.__main__ import run\nstatus = run({arguments!r})\n"
+        f"print(status, [name for name in {WITHOUT_NETWORK!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "3 []"
+    assert "jo32@corp.example" in done.stdout
+
+
+def test_one_command_imports_no_other() -> None:
+    probe = (
+        "import sys\nfrom deliverability.cli import application\napplication('explain')\n"
+        "print([m for m in ('trace', 'report', 'ledger', 'send') if f'deliverability.terminal.{m}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_one_broken_file_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     real = plugins.load
 

@@ -74,6 +74,17 @@ class Responder:
         self.tcp.close()
 
 
+READY = [False]
+
+
+@pytest.fixture(params=[False, True], ids=["its first query", "a socket is open"], autouse=True)
+def ready(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whether the session has a socket already, so that a query is sent at once and its answer taken as it comes."""
+    READY[0] = request.param
+    yield
+    READY[0] = False
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Responder]]:
     running: list[Responder] = []
@@ -109,8 +120,15 @@ def look(
     *servers: Responder, name: str = "a.example", rdtype: str = "A", timeout: float = 0.3, lifetime: float = 5
 ) -> Observation:
     observer = DnsObserver(tuple(s.address for s in servers), timeout_seconds=timeout, lifetime_seconds=lifetime)
-    (observation,) = asyncio.run(observer.observe([DnsQuestion(name, rdtype)]))
-    return observation
+
+    async def main() -> Observation:
+        async with observer.session() as session:
+            for server in servers if READY[0] else ():
+                await session.sockets.open(server.address)
+            (observation,) = await session.observe([DnsQuestion(name, rdtype)])
+            return observation
+
+    return asyncio.run(main())
 
 
 def answered(observation: Observation) -> DnsAnswer:

@@ -391,3 +391,17 @@ def test_a_command_never_gets_our_standard_input_or_a_shell() -> None:
     assert (content.split()[0], problem) == (b"0", None)
     content, _ = output_of(Command("x", ("/bin/echo", "$(id)", ";", "ls")), 1000)
     assert content == b"$(id) ; ls\n"
+
+
+def test_a_reader_that_stops_early_leaves_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deliverability.capture.blocks.BLOCK", 1000)
+    content = b"".join(b"line %d\n" % n for n in range(20_000))
+    (tmp_path / "log.gz").write_bytes(gzip.compress(content))
+    file = LogFile("", str(tmp_path / "log.gz"), None)
+    reading = blocks(file)
+    seen = [next(reading).content for _ in range(3)]
+    assert any(thread.name == "decompressing" for thread in threading.enumerate())
+    reading.close()
+    assert not any(thread.name == "decompressing" for thread in threading.enumerate())
+    assert content.startswith(b"".join(seen))
+    assert b"".join(block.content for block in blocks(file)) == content

@@ -625,8 +625,8 @@ def test_a_refusal_in_a_timeline_is_told_in_plain_words(tmp_path: Path) -> None:
     said = "host mx.corp.example[192.0.2.9] said: {} (in reply to RCPT TO command)"
     log.write_text(
         "2026-11-22T05:01:00+00:00 mail postfix/qmgr[9]: 4ABCDE12345: from=<a@host.example>, size=900, nrcpt=1 (queue active)\n"
-        + f"{head.format(1)} delay=1, dsn=4.7.1, status=deferred ({said.format('450 4.7.1 Greylisted, try later')})\n"
-        + f"{head.format(2)} delay=2, dsn=5.0.0, status=bounced ({said.format('554 Q7 nein danke')})\n"
+        f"{head.format(1)} delay=1, dsn=4.7.1, status=deferred ({said.format('450 4.7.1 Greylisted, try later')})\n"
+        f"{head.format(2)} delay=2, dsn=5.0.0, status=bounced ({said.format('554 Q7 nein danke')})\n"
     )
     done = trace("--log", log, "--to", "mei@corp.example")
     assert b"450 4.7.1: The server puts off senders that it does not know yet" in done.stdout

@@ -169,3 +169,44 @@ def test_what_asking_raises_is_not_kept() -> None:
         assert (await cache.look_all([DnsQuestion("a.example", "A")], Asker()))[0] == answer()
 
     asyncio.run(main())
+
+
+def test_what_is_posted_is_settled_for_all_who_wait() -> None:
+    async def main() -> None:
+        cache, ask, posted = DnsCache(), Asker(), []
+
+        def post(question: Question) -> bool:
+            posted.append(question)
+            return True
+
+        question = DnsQuestion("a.example", "A")
+        waiting = [asyncio.ensure_future(cache.look_all([question], ask, post)) for _ in range(3)]
+        await asyncio.sleep(0)
+        cache.settle(answer())
+        assert [await one for one in waiting] == [(answer(),)] * 3
+        assert (posted, ask.asked.total()) == ([question], 0)
+        assert cache.get(question) == answer()
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_posted_is_asked() -> None:
+    async def main() -> None:
+        cache, ask = DnsCache(), Asker()
+        assert await cache.look_all([DnsQuestion("a.example", "A")], ask, lambda _question: False) == (answer(),)
+        assert ask.asked["a.example"] == 1
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_what_was_posted_hears_that_nothing_comes_of_it() -> None:
+    async def main() -> None:
+        cache, question = DnsCache(), DnsQuestion("a.example", "A")
+        waiting = asyncio.ensure_future(cache.look_all([question], Asker(), lambda _question: True))
+        await asyncio.sleep(0)
+        cache.give_up(question, RuntimeError("boom"))
+        with pytest.raises(RuntimeError):
+            await waiting
+        assert await cache.look_all([question], Asker()) == (answer(),)
+
+    asyncio.run(main())

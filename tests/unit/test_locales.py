@@ -3,8 +3,10 @@
 import ast
 import re
 from importlib.resources import files
+from io import BytesIO
 
 import pytest
+from babel.messages.pofile import read_po
 
 from deliverability import plugins
 from deliverability.compose import catalog
@@ -207,3 +209,10 @@ def test_punctuation_between_chinese_characters_is_full_width():
     half = re.compile(r"[\u4e00-\u9fff][,;:?!][\u4e00-\u9fff]")
     found = [(key, text) for key, text in ZH.items() if half.search(text)]
     assert [key for key, _ in found if key != "log.label"] == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_catalogues_are_read_as_babel_reads_them(lang: str) -> None:
+    path = files("deliverability.compose") / "locales" / lang.replace("-", "_") / "LC_MESSAGES" / "deliverability.po"
+    read = read_po(BytesIO(path.read_bytes()), abort_invalid=True)
+    assert dict(catalog(lang).sentences) == {str(m.id): str(m.string) for m in read if m.id}

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email.message import EmailMessage
@@ -26,7 +27,7 @@ from deliverability.evidence.observation import DnsAnswer
 from deliverability.evidence.recorder import Finish, Intent, Outcome, Record, Snapshot
 from deliverability.evidence.story import Level, State
 
-SHORT = Timeouts(connect=2, greeting=1, command=1, data=1, block=1, final=1)
+PATIENT = Timeouts(connect=60, greeting=60, command=60, data=60, block=60, final=60)
 OFFLINE = Network(offline=True)
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(
@@ -175,7 +176,7 @@ def test_next_exchanger_after_no_connection_and_after_421(dns: Network) -> None:
                 network=dns,
                 mx_port=first.port,
                 allow_private=True,
-                timeouts=SHORT,
+                timeouts=PATIENT,
                 snapshot=False,
             ) as mailer:
                 receipt = await mailer.send(mail("mei@three.example"))
@@ -292,7 +293,7 @@ def test_replies_without_end(step: str, fault: str) -> None:
     async def work() -> None:
         async with (
             Peer(step=step, fault=fault) as peer,
-            Mailer(peer.relay, recorder=memory, network=OFFLINE, timeouts=SHORT) as mailer,
+            Mailer(peer.relay, recorder=memory, network=OFFLINE, timeouts=PATIENT) as mailer,
         ):
             await mailer.send(mail(), check=False)
 
@@ -359,6 +360,50 @@ def test_outcome_that_cannot_be_recorded_raises_nothing(caplog: pytest.LogCaptur
 
     run(work)
     assert "outcomes could not be recorded" in caplog.text
+
+
+def test_without_a_thread_to_be_had_it_is_recorded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory()
+
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        async with Peer() as peer, Mailer(peer.relay, recorder=memory, network=OFFLINE) as mailer:
+            monkeypatch.setattr(threading.Thread, "start", none_left)
+            receipt = await mailer.send(mail())
+            assert receipt.recorded
+            assert len(peer.messages) == 1
+
+    run(work)
+    assert [type(r) for r in memory.records] == [Intent, Outcome]
+
+
+def test_cancelled_while_the_intent_is_written_nobody_was_asked() -> None:
+    entered, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Memory):
+        def record(self, records: Sequence[Record]) -> None:
+            entered.set()
+            assert goes_on.wait(60)
+            super().record(records)
+
+    memory = Slow()
+
+    async def work() -> None:
+        async with Peer() as peer:
+            async with Mailer(peer.relay, recorder=memory, network=OFFLINE) as mailer:
+                sending = asyncio.create_task(mailer.send(mail()))
+                await asyncio.to_thread(entered.wait, 60)
+                sending.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await sending
+                goes_on.set()
+            assert peer.messages == []
+
+    run(work)
+    assert [type(r) for r in memory.records] == [Intent, Outcome]
+    assert memory.outcomes()[0].finish is Finish.DEFERRED
 
 
 def test_one_record_that_cannot_be_written_takes_no_other_with_it() -> None:

@@ -14,7 +14,8 @@ from deliverability.evidence.document import Edition
 from deliverability.evidence.plugin import Provider
 from deliverability.reports.sms import LIMIT, render
 
-ARRIVED = {"accepted", "accepted-caution", "accepted-not-enforced"}
+WAYS = {"accepted-dns-later", "accepted-icloud", "accepted-outlook", "accepted-after-waiting"}
+ARRIVED = {"accepted", "accepted-caution", "accepted-not-enforced", *WAYS}
 CLAIMS = {"en": "accepted our", "zh-Hant-TW": "已收下我們"}
 LINK = "https://hst.example/r"
 

@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -317,3 +317,24 @@ def test_every_format_knows_its_own_recorded_lines() -> None:
 
     assert share(POSTFIX.splitlines(), "postfix") > 0.9
     assert share(EXIM.splitlines(), "exim") > 0.9
+
+
+def test_a_compressed_log_gives_what_the_plain_one_does_where_looking_starts_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliverability.capture.blocks.BLOCK", 20_000)
+    monkeypatch.setattr(searching, "SESSION_REACH", 1000)
+    monkeypatch.setattr(searching, "CLOCK_SLACK", timedelta(0))
+    content = (LOGS / "postfix" / "postfix-3.10.iso8601.log").read_bytes()
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed").write_bytes(gzip.compress(content))
+    name = content[: content.rindex(b": removed")].rsplit(b" ", 1)[-1].decode()
+    found = {}
+    for file in ("plain", "packed"):
+        both = search([LogFile("", str(tmp_path / file), None)], lambda _format: [name.lower().encode()])
+        (scan,) = both.scans
+        assert scan.damaged is None
+        assert searching._beginning(scan, [searching.clock_of(name)]) > 0
+        found[file] = [(e.action, e.line.raw, e.line.place.line, e.line.place.offset) for e in both.events]
+    assert found["plain"] == found["packed"]
+    assert Action.REMOVED in {action for action, *_ in found["plain"]}
