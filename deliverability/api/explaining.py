@@ -1,10 +1,8 @@
 """``explain``: a refusal in words, and why a message lies in junk.  Asks no network unless told to."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
-from unicodedata import category
 
 from deliverability.api.requests import Reader, Request
 from deliverability.compose import catalog, providers
@@ -20,6 +18,7 @@ from deliverability.protocols.hops import Delay
 from deliverability.protocols.mail import LimitError, Mail, parse_mail
 from deliverability.protocols.replies import Basis, Explanation, explain
 from deliverability.protocols.replies_registry import REGISTRY_DATE
+from deliverability.protocols.shown_json import dumps
 from deliverability.reports.text import wrap
 
 SCHEMA_VERSION: Final = 1
@@ -97,7 +96,7 @@ def reply_answer(found: Explanation, reader: Reader, form: str) -> bytes:
     """An explained reply as ``text`` or ``json``."""
     t = _catalog(reader)
     if form == "json":
-        return _json(reply_to_json(found, t))
+        return (dumps(reply_to_json(found, t), indent=1) + "\n").encode()
     return _text(t("explain.title.reply"), reply_sections(found, t), t)
 
 
@@ -105,7 +104,7 @@ def message_answer(found: ExplainedMessage, reader: Reader, form: str) -> bytes:
     """An explained message as ``text`` or ``json``."""
     t = _catalog(reader)
     if form == "json":
-        return _json(message_to_json(found, t))
+        return (dumps(message_to_json(found, t), indent=1) + "\n").encode()
     where = zone(reader.zone or ("Asia/Taipei" if t.lang == "zh-Hant-TW" else "UTC"))
     sections = junked_sections(found.junked, t, where, found.verified, cut=found.cut)
     return _text(t("explain.title.message"), sections, t)
@@ -230,13 +229,6 @@ def _hop_to_json(delay: Delay) -> dict[str, Any]:
         "seconds": delay.seconds,
         "clock_skew": delay.skewed,
     }
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    """Readable JSON in which a stranger's bidi and zero-width marks are escapes: it is looked at in terminals."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
-    shown = "".join(json.dumps(c)[1:-1] if category(c) in ("Cf", "Cs", "Zl", "Zp") else c for c in text)
-    return (shown + "\n").encode()
 
 
 def known(found: Explanation | ExplainedMessage) -> bool:

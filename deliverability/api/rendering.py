@@ -23,6 +23,7 @@ from deliverability.evidence.plugin import LANGUAGES, Renderer
 from deliverability.evidence.spam import Scored
 from deliverability.evidence.story import State
 from deliverability.protocols import observed, serial
+from deliverability.protocols.shown_json import dumps
 
 SCHEMA_VERSION = 1
 _PAPERS = {"a4": Paper.A4, "letter": Paper.LETTER}
@@ -238,4 +239,4 @@ def _carried(record: Any) -> list[Any]:
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
+    return dumps(value, indent=2).encode("utf-8", "backslashreplace") + b"\n"

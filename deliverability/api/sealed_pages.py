@@ -1,6 +1,5 @@
 """What a verification showed, and a customer's history, as text, JSON or an HTML fragment."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from html import escape
@@ -14,6 +13,7 @@ from deliverability.compose.when import zone as zone_named
 from deliverability.errors import UsageError, printable
 from deliverability.ledger.verify import Held, Step, Verification
 from deliverability.protocols.records import record_to_json
+from deliverability.protocols.shown_json import dumps
 from deliverability.reports.text import visible, width
 
 SCHEMA_VERSION = 1
@@ -150,4 +150,4 @@ def _html(text: str) -> str:
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace")
+    return (dumps(value, indent=1) + "\n").encode("utf-8", "backslashreplace")

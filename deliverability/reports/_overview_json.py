@@ -1,6 +1,5 @@
 """A summary as JSON, ``docs/schema/summary.v1.json``: codes and numbers, all domains and causes, in no language."""
 
-import json
 from typing import Any
 
 from deliverability.evidence.event import LogTime
@@ -8,6 +7,7 @@ from deliverability.evidence.story import FileCoverage
 from deliverability.evidence.summary import BOUNDS, FATES, Cause, Counts, Line, Slow, Summary, Times
 from deliverability.protocols.observed import instant_to_json
 from deliverability.protocols.serial import line_to_json, log_time_to_json
+from deliverability.protocols.shown_json import dumps
 
 SCHEMA_VERSION = 1
 
@@ -34,7 +34,7 @@ def render_json(summary: Summary) -> bytes:
         "coverage": [_file(file) for file in summary.coverage.files],
         "notes": list(summary.notes),
     }
-    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace")
+    return (dumps(value, indent=2) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _counts(counts: Counts) -> dict[str, int]:

@@ -3,7 +3,6 @@
 A customer's edition shows nobody else's address here either, the redacted one not the recipient's.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from deliverability.evidence.bundle import Assessment, Claim, Evidence, Sourced
 from deliverability.evidence.document import Document, Edition, Sheet
 from deliverability.evidence.plugin import Renderer
 from deliverability.protocols import observed, serial
+from deliverability.protocols.shown_json import dumps
 
 SCHEMA_VERSION = 1
 
@@ -37,7 +37,7 @@ def render(document: Document) -> bytes:
     }
     if document.edition is Edition.REDACTED:
         value |= {name: _without(value[name], redact) for name in ("evidence", "verdicts")}
-    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+    text = dumps(value, indent=2, sort_keys=True)
     # A lone surrogate becomes the escape that JSON itself has for it (RFC 8259 §7).
     return (text + "\n").encode("utf-8", "backslashreplace")
 
@@ -108,7 +108,7 @@ def render_sheet(sheet: Sheet) -> bytes:
         "made_at": observed.instant_to_json(sheet.made_at),
         "subjects": [serial.subject_to_json(part) for part in sheet.parts],
     }
-    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+    text = dumps(value, indent=2, sort_keys=True)
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 

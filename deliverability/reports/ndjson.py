@@ -4,17 +4,16 @@ For long lists and for programs that read as they go; a line is written whole or
 interrupted is taken up where it stopped.
 """
 
-import json
-
 from deliverability.evidence.document import Sheet
 from deliverability.evidence.plugin import Renderer
 from deliverability.protocols import serial
+from deliverability.protocols.shown_json import dumps
 
 
 def render_sheet(sheet: Sheet) -> bytes:
     """Each part of the sheet on a line, UTF-8, members sorted."""
     values = ({"schema_version": 1, **serial.subject_to_json(part)} for part in sheet.parts)
-    lines = (json.dumps(v, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n" for v in values)
+    lines = (dumps(v, sort_keys=True) + "\n" for v in values)
     return "".join(lines).encode("utf-8", "backslashreplace")
 
 

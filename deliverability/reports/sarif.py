@@ -4,12 +4,13 @@ Only findings on a file are results; a domain or an address has no place in a re
 forms.
 """
 
-import json
 from typing import Any
+from urllib.parse import quote
 
 from deliverability.evidence.document import Sheet, SheetRow
 from deliverability.evidence.plugin import Renderer
 from deliverability.evidence.verdict import Outcome
+from deliverability.protocols.shown_json import dumps
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Outcome.FAIL: "error", Outcome.INDETERMINATE: "note", Outcome.ERROR: "warning"}
@@ -26,7 +27,7 @@ def render_sheet(sheet: Sheet) -> bytes:
     if facts:
         run["properties"] = {"facts": facts}  # a property bag (§3.8): no finding of ours
     whole = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(whole, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
+    return dumps(whole, indent=2).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _rule(row: SheetRow) -> dict[str, Any]:
@@ -35,7 +36,12 @@ def _rule(row: SheetRow) -> dict[str, Any]:
 
 def _result(subject: str, row: SheetRow) -> dict[str, Any]:
     level = "note" if row.verdict.advisory else _LEVELS[row.verdict.outcome]
-    place = {"physicalLocation": {"artifactLocation": {"uri": subject}, "region": {"startLine": 1}}}
+    place = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": quote(subject, safe="/:", errors="surrogateescape")},
+            "region": {"startLine": 1},
+        }
+    }
     return {
         "ruleId": row.verdict.check,
         "level": level,

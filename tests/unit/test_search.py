@@ -323,7 +323,8 @@ def test_a_compressed_log_gives_what_the_plain_one_does_where_looking_starts_lat
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deliverability.capture.blocks.BLOCK", 20_000)
-    monkeypatch.setattr(searching, "SESSION_REACH", 1000)
+    monkeypatch.setattr("deliverability.api.surroundings.MAX_SESSION", 1000)
+    monkeypatch.setattr(searching, "SESSION_REACH", 1000 + 4096)
     monkeypatch.setattr(searching, "CLOCK_SLACK", timedelta(0))
     content = (LOGS / "postfix" / "postfix-3.10.iso8601.log").read_bytes()
     (tmp_path / "plain").write_bytes(content)
