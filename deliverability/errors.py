@@ -12,6 +12,8 @@ MAX_SHOWN = 500  # characters of foreign text that one error line may carry
 
 def printable(text: str, limit: int = MAX_SHOWN) -> str:
     r"""Show foreign text on one line: control and bidi characters become ``\xNN`` or ``\uNNNN``."""
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(_visible(c) for c in text[: limit + 1])
     return shown if len(text) <= limit else shown[:limit] + "…"
 

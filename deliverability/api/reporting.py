@@ -62,7 +62,7 @@ def evidence_of(request: Request, told: Told, exhibit: Exhibit | None, now: date
         delivery=told.delivery,
         mail=exhibit,
         recipient_domain=recipient.domain if recipient else None,
-        author_domain=_author_domain(request, exhibit, sender),
+        author_domain=_author_domain(request, exhibit, sender, reverse_path),
         reverse_path=reverse_path,
         client_ip=facts.client_ip(request, sender, attempt),
         helo=facts.helo(request, sender),
@@ -109,7 +109,9 @@ def _sender(request: Request, reverse_path: Sourced[str] | None) -> Sender | Non
     return find_sender(request.configuration, envelope.name) if envelope else None
 
 
-def _author_domain(request: Request, exhibit: Exhibit | None, sender: Sender | None) -> Sourced[Domain] | None:
+def _author_domain(
+    request: Request, exhibit: Exhibit | None, sender: Sender | None, reverse_path: Sourced[str] | None
+) -> Sourced[Domain] | None:
     if request.author_domain:
         return Sourced(domain(request.author_domain, "--author-domain"), Origin.OPTION)
     if exhibit:
@@ -117,7 +119,21 @@ def _author_domain(request: Request, exhibit: Exhibit | None, sender: Sender | N
             return Sourced(mails.author_domain(_parsed(exhibit)), Origin.MESSAGE)
         except ParseError:
             return None  # no domain, or several: the checks say so from the message itself
-    return facts.configured_author(sender)
+    return facts.configured_author(sender) or _author_of_notices(request, reverse_path)
+
+
+def _author_of_notices(request: Request, reverse_path: Sourced[str] | None) -> Sourced[Domain] | None:
+    """The domain of ``[report] sender``, for mail whose envelope sender is of that domain or below it.
+
+    The From line of the notices is said to be always the same; mail of another envelope domain may be another's.
+    """
+    try:
+        author = Mailbox.parse(request.configuration.report.sender or "").domain
+        envelope = Mailbox.parse(reverse_path.value if reverse_path else "").domain
+    except ParseError:
+        return None
+    within = envelope == author or envelope.name.endswith("." + author.name)
+    return Sourced(author, Origin.CONFIGURATION) if within else None
 
 
 # --- domains ----------------------------------------------------------------------------------------------------------

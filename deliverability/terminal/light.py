@@ -43,8 +43,14 @@ def _lightened(command: TyperCommand | TyperGroup, params: list[Any]) -> list[An
             kinds = get_type_hints(inspect.unwrap(command.callback)) if command.callback else {}
         kind = _kind_of(kinds.get(param.name, bool))  # only --help has no parameter of the function
         if kind and not param.required and (param.callback is None or param.name not in kinds):
-            param.process_value = partial(_convert, kind, param.process_value)
+            # --help acts by its callback, which only the slow way calls.
+            convert = _unless_given if param.callback else partial(_convert, kind)
+            param.process_value = partial(convert, param.process_value)
     return params
+
+
+def _unless_given(slowly: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    return slowly(context, value) if value else value
 
 
 @dataclass(frozen=True, slots=True)
