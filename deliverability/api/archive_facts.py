@@ -7,10 +7,13 @@ file has; octets are JSON strings in which each character is one octet.
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
-from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass
-from deliverability.capture.blocks import MAX_LINE, Window
+from deliverability.api.holes import MAX_TOLD, steps
+from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass, Step
+from deliverability.capture.blocks import MAX_LINE, Window, blocks
 from deliverability.capture.files import LogFile, Stream
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
@@ -58,6 +61,7 @@ def scan_segment(content: bytes, every: Sequence[LogFormat], known: Sequence[Log
     for _ in first:
         pass
     scan = first.scan
+    scan.steps = list(islice(steps(blocks(scan.file)), MAX_TOLD))
     if not scan.formats and len(scan.unread_lines) < MAX_UNREAD_KEPT:
         scan.unread = len(scan.unread_lines)  # whether other programs' lines count is known once all was read
     return scan
@@ -75,6 +79,7 @@ def to_json(scan: FileScan) -> str:
         "overlong": [_line(line) for line in scan.overlong],
         "binary": _line(scan.binary) if scan.binary else None,
         "cut": _line(scan.cut) if scan.cut else None,
+        "steps": [[step.offset, step.line, _text(step.head), step.by.total_seconds()] for step in scan.steps],
         "edges": [[edge.offset, edge.line, _text(edge.first), _text(edge.last)] for edge in scan.edges],
     }
     return json.dumps(facts, separators=(",", ":"))
@@ -191,6 +196,10 @@ def _add(scan: FileScan, segment: Segment, facts: dict[str, Any], formats: dict[
     if scan.binary is None and facts["binary"]:
         scan.binary = placed(facts["binary"])
     scan.cut = placed(facts["cut"]) if facts["cut"] else None
+    scan.steps += [
+        Step(segment.start + offset, segment.line + line, head.encode("latin-1"), timedelta(seconds=by))
+        for offset, line, head, by in facts.get("steps", ())
+    ]
     scan.edges += [
         Edge(segment.start + offset, segment.line + line, first.encode("latin-1"), last.encode("latin-1"))
         for offset, line, first, last in facts["edges"]

@@ -5,15 +5,15 @@ see a clock that was set or a file that was put together, at no cost for a line.
 days, every line is held against the one before it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
 
-from deliverability.api.scan import Edge, FileScan
+from deliverability.api.scan import Edge, FileScan, Step
 from deliverability.api.times import MAX_HEAD, stamp
 from deliverability.capture import rotation
-from deliverability.capture.blocks import blocks
+from deliverability.capture.blocks import Block, blocks
 from deliverability.correlate import TimeHints
 from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError, printable
@@ -35,28 +35,51 @@ _DATE = 10  # octets of a line's time that are the same on one day, or for some 
 def clock_gaps(scan: FileScan) -> Iterator[Gap]:
     """Places in a file where its time goes back, or where nothing was logged for long."""
     if scan.part is None and len(scan.edges) and scan.size <= SMALL and not scan.damaged:
-        yield from islice(_gaps_inside(scan), MAX_TOLD)
+        for step in islice(_all_steps(scan), MAX_TOLD):
+            line = LogLine(Place(scan.file.log, scan.file.path, step.line, step.offset), step.head)
+            yield _back(line, step.by, "at this line") if step.by < -BACK else _silence(line, step.by)
         return
     told = 0
     for (where, before), (edge, after) in pairwise(_times(scan)):
-        step = _step(before, after)
-        if told == MAX_TOLD or step is None:
+        by = _step(before, after)
+        if told == MAX_TOLD or by is None:
             continue
-        if step < -BACK:
+        if by < -BACK:
             told += 1
-            place = "at this line" if edge is not where else "somewhere after this line"
-            yield Gap("clock-back", _line(scan, edge), f"the time goes back by {-step} {place}")
-        elif edge is not where and step > SILENCE:
+            yield _back(_line(scan, edge), by, "at this line" if edge is not where else "somewhere after this line")
+        elif edge is not where and by > SILENCE:
             told += 1
-            yield Gap("silence", _line(scan, edge), f"nothing was logged for {step} before this line")
+            yield _silence(_line(scan, edge), by)
 
 
-def _gaps_inside(scan: FileScan) -> Iterator[Gap]:
-    """The same, line by line."""
-    try:
-        whole = [block for block in blocks(scan.file) if block.passed_over is None]
-    except CannotLookError:
-        return  # rotated meanwhile: what was read of it stands
+def _back(line: LogLine | None, by: timedelta, place: str) -> Gap:
+    return Gap("clock-back", line, f"the time goes back by {-by} {place}")
+
+
+def _silence(line: LogLine | None, by: timedelta) -> Gap:
+    return Gap("silence", line, f"nothing was logged for {by} before this line")
+
+
+def _all_steps(scan: FileScan) -> Iterator[Step]:
+    """Of a small file; of a kept one what was seen when it was kept, and from one segment to the next."""
+    if not scan.file.kept:
+        try:
+            whole = list(blocks(scan.file))
+        except CannotLookError:
+            return  # rotated meanwhile: what was read of it stands
+        yield from steps(whole)
+        return
+    known = {step.offset: step for step in scan.steps}
+    for before, edge in pairwise(scan.edges):
+        ends, begins = stamp(before.last), stamp(edge.first)
+        by = _step(ends, begins) if ends and begins else None
+        if by is not None and not -BACK <= by <= SILENCE:
+            known.setdefault(edge.offset, Step(edge.offset, edge.line + 1, edge.first, by))
+    yield from (known[offset] for offset in sorted(known))
+
+
+def steps(whole: Iterable[Block]) -> Iterator[Step]:
+    """Where the time steps back or far ahead from one line to the next."""
     last, before = b"", None
     for block in whole:
         offset = block.offset
@@ -66,12 +89,9 @@ def _gaps_inside(scan: FileScan) -> Iterator[Gap]:
             if head[:_DATE] != last[:_DATE] or head < last:
                 at = stamp(head)
                 before = before or (stamp(last) if last else None)
-                step = _step(before, at) if before and at else None
-                line = LogLine(Place(scan.file.log, scan.file.path, number, offset), head)
-                if step is not None and step < -BACK:
-                    yield Gap("clock-back", line, f"the time goes back by {-step} at this line")
-                elif step is not None and step > SILENCE:
-                    yield Gap("silence", line, f"nothing was logged for {step} before this line")
+                by = _step(before, at) if before and at else None
+                if by is not None and not -BACK <= by <= SILENCE:
+                    yield Step(offset, number, head, by)
                 last, before = (head, at) if at else (last, before)
             else:
                 last, before = head, None

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deliverability.api import progress
 from deliverability.api.needles import Needles, each_position
@@ -56,6 +56,17 @@ class Part:
     """Head of the first line that was left out after it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line whose time does not follow that of the line before it."""
+
+    offset: int
+    line: int
+    """Its number, from 1."""
+    head: bytes
+    by: timedelta
+
+
 @dataclass(slots=True)
 class FileScan:
     """What one file turned out to be."""
@@ -85,6 +96,8 @@ class FileScan:
     """Where its blocks begin, and how many lines stand before each."""
     edges: list[Edge] = field(default_factory=list)
     """The first and the last line of each block: neighbours wherever one block ends and the next begins."""
+    steps: list[Step] = field(default_factory=list)
+    """Of a kept log: where its time steps back or far ahead from one line to the next."""
     part: Part | None = None
     """What was looked at, when not all of it."""
     _times: list[datetime] | None = None
