@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from deliverability.api import progress
 from deliverability.api.needles import Needles, each_position
@@ -54,6 +55,12 @@ class Part:
     """Head of the last line that was left out before it."""
     after: bytes = b""
     """Head of the first line that was left out after it."""
+
+
+@lru_cache
+def _strange() -> re.Pattern[bytes]:
+    """Lines that are neither blank nor syslog's."""
+    return re.compile(rb"(?:^(?!(?:%s)|[ \t\r\v\f]*+(?:\n|\Z))[^\n]*+(?:\n|\Z))++" % syslog.HEAD, re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +251,13 @@ class FirstPass:
             at = self._readable().match(window.content, at, end).end()  # type: ignore[union-attr]
             if at >= end:
                 return
+            if len(scan.unread_lines) >= MAX_UNREAD_KEPT and (run := self._unread_run(window.content, at, end)) > at:
+                scan.unread += window.content.count(b"\n", at, run) + (window.content[run - 1] != 0x0A)
+                at = run
+                continue
             line, at = window.line(at)
-            self._recognise_line(line.raw)
+            if scan.unread <= MAX_UNREAD_KEPT:  # what matches is still recognised wherever it stands
+                self._recognise_line(line.raw)
             if not self._is_read(line.raw):
                 scan.unread += 1
                 if len(scan.unread_lines) < MAX_UNREAD_KEPT:
@@ -260,6 +272,13 @@ class FirstPass:
             whole = rb"(?:(?:%s)[^\n]*+(?:\n|\Z)|^(?=[ \t\r\n])%s)*+" % (heads, _BLANK)
             self._heads = formats, re.compile(whole, re.MULTILINE)
         return self._heads[1]
+
+    def _unread_run(self, content: bytes, at: int, end: int) -> int:
+        """Where the lines end of which none can be read, in a file of no known form; ``at`` where a form is known."""
+        if self.scan.formats:
+            return at
+        run = _strange().match(content, at, end)
+        return run.end() if run else at
 
     def _is_read(self, raw: bytes) -> bool:
         return not raw.strip() or _SYSLOG.match(raw) is not None or any(f.is_line(raw) for f in self.scan.formats)

@@ -55,7 +55,11 @@ def explain(
     ] = None,
     side: Annotated[
         list[str] | None,
-        typer.Option("--side", metavar="HOST|NETWORK", help="A host name of the receiving side, its end, or its network; repeatable."),
+        typer.Option(
+            "--side",
+            metavar="HOST|NETWORK",
+            help="A host name of the receiving side, its end, or its network; repeatable.",
+        ),
     ] = None,
     milter: Annotated[
         bool, typer.Option("--milter", help="Vouch that the receiving server's filter writes below its Received line.")
