@@ -22,6 +22,7 @@ from deliverability.protocols import syslog
 MAX_UNREAD_KEPT = 1000  # unread lines are counted without limit and kept up to here
 MAX_UNREAD_SHOWN = 1024  # octets of each
 MAX_NOTED = 100  # lines of each kind that say what is missing
+MAX_SNIFFED = 4 << 20  # octets at whose every line each format is tried; behind them the beginning of each block is
 SAMPLE = 64 << 10  # octets at either end of a file that tell its times
 PIECE = 128 << 10  # octets of lines that are compared at once
 
@@ -188,7 +189,7 @@ class FirstPass:
         raw, end = block.raw, block.end
         scan.blank = scan.blank and not block.content.strip()
         if not scan.formats:
-            self._recognise(block.content)
+            self._recognise(block.content if scan.size < MAX_SNIFFED else block.content[:SAMPLE])
         scan.size += end + (block.passed_over or 0)
         self._count(window)
         ended = raw[end - 1] == 0x0A
