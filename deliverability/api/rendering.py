@@ -51,6 +51,11 @@ def render(
     return _rendered(document, form)
 
 
+def page_name(assessment: Assessment, reader: Reader, form: str, request: Request) -> str:
+    """A file name for the page, by the notice's date and subject; no path, whatever the subject holds."""
+    return f"{document_of(assessment, reader, request).file_stem}.{_renderer(form).extension}"
+
+
 def document_of(assessment: Assessment, reader: Reader, request: Request) -> Document:
     """One assessment in words for its reader, before it has a form."""
     lang, edition = _lang(reader, request), reader.edition

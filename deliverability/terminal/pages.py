@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Wanted:
 
 
 def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: "Request", wanted: Wanted) -> None:
-    """One page for each assessment; several only where the form can hold them one after the other.
+    """One page for each assessment; several only into a folder, or where the form can hold them one after the other.
 
     Raises :class:`~deliverability.errors.UsageError` for options that contradict each other.
     """
@@ -39,11 +40,12 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
     if wanted.edition in (None, EditionName.CUSTOMER) and found:
         say("nothing was found: this page is for support, there is none for the customer")
     refuse_idle_forms(wanted.form.value, attach_to=wanted.attach_to, bundle=wanted.bundle, link=wanted.link)
-    several = len(assessments) > 1
+    folder = wanted.output if wanted.output is not None and wanted.output.is_dir() else None
+    several = len(assessments) > 1 and not folder
     if several and (wanted.attach_to or wanted.form not in (ReportFormat.TEXT, ReportFormat.JSON)):
-        count = len(assessments)
-        raise UsageError(f"{count} notices make {count} pages: choose one, or --format text or json")
-    if several and wanted.bundle:
+        number = len(assessments)
+        raise UsageError(f"{number} notices make {number} pages: choose one, -o FOLDER, or --format text or json")
+    if len(assessments) > 1 and wanted.bundle:
         raise UsageError("a bundle is about one notice: choose one")
     enclosed = enclosures(wanted.bundle, reader, request)
     if wanted.edition is EditionName.REDACTED:
@@ -56,7 +58,24 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
         pages = [reply(ticket, a, reader, request, enclosed, in_full=in_full) for a in assessments]
     else:
         pages = [render(a, reader, wanted.form.value, request, enclosed) for a in assessments]
-    write(joined(pages, wanted.form.value), wanted.output)
+    if folder is None:
+        write(joined(pages, wanted.form.value), wanted.output)
+        return
+    form = "eml" if wanted.attach_to else wanted.form.value
+    taken: set[str] = set()
+    for assessment, page in zip(assessments, pages, strict=True):
+        write(page, folder / _name(assessment, reader, request, form, taken))
+
+
+def _name(assessment: "Assessment", reader: "Reader", request: "Request", form: str, taken: set[str]) -> str:
+    """By date and subject; two notices of one day and subject are told apart by a number."""
+    from deliverability.api.rendering import page_name
+
+    named = Path(page_name(assessment, reader, "text" if form == "eml" else form, request))
+    suffix = ".eml" if form == "eml" else named.suffix
+    name = next(n for i in count(1) if (n := f"{named.stem}{f'-{i}' if i > 1 else ''}{suffix}") not in taken)
+    taken.add(name)
+    return name
 
 
 def refuse_idle_forms(form: str, *, attach_to: str | None, bundle: Path | None, link: str | None) -> None:

@@ -1,6 +1,7 @@
 """``deliverability report``: one notice, one page."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +28,6 @@ from deliverability.terminal.options import (
     MessageIdOption,
     NowOption,
     OfflineOption,
-    OutputOption,
     PaperName,
     PaperOption,
     QueueIdOption,
@@ -101,7 +101,12 @@ def report(
     bundle: BundleOption = None,
     attach_to: AttachOption = None,
     unread: UnreadOption = False,
-    output: OutputOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|FOLDER", help="Write there; in a folder, named by date and subject."
+        ),
+    ] = None,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:

@@ -375,6 +375,22 @@ def test_what_a_command_reads_is_never_written_over(tmp_path: Path, command: lis
     assert {name: file.read_bytes() for name, file in files.items()} == before
 
 
+def test_pages_in_a_folder_are_named_by_date_and_subject(tmp_path: Path) -> None:
+    log = ROOT / "examples" / "exim" / "mainlog"
+    to = ("--to", "mei.lin@gmail.com", "--to", "chen@hinet.net", "--zone", "Asia/Taipei")
+    done = run("report", "--offline", "--log", log, *to, "--all", "--format", "html", "-o", tmp_path)
+    assert done.returncode in (0, 3), done.stderr.decode()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [
+        "2026-11-22-Hosting-renewal-notice-主機續約通知-INV-20411.html",
+        "2026-11-22-Hosting-renewal-notice-主機續約通知-INV-20413.html",
+    ]
+    alike = tmp_path / "alike"
+    alike.mkdir()
+    run("report", "--offline", "--log", POSTFIX, "--to", "dup@corp.example", "--all", "-o", alike)
+    assert len(list(alike.iterdir())) == 2
+
+
 def test_an_output_that_cannot_be_written_could_not_be_looked_at(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none" / "x", "/dev/full"):
         done = trace("--log", POSTFIX, "--to", "jo32@corp.example", "-o", place)
