@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from deliverability.evidence.observation import Observations, Question, Unobserv
 from deliverability.evidence.story import Coverage, State
 from deliverability.protocols.cohort_file import Listed
 from deliverability.protocols.observed import Json, instant_to_json
+from deliverability.protocols.shown_json import dumps
 
 CLAIMED_AT_ONCE = 500  # rows whose DNS questions are asked together
 WORST_FIRST = (
@@ -195,5 +195,5 @@ def _harmless(cell: str) -> str:
 def as_ndjson(answers: Iterable[Answer]) -> Iterator[bytes]:
     """One JSON object a line."""
     for one in answers:
-        text = json.dumps(answer_to_json(one), ensure_ascii=False, separators=(",", ":"))
+        text = dumps(answer_to_json(one))
         yield text.encode("utf-8", "backslashreplace") + b"\n"

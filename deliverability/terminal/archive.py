@@ -1,6 +1,5 @@
 """``deliverability archive``: what is kept of the logs, and what becomes of it."""
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deliverability.errors import UsageError, printable
+from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import moment, request_from, settings_of
 from deliverability.terminal.options import ConfigOption, NowOption, TableFormat, ToOption
 from deliverability.terminal.status import ACCEPTED, TAMPERED
@@ -94,7 +94,7 @@ def _as_json(path: Path, found: "Status") -> bytes:
         "kept_octets": found.kept,
         "files": [_file(file) for file in found.files],
     }
-    return json.dumps(top, ensure_ascii=False, indent=2, sort_keys=True).encode("utf-8", "backslashreplace") + b"\n"
+    return dumps(top, indent=2, sort_keys=True).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _file(file: "KeptFile") -> dict[str, object]:

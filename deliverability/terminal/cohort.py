@@ -1,6 +1,5 @@
 """``deliverability trace --cohort``: a list of notices → which of them lack acceptance, and whom to tell."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from deliverability.errors import CannotLookError, UsageError, printable
+from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import read_file
 from deliverability.terminal.status import COULD_NOT_LOOK, dispatch_status, worst
 from deliverability.terminal.streams import progress, say, spare_inputs, stdout_stream
@@ -195,10 +195,10 @@ def _json(answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") ->
         "problems": problems,
         "bad": listed.bad,
     }
-    yield json.dumps(head, ensure_ascii=False)[:-1].encode("utf-8", "backslashreplace") + b', "rows": [\n'
+    yield dumps(head)[:-1].encode("utf-8", "backslashreplace") + b', "rows": [\n'
     first = True
     for one in rows:
-        text = json.dumps(answer_to_json(one), ensure_ascii=False)
+        text = dumps(answer_to_json(one))
         yield (b"" if first else b",\n") + text.encode("utf-8", "backslashreplace")
         first = False
     yield b"\n]}\n"

@@ -1,6 +1,5 @@
 """``deliverability trace --follow``: events as they come, one line each."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
@@ -10,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from deliverability.errors import UsageError, printable
+from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.status import ACCEPTED, UNKNOWN
 from deliverability.terminal.streams import say, silence_stdout, stdout_stream
 
@@ -141,4 +141,4 @@ def as_json(event: "DeliveryEvent") -> str:
         "text": event.text or None,
     }
     known = {key: value for key, value in fields.items() if value is not None}
-    return json.dumps(known, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return dumps(known, sort_keys=True)

@@ -1,6 +1,5 @@
 """``check --file``: many domains, each answered with a line as soon as it is known."""
 
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.errors import UsageError, printable
+from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.options import CheckFormat, FailOn
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, check_status, worst
 from deliverability.terminal.streams import PROGRESS_SECONDS, spare_inputs, stdout_stream, tell
@@ -84,7 +84,7 @@ def _unchecked(name: str, problem: str, task: ListTask) -> bytes:
     if task.form is CheckFormat.TEXT:
         return f"{printable(name)}\n{printable(problem)}\n".encode("utf-8", "backslashreplace") + _between(task)
     row = {"schema_version": 1, **unchecked_to_json("domain", name, problem)}
-    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    text = dumps(row, sort_keys=True)
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 

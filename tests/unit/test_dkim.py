@@ -106,7 +106,7 @@ def test_what_was_signed_is_told() -> None:
     assert signature.signed_fields == ("from", "subject", "list-unsubscribe")
     assert signature.body_hash_ok is True
     assert signature.signed_at is not None
-    assert abs(signature.signed_at - NOW) < timedelta(minutes=5)
+    assert abs(signature.signed_at - datetime.now(UTC)) < timedelta(hours=1)
     assert signature.key is not None
     assert (signature.key.type, signature.key.bits) == ("rsa", 2048)
 
