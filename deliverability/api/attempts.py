@@ -1,11 +1,12 @@
 """Every attempt that a part of a log reports, counted as its blocks are read."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from deliverability import plugins
 from deliverability.api import progress
+from deliverability.api.log_ends import first_events, last_events
 from deliverability.api.noting import Noting, Seen, joined
 from deliverability.api.scan import SAMPLE
 from deliverability.api.tallying import Clock, Counter, Tally
@@ -36,6 +37,8 @@ class Job:
     until: datetime | None = None
     stores: bool = True
     """Whether the lines of mail stores count."""
+    every: tuple[str, ...] = ()
+    """Ids of the formats that a line may be of, whatever the head of its file shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,13 @@ class Task:
     begin: int = 0
     stop: int | None = None
     like: tuple[DeliveryEvent, ...] = ()
+    edges: bool = False
+    """Whether the events of its first and its last lines are to be told: nothing shows them before it is read."""
 
 
 Result = tuple[list[Tally], Seen]
+Reader = Callable[[bytes], Iterator[Lean]]
+"""Turns blocks of whole lines, in order, into the attempts that they report."""
 
 
 def load(ids: Iterable[str]) -> tuple[LogFormat, ...]:
@@ -60,27 +67,35 @@ def load(ids: Iterable[str]) -> tuple[LogFormat, ...]:
 def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
     """Count one part of a file: a tally with what was seen, and for a long part several."""
     formats = load(task.formats)
-    noting = Noting(formats)
+    noting = Noting(formats, load(job.every), task.begin)
     counter: Counter | None = None
-    readers: list[Callable[[bytes], Iterator[Lean]]] = []
-    slow: tuple[LogFormat, ...] = ()
+    readers: list[Reader] = []
+    slow: list[LogFormat] = []
+    first, last = not task.edges, None
     try:
         for window in windows(task.file, 0, None, task.begin, task.stop):
-            block = window.block
+            block = last = window.block
+            found = noting.take(window)
             if counter is None:
-                counter = _counter(task, job, formats, window)
-                readers, slow = _readers(task, job, formats)
-            noting.take(window)
+                counter = _counter(task, job, noting.formats, window)
+                sample = head(task.file, SAMPLE) if any(fmt.deliveries for fmt in formats) else b""
+                found = {**dict.fromkeys(formats, sample), **found}
+            _add_readers(found, job, readers, slow)
             for reader in readers:
                 counter.take(reader(block.content), block.content, block.offset, block.line)
             for fmt in slow:
                 _take_slowly(counter, fmt, window)
+            if not first:
+                noting.seen.first = first_events(task.file, noting.formats, block)
+                first = bool(noting.seen.first)
             if task.stop is None:
                 progress.tell(task.file.path, block.following)
             if counter.tally.attempts >= MANY:
                 yield counter.renew(), noting.renew()
     except CannotLookError as problem:
         noting.seen.damaged = str(problem)
+    if task.edges and last is not None:
+        noting.seen.last = last_events(task.file, noting.formats, last)
     yield (counter.renew() if counter else Tally()), noting.renew()
 
 
@@ -108,15 +123,11 @@ def _counter(task: Task, job: Job, formats: Sequence[LogFormat], window: Window)
     return Counter(job.own, clock, job.since, job.until)
 
 
-def _readers(
-    task: Task, job: Job, formats: Sequence[LogFormat]
-) -> tuple[list[Callable[[bytes], Iterator[Lean]]], tuple[LogFormat, ...]]:
-    """Quick readers, and the formats that have none for this file."""
-    counted = [fmt for fmt in formats if job.stores or fmt.id not in STORES]
-    readers: list[Callable[[bytes], Iterator[Lean]]] = []
-    slow: list[LogFormat] = []
-    sample = head(task.file, SAMPLE) if any(fmt.deliveries for fmt in counted) else b""
-    for fmt in counted:
+def _add_readers(found: Mapping[LogFormat, bytes], job: Job, readers: list[Reader], slow: list[LogFormat]) -> None:
+    """Quick readers for formats, each with lines that show it, and those that have none for this file."""
+    for fmt, sample in found.items():
+        if fmt.id in STORES and not job.stores:
+            continue
         quick = fmt.deliveries(sample) if fmt.deliveries else None
         if quick is not None:
             readers.append(quick)
@@ -124,7 +135,6 @@ def _readers(
             slow.append(fmt)
         elif fmt.delivery_marks:
             readers.append(by_marks(fmt.parse, fmt.delivery_marks))
-    return readers, tuple(slow)
 
 
 def _take_slowly(counter: Counter, fmt: LogFormat, window: Window) -> None:

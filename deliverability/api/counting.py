@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -10,15 +10,14 @@ from multiprocessing import get_all_start_methods, get_context
 
 from deliverability.api import progress
 from deliverability.api.attempts import STORES, Job, Result, Task, count, count_all, load
+from deliverability.api.log_ends import first_events, last_events
 from deliverability.api.noting import Seen, joined
 from deliverability.api.scan import SAMPLE, FileScan, Part
 from deliverability.api.totals import Whole
-from deliverability.capture.blocks import lines_before, plain
+from deliverability.capture.blocks import BLOCK, Block, lines_before, plain
 from deliverability.capture.files import LogFile, head
 from deliverability.correlate import TimeHints, resolve_times
 from deliverability.errors import CannotLookError
-from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.plugin import LogFormat
 
 PART = 8 << 20  # octets of a plain file that are counted at once
@@ -43,8 +42,20 @@ def count_logs(
 ) -> Counted:
     """Count every attempt in the logs; the result does not depend on ``jobs``, the number of processes."""
     scans = [_recognise(file, every, (parts or {}).get(file)) for file in files]
-    servers = {fmt.id for scan in scans for fmt in scan.formats} - STORES
-    job = replace(job, stores=not any(load((one,))[0].delivery_marks != () for one in servers))
+    job = replace(job, stores=not _by_servers(scans), every=tuple(fmt.id for fmt in every))
+    counted = _counted(scans, job, jobs)
+    if job.stores and _by_servers(scans):  # a server's lines stood where no head showed them
+        counted = _counted(scans, replace(job, stores=False), jobs)
+    return counted
+
+
+def _by_servers(scans: Sequence[FileScan]) -> bool:
+    """Whether any log is of a mail server, which reports attempts itself."""
+    servers = {fmt for scan in scans for fmt in scan.formats if fmt.id not in STORES}
+    return any(fmt.delivery_marks != () for fmt in servers)
+
+
+def _counted(scans: list[FileScan], job: Job, jobs: int) -> Counted:
     tasks = [(at, task) for at, scan in enumerate(scans) for task in _tasks(scan, job.hints)]
     counted = Counted(scans=scans)
     seen: dict[int, Seen] = {}
@@ -71,28 +82,22 @@ def _recognise(file: LogFile, every: Sequence[LogFormat], part: Part | None) -> 
         for share, fmt in sorted(shares, key=lambda pair: -pair[0]):
             if share > 0:
                 scan.read_as(fmt)
-        scan.first = _events(file, scan.formats, sample, 0)
-        with plain(file) as reader:
-            if reader is not None and reader.size > len(sample):
-                begin = max(reader.size - SAMPLE, 0)
-                tail = reader.read(begin, SAMPLE)
-                whole = tail.find(b"\n") + 1
-                scan.last = _events(file, scan.formats, tail[whole:], begin + whole)
-            elif reader is not None:
-                scan.last = scan.first
+        _note_ends(scan, sample)
     except CannotLookError as problem:
         scan.damaged = str(problem)
     return scan
 
 
-def _events(file: LogFile, formats: Sequence[LogFormat], content: bytes, offset: int) -> list[DeliveryEvent]:
-    lines: list[LogLine] = []
-    at = 0
-    for raw in content.splitlines(keepends=True)[:4096]:
-        if raw.endswith(b"\n"):
-            lines.append(LogLine(Place(file.log, file.path, len(lines) + 1, offset + at), raw.rstrip(b"\r\n")))
-        at += len(raw)
-    return [event for fmt in formats for event in fmt.parse(lines)]
+def _note_ends(scan: FileScan, sample: bytes) -> None:
+    """Events of the first lines, and of the last ones where they can be read without all the others."""
+    scan.first = first_events(scan.file, scan.formats, Block(sample, len(sample), 0)) or scan.first
+    with plain(scan.file) as reader:
+        if reader is None:
+            return
+        begin = max(reader.size - BLOCK, 0)
+        tail = reader.read(begin, BLOCK)
+    start = tail.find(b"\n") + 1 if begin else 0
+    scan.last = last_events(scan.file, scan.formats, Block(tail[start:], len(tail) - start, begin + start)) or scan.last
 
 
 def _skipped(scan: FileScan) -> int:
@@ -106,16 +111,17 @@ def _tasks(scan: FileScan, hints: TimeHints) -> Iterator[Task]:
         return
     like = tuple(resolve_times([*scan.first, *scan.last], hints)[-1:])
     ids = tuple(fmt.id for fmt in scan.formats)
+    missing = not scan.first or not scan.last
     begin, stop = (scan.part.begin, scan.part.stop) if scan.part else (0, None)
     try:
         with plain(scan.file) as reader:
             if reader is None:
-                yield Task(scan.file, ids, 0, None, like)
+                yield Task(scan.file, ids, 0, None, like, edges=True)
                 return
             last = reader.size if stop is None else min(stop, reader.size)
             while begin < last:
                 following = _line_start(reader.read, begin + PART, last)
-                yield Task(scan.file, ids, begin, following, like)
+                yield Task(scan.file, ids, begin, following, like, edges=missing)
                 begin = following
     except CannotLookError as problem:
         scan.damaged = str(problem)
@@ -167,8 +173,23 @@ def _results(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[
 
 def _describe(scan: FileScan, seen: Seen) -> None:
     """Put what the parts showed into the scan, by which coverage is told."""
+    _grow(scan, seen.formats)
+    scan.first, scan.last = scan.first or seen.first, scan.last or seen.last
     scan.size, scan.lines, scan.blank = seen.size, seen.lines, seen.blank
     scan.unread = seen.unread if scan.formats or seen.blank else seen.lines
     scan.unread_lines, scan.lost, scan.overlong = seen.unread_lines, seen.lost, seen.overlong
     scan.cut, scan.binary = seen.cut, seen.binary
     scan.damaged = scan.damaged or seen.damaged
+
+
+def _grow(scan: FileScan, more: Iterable[str]) -> None:
+    """Lines of further formats are in a log, and perhaps at its ends."""
+    known = len(scan.formats)
+    for fmt in load(more):
+        scan.read_as(fmt)
+    if len(scan.formats) == known:
+        return
+    try:
+        _note_ends(scan, head(scan.file, SAMPLE))
+    except CannotLookError as problem:
+        scan.damaged = scan.damaged or str(problem)

@@ -2,16 +2,18 @@
 
 import io
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN
+from deliverability.api.scan import MAX_NOTED, MAX_SNIFFED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, SAMPLE
 from deliverability.capture.blocks import Block, Window
-from deliverability.evidence.event import Action
+from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import syslog
 
 _DATED = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d )")
+STRIDE = 8 << 20  # octets after which another sample shows whether a log goes on in a further format
 _LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
@@ -29,25 +31,35 @@ class Seen:
     cut: LogLine | None = None
     binary: LogLine | None = None
     damaged: str | None = None
+    formats: tuple[str, ...] = ()
+    """Ids of formats that the head of the file did not show."""
+    first: list[DeliveryEvent] = field(default_factory=list)
+    """Events of its first lines, where they were asked for."""
+    last: list[DeliveryEvent] = field(default_factory=list)
 
 
 class Noting:
-    """Counts the lines of a part, and those of no known form, and notes where the log says that something is missing."""
+    """Counts the lines of a part, and those of no known form, and notes where the log says that something is missing.
 
-    def __init__(self, formats: tuple[LogFormat, ...]) -> None:
+    Lines may be of a format that the head of the file did not show: of ``every`` those are added to :attr:`formats`.
+    """
+
+    def __init__(self, formats: tuple[LogFormat, ...], every: Sequence[LogFormat] = (), begin: int = 0) -> None:
         self.seen = Seen()
-        self._formats = formats
-        heads = b"|".join(b"(?:%s)" % one for one in (syslog.HEAD, *(f.head for f in formats if f.head)))
-        self._readable = re.compile(rb"(?:%s)" % heads, re.MULTILINE)
+        self.formats = formats
+        self._others = tuple(fmt for fmt in every if fmt not in formats)
+        self._next = begin or STRIDE  # the head of the file was looked at before
+        self._readable = _readable(formats)
 
     def renew(self) -> Seen:
         """What was seen since the last time."""
         seen, self.seen = self.seen, Seen()
         return seen
 
-    def take(self, window: Window) -> None:
-        """Look at one block."""
+    def take(self, window: Window) -> Mapping[LogFormat, bytes]:
+        """Look at one block; the formats that it showed for the first time, each with lines that show it."""
         block, seen = window.block, self.seen
+        found = dict(self._sampled(block))
         raw, end = block.raw, block.end
         ended = raw[end - 1] == 0x0A
         lines = (block.ends if block.ends is not None else block.lines()) + (not ended)
@@ -62,8 +74,26 @@ class Noting:
             nul = raw.find(b"\0", 0, end)
             seen.binary = window.line(window.start_of(window.start + nul))[0] if nul >= 0 else None
         if not self._alike(block, lines):
-            self._count_unread(window)
+            found |= self._count_unread(window)
         self._note_lost(window)
+        return found
+
+    def _sampled(self, block: Block) -> Mapping[LogFormat, bytes]:
+        """Formats that the beginning of a block shows; while none is known every block is asked."""
+        if self.formats and block.offset < self._next:
+            return {}
+        self._next = block.offset + STRIDE
+        whole = not self.formats and block.offset < MAX_SNIFFED
+        return self._recognise(block.content if whole else block.raw[: min(block.end, SAMPLE)])
+
+    def _recognise(self, sample: bytes) -> dict[LogFormat, bytes]:
+        found = {fmt: sample for fmt in self._others if fmt.sniff(sample) > 0}
+        if found:
+            self.formats = (*self.formats, *found)
+            self._others = tuple(fmt for fmt in self._others if fmt not in found)
+            self._readable = _readable(self.formats)
+            self.seen.formats = (*self.seen.formats, *(fmt.id for fmt in found))
+        return found
 
     def _alike(self, block: Block, lines: int) -> bool:
         """Whether every line begins with the date of the first, which is a head of a known form, as the last one is."""
@@ -74,18 +104,26 @@ class Noting:
         ends = (self._readable.match(block.raw, at) for at in (0, last))
         return all(ends) and block.raw.count(b"\n" + dated[0], 0, block.end) + 1 == lines
 
-    def _count_unread(self, window: Window) -> None:
+    def _count_unread(self, window: Window) -> Mapping[LogFormat, bytes]:
+        """Count lines of no known form; they may be of one that was not met before."""
         block, seen, at = window.block, self.seen, 0
+        unread: list[tuple[int, bytes]] = []
         for raw in io.BytesIO(block.content):
             if raw.strip() and not self._is_read(raw.rstrip(b"\r\n")):
-                seen.unread += 1
-                if len(seen.unread_lines) < MAX_UNREAD_KEPT:
-                    line, _ = window.line(window.start + at)
-                    seen.unread_lines.append(replace(line, raw=line.raw[:MAX_UNREAD_SHOWN]))
+                unread.append((at, raw))
             at += len(raw)
+        found = self._recognise(_sample(raw for _, raw in unread)) if unread else {}
+        for at, raw in unread:
+            if found and self._is_read(raw.rstrip(b"\r\n")):
+                continue
+            seen.unread += 1
+            if len(seen.unread_lines) < MAX_UNREAD_KEPT:
+                line, _ = window.line(window.start + at)
+                seen.unread_lines.append(replace(line, raw=line.raw[:MAX_UNREAD_SHOWN]))
+        return found
 
     def _is_read(self, raw: bytes) -> bool:
-        return self._readable.match(raw) is not None or any(f.is_line(raw) for f in self._formats)
+        return self._readable.match(raw) is not None or any(f.is_line(raw) for f in self.formats)
 
     def _note_lost(self, window: Window) -> None:
         raw, end, seen = window.block.raw, window.block.end, self.seen
@@ -96,10 +134,28 @@ class Noting:
             words = raw[start:stop]
             if any(word in words for word in _LOST_WORDS):
                 line, _ = window.line(window.start + start)
-                said = (event for fmt in self._formats for event in fmt.parse([line]))
+                said = (event for fmt in self.formats for event in fmt.parse([line]))
                 if any(event.action is Action.GAP for event in said):
                     seen.lost.append(line)
             at = raw.find(b"messages", stop, end)
+
+
+def _readable(formats: Iterable[LogFormat]) -> re.Pattern[bytes]:
+    """The heads of all lines that can be read."""
+    heads = b"|".join(b"(?:%s)" % one for one in (syslog.HEAD, *(f.head for f in formats if f.head)))
+    return re.compile(rb"(?:%s)" % heads, re.MULTILINE)
+
+
+def _sample(lines: Iterable[bytes]) -> bytes:
+    """Whole lines, as many as a sample has; of a line that is longer its beginning."""
+    taken: list[bytes] = []
+    left = SAMPLE
+    for raw in lines:
+        taken.append(raw[:left].removesuffix(b"\n"))
+        left -= len(raw)
+        if left <= 0:
+            break
+    return b"\n".join(taken) + b"\n"
 
 
 def joined(first: Seen, more: Seen, lines: int = 0) -> Seen:
@@ -119,8 +175,15 @@ def joined(first: Seen, more: Seen, lines: int = 0) -> Seen:
         cut=_moved(more.cut, lines) if more.cut else first.cut,
         binary=first.binary or (_moved(more.binary, lines) if more.binary else None),
         damaged=first.damaged or more.damaged,
+        formats=tuple(dict.fromkeys((*first.formats, *more.formats))),
+        first=first.first or _said_at(more.first, lines),
+        last=_said_at(more.last, lines) or first.last,
     )
 
 
 def _moved(line: LogLine, lines: int) -> LogLine:
     return replace(line, place=replace(line.place, line=line.place.line + lines))
+
+
+def _said_at(events: list[DeliveryEvent], lines: int) -> list[DeliveryEvent]:
+    return [replace(event, line=_moved(event.line, lines)) for event in events] if lines else events

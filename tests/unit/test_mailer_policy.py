@@ -273,6 +273,16 @@ def test_what_is_not_in_force_stops_nothing(policy, told, sends, certificate) ->
     assert told in accepted(one)[1]
 
 
+@pytest.mark.parametrize("host", ["mx!1.attacker.example", "192.0.2.66", "a b.attacker.example", "::1"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_forged_exchanger_with_an_odd_name_does_not_switch_the_policy_off(host: str, signed: bool) -> None:  # noqa: FBT001
+    published = Published(signed=signed, tlsa="3 1 1 " + "00" * 32)
+    published.policies["customer.example"] = ENFORCED
+    policies = Policies(published.observe, lambda: published.now, anchors_of(published.world.anchors))
+    ruled = asyncio.run(policies.of("customer.example", host))
+    assert ruled.demand.refused, ruled.demand.told
+
+
 def test_a_policy_outlives_its_record_and_then_runs_out(sends, certificate) -> None:  # type: ignore[no-untyped-def]
     published, peer = Published(), serving(certificate, tls=False)
     published.policies["customer.example"] = ENFORCED
