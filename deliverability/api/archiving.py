@@ -17,6 +17,7 @@ from deliverability.api import archive_facts as facts
 from deliverability.api import progress
 from deliverability.api.archive_segments import Cut, Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
+from deliverability.api.natures import NO_MAIL, UNKNOWN, Nature
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.times import MAX_HEAD, stamp
@@ -58,6 +59,8 @@ class Ingested:
     """What the operator must know: why it was passed over, what was never seen."""
     failed: bool = False
     """It could not be read, or not to its end."""
+    unknown: bool = False
+    """It is no log of any format that is known, and nothing of it was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,10 @@ class IngestResult:
 
     @property
     def failed(self) -> bool:
-        """Whether a log could not be read."""
-        return any(file.failed for file in self.files)
+        """Whether a log could not be read, or none of the files is a log at all."""
+        return any(file.failed for file in self.files) or (
+            bool(self.files) and all(file.unknown for file in self.files)
+        )
 
 
 def ingest(request: Request, archive: Path, keep: timedelta | None = None) -> IngestResult:
@@ -208,20 +213,26 @@ class _Run:
         segmenter = Segmenter(self._tools, file, source, look)
         with reading(file) as stream:
             batch: list[Cut] = []
+            nature = Nature(known=bool(source.id))
             for cut in segmenter.cuts(stream):
                 batch.append(cut)
                 if len(batch) >= BATCH:
                     _still(stream, beginning, file)
+                    if not nature.may_be_kept(batch):
+                        break
                     segmenter.keep(batch)
                     batch = []
             _still(stream, beginning, file)
+            if not nature.may_be_kept(batch):
+                note = stream.damaged or f"{printable(file.path)}: {UNKNOWN}"
+                return Ingested(file.log, file.path, note=note, failed=bool(stream.damaged), unknown=True)
             segmenter.keep(batch, stream.damaged, complete=True)
             end = segmenter.source.position
             return Ingested(
                 *(file.log, file.path, end - source.position, segmenter.source.line - source.line),
                 new=not source.id,
                 waiting=len(stream.read(end, MAX_SEGMENT)) if stream.grows else 0,
-                note=stream.damaged,
+                note=stream.damaged or (None if nature.mail else f"{printable(file.path)}: {NO_MAIL}"),
                 failed=stream.damaged is not None,
             )
 

@@ -67,7 +67,7 @@ def load(ids: Iterable[str]) -> tuple[LogFormat, ...]:
 def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
     """Count one part of a file: a tally with what was seen, and for a long part several."""
     formats = load(task.formats)
-    noting = Noting(formats, load(job.every), task.begin)
+    noting = Noting(formats, load(job.every))
     counter: Counter | None = None
     readers: list[Reader] = []
     slow: list[LogFormat] = []

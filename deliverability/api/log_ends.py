@@ -18,7 +18,7 @@ _Line = tuple[int, bytes]
 
 def first_events(file: LogFile, formats: Sequence[LogFormat], block: Block) -> list[DeliveryEvent]:
     """Events of the first lines of a block; of all its lines where those give none."""
-    content = block.content
+    content = block.content if formats else b""
     for end in (content.find(b"\n", SAMPLE) + 1 or len(content), len(content)):
         lines = _lines(content, 0, end)[:MAX_LINES]
         found = _events(file, formats, block, lines)
@@ -29,7 +29,7 @@ def first_events(file: LogFile, formats: Sequence[LogFormat], block: Block) -> l
 
 def last_events(file: LogFile, formats: Sequence[LogFormat], block: Block) -> list[DeliveryEvent]:
     """Events of the last lines of a block; of all its lines where those give none."""
-    content = block.content
+    content = block.content if formats else b""
     for begin in (content.find(b"\n", len(content) - SAMPLE) + 1 if len(content) > SAMPLE else 0, 0):
         lines = _lines(content, begin, len(content))[-MAX_LINES:]
         found = _events(file, formats, block, lines)

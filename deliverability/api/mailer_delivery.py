@@ -202,7 +202,7 @@ class Delivery:
         told = [str(problem) for problem in self._failures] + [found.detail for found in self._nowhere]
         detail = printable("; ".join(told), 1000)
         # One server that may answer later is enough to try again.
-        open_ends = [p for p in self._failures if p.stage == "auth" or not (p.reply and p.reply.permanent)]
+        open_ends = [p for p in self._failures if p.stage in _NO_WORD or not (p.reply and p.reply.permanent)]
         problem = next(iter(open_ends or self._failures[-1:]), None)
         if problem is None:
             unknown = any(found.unknown for found in self._nowhere)
@@ -219,5 +219,7 @@ class Delivery:
         return (ending,) * len(self._job.recipients)
 
 
+_NO_WORD: Final = frozenset({"auth", "starttls"})
+"""Steps at which a 5yz says nothing of the message: of credentials, or in plain text by whoever stands between."""
 _STAGES: Final = {"greeting": "connect", "starttls": "ehlo", "auth": "ehlo"}
 """Steps that the record's vocabulary counts among others; the detail names them."""

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deliverability.api.scan import MAX_NOTED, MAX_SNIFFED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, SAMPLE
@@ -13,7 +13,14 @@ from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import syslog
 
 _DATED = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d )")
-STRIDE = 8 << 20  # octets after which another sample shows whether a log goes on in a further format
+SIGNS = {
+    "dovecot": b"msgid=",
+    "exim": b" exim",
+    "opensmtpd": b" result=",
+    "postfix": b", status=",
+    "sendmail": b", stat=",
+}
+"""Of formats that come through syslog, whose heads tell nobody apart: what stands in every line with an attempt."""
 _LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
@@ -44,11 +51,10 @@ class Noting:
     Lines may be of a format that the head of the file did not show: of ``every`` those are added to :attr:`formats`.
     """
 
-    def __init__(self, formats: tuple[LogFormat, ...], every: Sequence[LogFormat] = (), begin: int = 0) -> None:
+    def __init__(self, formats: tuple[LogFormat, ...], every: Sequence[LogFormat] = ()) -> None:
         self.seen = Seen()
         self.formats = formats
         self._others = tuple(fmt for fmt in every if fmt not in formats)
-        self._next = begin or STRIDE  # the head of the file was looked at before
         self._readable = _readable(formats)
 
     def renew(self) -> Seen:
@@ -59,7 +65,7 @@ class Noting:
     def take(self, window: Window) -> Mapping[LogFormat, bytes]:
         """Look at one block; the formats that it showed for the first time, each with lines that show it."""
         block, seen = window.block, self.seen
-        found = dict(self._sampled(block))
+        found = dict(self._shown(block))
         raw, end = block.raw, block.end
         ended = raw[end - 1] == 0x0A
         lines = (block.ends if block.ends is not None else block.lines()) + (not ended)
@@ -78,16 +84,20 @@ class Noting:
         self._note_lost(window)
         return found
 
-    def _sampled(self, block: Block) -> Mapping[LogFormat, bytes]:
-        """Formats that the beginning of a block shows; while none is known every block is asked."""
-        if self.formats and block.offset < self._next:
-            return {}
-        self._next = block.offset + STRIDE
-        whole = not self.formats and block.offset < MAX_SNIFFED
-        return self._recognise(block.content if whole else block.raw[: min(block.end, SAMPLE)])
+    def _shown(self, block: Block) -> Mapping[LogFormat, bytes]:
+        """Formats of lines that a head of syslog makes readable; while none is known all that the block may hold."""
+        if not self.formats:
+            whole = block.offset < MAX_SNIFFED
+            return self._recognise(block.content if whole else block.raw[: min(block.end, SAMPLE)])
+        found: dict[LogFormat, bytes] = {}
+        for fmt in self._others:
+            sign = SIGNS.get(fmt.id)
+            if sign and block.raw.find(sign, 0, block.end) >= 0:
+                found |= self._recognise(_sample(_lines_with(sign, block)), (fmt,))
+        return found
 
-    def _recognise(self, sample: bytes) -> dict[LogFormat, bytes]:
-        found = {fmt: sample for fmt in self._others if fmt.sniff(sample) > 0}
+    def _recognise(self, sample: bytes, among: Sequence[LogFormat] | None = None) -> dict[LogFormat, bytes]:
+        found = {fmt: sample for fmt in (self._others if among is None else among) if fmt.sniff(sample) > 0}
         if found:
             self.formats = (*self.formats, *found)
             self._others = tuple(fmt for fmt in self._others if fmt not in found)
@@ -112,7 +122,8 @@ class Noting:
             if raw.strip() and not self._is_read(raw.rstrip(b"\r\n")):
                 unread.append((at, raw))
             at += len(raw)
-        found = self._recognise(_sample(raw for _, raw in unread)) if unread else {}
+        # While no format is known, the block was asked before its lines were.
+        found = self._recognise(_sample(raw for _, raw in unread)) if unread and self.formats else {}
         for at, raw in unread:
             if found and self._is_read(raw.rstrip(b"\r\n")):
                 continue
@@ -144,6 +155,15 @@ def _readable(formats: Iterable[LogFormat]) -> re.Pattern[bytes]:
     """The heads of all lines that can be read."""
     heads = b"|".join(b"(?:%s)" % one for one in (syslog.HEAD, *(f.head for f in formats if f.head)))
     return re.compile(rb"(?:%s)" % heads, re.MULTILINE)
+
+
+def _lines_with(sign: bytes, block: Block) -> Iterator[bytes]:
+    raw, end = block.raw, block.end
+    at = raw.find(sign, 0, end)
+    while at >= 0:
+        stop = raw.find(b"\n", at, end) + 1 or end
+        yield raw[raw.rfind(b"\n", 0, at) + 1 : stop]
+        at = raw.find(sign, stop, end)
 
 
 def _sample(lines: Iterable[bytes]) -> bytes:

@@ -16,6 +16,7 @@ from deliverability.protocols.dane import Match, match
 from deliverability.protocols.tls_policy import Demand
 
 _BY_RECORDS = "held against TLSA records in place of the public roots (RFC 7672)"
+_BY_NOTHING = "held against nothing: no TLSA record can be used, and TLS alone was demanded (RFC 7672)"
 
 
 async def open_as_demanded(
@@ -24,7 +25,8 @@ async def open_as_demanded(
     """A session that is ready for MAIL and meets the demand; raises :class:`CannotOpenError`."""
     if demand.verified:
         return await open_session(peer, replace(terms, tls=TlsPolicy.VERIFIED), context)
-    connection = await open_session(peer, replace(terms, tls=TlsPolicy.REQUIRED), context, skip=_BY_RECORDS)
+    told = _BY_RECORDS if demand.records else _BY_NOTHING
+    connection = await open_session(peer, replace(terms, tls=TlsPolicy.REQUIRED), context, skip=told)
     if not demand.records:
         return connection
     found = match(demand.records, _shown(peer, connection), demand.names)

@@ -55,18 +55,19 @@ class _Decompressed(Source):
         super().__init__(stream, size)
         self._filled: Queue[Filled | BaseException] = Queue(FILLED)
         self._thread: Thread | None = None
-        self._begun = self._closed = False
+        self._begun = self._ended = self._closed = False
 
     def fill(self) -> Filled:
         if not self._begun:
             self._begun = True
             return super().fill()
+        if self._ended or self._closed:  # the thread puts nothing more, though it may be alive for a moment
+            return b"", None
         if self._thread is None:
             self._thread = Thread(target=self._ahead, name="decompressing", daemon=True)
             self._thread.start()
-        elif not self._thread.is_alive() and self._filled.empty():
-            return b"", None
         filled = self._filled.get()
+        self._ended = _is_last(filled)
         if isinstance(filled, BaseException):
             raise filled
         return filled
@@ -79,7 +80,7 @@ class _Decompressed(Source):
             except BaseException as problem:  # noqa: BLE001 - raised where the block is asked for
                 filled = problem
             self._filled.put(filled)
-            if isinstance(filled, BaseException) or filled[1] or not filled[0]:
+            if _is_last(filled):
                 return
 
     def close(self) -> None:
@@ -88,6 +89,10 @@ class _Decompressed(Source):
             with suppress(Empty):
                 self._filled.get_nowait()
             self._thread.join(0.01)
+
+
+def _is_last(filled: Filled | BaseException) -> bool:
+    return isinstance(filled, BaseException) or filled[1] is not None or not filled[0]
 
 
 class _Plain(Source):

@@ -34,6 +34,9 @@ _PART = octets_regex(r"\[(\d{1,4})([/\\])(\d{1,4})\] ")
 _MAIN_HEAD = rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [+-]\d{4})? "
 _SYSLOG_HEAD = head_for(rb"exim")
 _IS_LINE = re.compile(rb"%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD))
+# What stands below a refusal in the reject log: the envelope and headers, each with a letter or a blank before it that
+# Exim puts there, and what goes on a header.  Such lines can be read, and are nobody's events.
+_QUOTED = rb"^(?:Envelope-(?:from|to): <|[BCFIPRST*] [!-9;-~]{1,998}+:|[ \t]++[^\s])"
 _OWN = re.compile(
     rb"%s(?:\[\d{1,10}\] )?(?:%s(?: |\Z)|exim |(?:Start|End) queue run: |cwd=|H=|U=|SMTP |TLS |no host name found "
     rb"|no IP address found |unexpected disconnection |Sender identification )|%s"
@@ -347,6 +350,6 @@ FORMAT = LogFormat(
     is_line=is_line,
     queue_ids=queue_ids,
     needles=needles,
-    head=rb"%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD),
+    head=rb"%s|%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD, _QUOTED),
     deliveries=lambda sample: reader(parse, sample),
 )

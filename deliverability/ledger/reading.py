@@ -128,7 +128,15 @@ class Reading:
         known = [
             name for name in indexed if name not in self._tail.settled and not (name in tail and tail[name].settled)
         ]
-        waiting = [name for name, one in tail.items() if not one.settled and spool in (None, one.spool)]
+        waiting = [
+            name
+            for name, one in tail.items()
+            if not one.settled
+            and spool in (None, one.spool)
+            and name not in self._tail.settled
+            # Of two intents of one name the first stands, and it may be in the index.
+            and self._one("SELECT 1 FROM dispatch WHERE id = ?", name) is None
+        ]
         return tuple(dict.fromkeys((*known, *waiting)))
 
     def position(self, spool: str) -> int:

@@ -21,7 +21,7 @@ INGEST_HELP = """Keep what the logs hold, each line once, before they rotate awa
   deliverability ingest --log /var/log/exim_mainlog --archive /var/lib/deliverability/archive.db --keep 400d
   deliverability trace --archive /var/lib/deliverability/archive.db --to mei@gmail.com
 
-Exit status: 0 kept; 6 a log could not be read, or not to its end (what could be read is kept).
+Exit status: 0 kept; 6 a log could not be read, or not to its end (what could be read is kept), or no file is a mail log.
 """
 
 
@@ -57,6 +57,9 @@ def _as_text(done: "IngestResult") -> bytes:
     lines = []
     for file in done.files:
         name = f"{printable(file.log)}={printable(file.path)}" if file.log else printable(file.path)
+        if file.unknown:
+            lines.append(f"{name}: not kept")
+            continue
         new = ", first read now" if file.new else ""
         waiting = f"; {file.waiting} octets of a line without its end wait" if file.waiting else ""
         lines.append(f"{name}: {file.lines} new lines, {file.octets} octets{new}{waiting}")
@@ -76,6 +79,7 @@ def _as_json(done: "IngestResult") -> bytes:
             "waiting_octets": file.waiting,
             "note": file.note,
             "failed": file.failed,
+            "unknown": file.unknown,
         }
         for file in done.files
     ]

@@ -1,5 +1,6 @@
 """``ingest``, ``archive`` and ``trace --archive`` on the command line."""
 
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -116,3 +117,59 @@ def test_what_cannot_be_done_is_a_sentence(
     assert err.count("\n") == 1
     left = {p.name: p.read_bytes() for p in place.iterdir() if p.is_file() and not p.name.endswith((".lock", "a.db"))}
     assert left == before
+
+
+NOT_LOGS = {
+    "random": bytes(range(256)) * 80,
+    "random.txt": b"\xff\x00\n\x80" * 5000,
+    "README": b"# A project\n\nIt sends mail to a@b.example, and says so.\n" * 200,
+    "table.csv": b"name,address\nMei,mei@corp.example\n",
+    "large": b"neither a date nor a name at its head\n" * 500_000,
+}
+
+
+@pytest.mark.parametrize("name", NOT_LOGS)
+def test_what_is_no_mail_log_is_not_kept_and_said(name: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (place / name).write_bytes(NOT_LOGS[name])
+    status, out, err = answer(capfd, "ingest", "--log", name, "--archive", "a.db")
+    assert status == 6
+    assert out == f"{name}: not kept\n"
+    assert err == (f"deliverability: {name}: no mail log in a format that this version knows; nothing of it was kept\n")
+    with contextlib.closing(sqlite3.connect(place / "a.db")) as base:
+        assert base.execute("SELECT count(*) FROM source").fetchone() == (0,)
+    again = answer(capfd, "ingest", "--log", name, "--archive", "a.db", "--format", "json")
+    assert again[0] == 6
+    assert [json.loads(again[1])["files"][0][key] for key in ("unknown", "failed", "octets")] == [True, False, 0]
+
+
+def test_a_good_log_beside_what_is_none_is_kept(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (place / "README").write_bytes(NOT_LOGS["README"])
+    status, out, err = answer(capfd, "ingest", "--log", "README", "--log", "mainlog", "--archive", "a.db")
+    assert status == 0
+    assert "README: not kept\n" in out
+    assert "mainlog: " in out
+    assert err.count("\n") == 1
+    assert "README: no mail log" in err
+
+
+def test_a_syslog_that_holds_no_mail_yet_is_kept_until_it_does(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    log = place / "syslog"
+    log.write_text("Nov 22 05:01:38 mx cron[9]: (root) CMD (true)\n")
+    status, out, err = answer(capfd, "ingest", "--log", "syslog", "--archive", "a.db")
+    assert (status, err.count("\n")) == (0, 1)
+    assert "only lines of other programs so far" in err
+    assert "1 new lines" in out
+    with log.open("ab") as more:
+        more.write((LOGS / "postfix" / "postfix-3.10.rfc3164.log").read_bytes())
+    status, out, err = answer(capfd, "ingest", "--log", "syslog", "--archive", "a.db")
+    assert (status, err) == (0, "")
+    found = answer(capfd, "trace", "--archive", "a.db", "--to", WHO, "--offline", "--now", "2026-11-25")
+    assert WHO in found[1]
+    log.unlink()
+
+
+def test_an_empty_log_is_no_mistake(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (place / "maillog").write_bytes(b"")
+    (place / "blank").write_bytes(b"\n\n")
+    for name in ("maillog", "blank"):
+        assert answer(capfd, "ingest", "--log", name, "--archive", "a.db")[0::2] == (0, "")

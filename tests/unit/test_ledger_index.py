@@ -373,3 +373,14 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(older: tuple[Path, lis
     database.close()
     assert {"entry", "record"} <= names and "entry_1" not in names
     assert len((folder / "ledger.sqlite").read_bytes()) == len(before)
+
+
+def test_what_is_open_does_not_hang_on_whether_it_is_indexed(tmp_path: Path) -> None:
+    """An outcome that comes before its intent, and a second intent of one name: neither opens what is settled."""
+    with Ledger.create(tmp_path / "l", ORIGIN) as ledger:
+        ledger.append_records([intent(1), outcome(1)])
+        ledger.store.index()
+        ledger.append_records([intent(1, account="another"), outcome(2), intent(2), intent(3)])
+        waiting = ledger.store.open_dispatches()
+        ledger.store.index()
+        assert waiting == ledger.store.open_dispatches() == ((3).to_bytes(16, "big"),)

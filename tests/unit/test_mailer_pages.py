@@ -37,6 +37,12 @@ def ended(finish: Finish, text: str = "", stage: str = "rcpt", **other: object) 
 SITUATIONS = {
     "accepted": (INTENT, (TAKEN,), "accepted this message on", "已收下"),
     "relay": (replace(INTENT, hop=Hop.RELAY), (RELAYED,), "We passed this message to", "smtp.esp.example"),
+    "own relay": (
+        replace(INTENT, hop=Hop.RELAY),
+        (replace(TAKEN, relay=Host("localhost", "127.0.0.1", 25), local_ip="127.0.0.1"),),
+        "passed this message to a server of ours, localhost",
+        "交給我們自己的伺服器localhost",
+    ),
     "deferred": (INTENT, ended(Finish.DEFERRED, "451 4.7.1 later"), "had not been accepted", "還沒有被收下"),
     "full": (INTENT, ended(Finish.DEFERRED, "452 4.2.2 mailbox full"), "had not been accepted", "還沒有被收下"),
     "unreached": (
@@ -100,6 +106,14 @@ def test_nothing_that_only_a_log_could_show(situation: str, lang: str) -> None:
         assert said[lang != "en"] in flat
         assert [words for words in ONLY_A_LOG_SHOWS[lang] if words in flat] == []
         assert catalog(lang)("mailer.rung-taken-in") in flat
+
+
+@pytest.mark.parametrize(("lang", "claim"), [("en", "ecorded before"), ("en", "Recorded by"), ("zh-Hant-TW", "寄出前")])
+def test_what_was_not_recorded_is_not_said_to_have_been(lang: str, claim: str) -> None:
+    receipt = Receipt(intents=(INTENT,), outcomes=(TAKEN,), observations=(MX,), recorded=False)
+    for edition in ("customer", "support"):
+        page = receipt.report(lang, edition=edition, request=OFFLINE).decode()
+        assert claim not in (" ".join(page.split()) if lang == "en" else "".join(page.split()))
 
 
 def test_what_is_replaced_and_what_replaces_it_are_there() -> None:

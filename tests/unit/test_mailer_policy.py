@@ -196,11 +196,14 @@ def test_another_certificate_is_given_nothing(sends, certificate) -> None:  # ty
     assert (peer.messages, b"MAIL" in peer.heard.upper()) == ([], False)
 
 
-def test_records_demand_tls_also_where_none_can_be_used(sends, certificate) -> None:  # type: ignore[no-untyped-def]
+def test_records_demand_tls_also_where_none_can_be_used(sends, certificate, tmp_path) -> None:  # type: ignore[no-untyped-def]
     published = Published(signed=True, tlsa="1 1 1 " + "00" * 32)
-    (one,) = sends(published, serving(certificate), MEI, roots=None)
+    (one,) = sends(published, serving(certificate), MEI, roots=None, transcripts=tmp_path / "kept")
     verified, told = accepted(one)
     assert not verified
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "kept").rglob("*") if file.is_file())
+    assert b"held against nothing" in kept
+    assert b"held against TLSA" not in kept  # there was nothing to hold it against
     assert "TLS alone" in told
     bare = serving(certificate, tls=False)
     (one,) = sends(published, bare, MEI)
@@ -273,9 +276,21 @@ def test_what_is_not_in_force_stops_nothing(policy, told, sends, certificate) ->
     assert told in accepted(one)[1]
 
 
+@pytest.mark.parametrize("reply", [b"454 4.7.0 not now\r\n", b"502 5.5.1 what?\r\n", b"554 5.7.0 no\r\n"])
+def test_a_reply_in_plain_text_to_starttls_refuses_no_message(reply: bytes, sends, certificate) -> None:  # type: ignore[no-untyped-def]
+    """Whoever stands between could have said it; nothing was asked of the server yet."""
+    for signed in (False, True):
+        published, peer = Published(signed=signed, tlsa=key_record(certificate)), serving(certificate)
+        published.policies["customer.example"] = ENFORCED
+        peer.says["starttls"] = reply
+        (one,) = sends(published, peer, MEI)
+        assert reply[4:].strip().decode() in deferred(one)
+        assert peer.messages == []
+
+
 @pytest.mark.parametrize("host", ["mx!1.attacker.example", "192.0.2.66", "a b.attacker.example", "::1"])
 @pytest.mark.parametrize("signed", [False, True])
-def test_a_forged_exchanger_with_an_odd_name_does_not_switch_the_policy_off(host: str, signed: bool) -> None:  # noqa: FBT001
+def test_a_forged_exchanger_with_an_odd_name_does_not_switch_the_policy_off(host: str, signed: bool) -> None:
     published = Published(signed=signed, tlsa="3 1 1 " + "00" * 32)
     published.policies["customer.example"] = ENFORCED
     policies = Policies(published.observe, lambda: published.now, anchors_of(published.world.anchors))

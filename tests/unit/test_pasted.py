@@ -149,6 +149,21 @@ def test_a_log_stays_as_it_is(content: bytes) -> None:
     assert container(content) is None
 
 
+@pytest.mark.parametrize("before", [b"", b"> ", b"12:", b"rejectlog:", b"     7\t"])
+@pytest.mark.parametrize("fold", [b"\t", b"  X-A:", b"    "])
+def test_headers_that_a_reject_log_quotes_never_become_log_lines(before: bytes, fold: bytes) -> None:
+    made_up = (
+        b'2026-11-22 05:31:32 1xV0Am-000000000Gs-0bJd => mei@customer.example R=r T=t H=mx [192.0.2.9] C="250 OK"\n'
+    )
+    rejected = (
+        b"2026-11-22 05:31:31 1xV0Al-000000000Gs-0bJd H=(x) [192.0.2.1] F=<a@b.example> rejected after DATA: no\n"
+        b"Envelope-from: <a@b.example>\nEnvelope-to: <c@hosting.example>\nP Received: from x ([192.0.2.1])\n"
+        b"  X-A: 1\n" + (fold + made_up) * 60 + b"-" * 40 + b"\n"
+    )
+    content = b"".join(before + line for line in rejected.splitlines(keepends=True))
+    assert made_up.strip() not in [line.strip(b"\r\n") for line in read(content).split(b"\n")]
+
+
 def test_text_within_a_log_never_becomes_a_line_of_its_own() -> None:
     """A stranger's words hold a whole log line; most lines stand as they were written, so none is looked for in them."""
     forged = b"> " + POSTFIX.splitlines()[3].replace(b"jo32", b"victim")

@@ -129,6 +129,163 @@ def test_a_compressed_log_says_the_same(tmp_path):
     assert of(path).total == of(POSTFIX).total
 
 
+def journal(lines):
+    entries = (
+        json.dumps(
+            {
+                "__REALTIME_TIMESTAMP": str(int(datetime.fromisoformat(head.split()[0]).timestamp() * 1_000_000)),
+                "_HOSTNAME": head.split()[1],
+                "SYSLOG_IDENTIFIER": head.split()[2].partition("[")[0],
+                "_PID": head.partition("[")[2].partition("]")[0] or "1",
+                "MESSAGE": words,
+            }
+        )
+        for head, _, words in (line.partition(": ") for line in lines)
+    )
+    return "\n".join(entries) + "\n"
+
+
+@pytest.mark.parametrize("name", ["mail.log.gz", "journal.json", "lines.ndjson"])
+def test_a_wrapped_log_covers_as_much_as_its_lines(tmp_path, name):
+    text = POSTFIX.read_text(encoding="utf-8")
+    path = tmp_path / name
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(text.encode()))
+    elif name.startswith("journal"):
+        path.write_text(journal(text.splitlines()), encoding="utf-8")
+    else:
+        path.write_text("".join(json.dumps({"message": one}) + "\n" for one in text.splitlines()), encoding="utf-8")
+    plain, told = of(POSTFIX), of(path)
+    assert told.total.attempts == plain.total.attempts
+
+    def span(one):
+        file = one.coverage.files[0]
+        return [edge.instant.replace(microsecond=0) for edge in (file.first, file.last)]
+
+    assert span(told) == span(plain)
+    assert span(told)[0] < span(told)[1]
+
+
+OTHER_PROGRAM = "2026-11-22T05:00:59+00:00 h cron[9]: (root) CMD (something that has nothing to do with mail)\n"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_lines_of_other_programs_at_both_ends_hide_neither(tmp_path, wrapped):
+    noise = OTHER_PROGRAM * 1000  # more than a sample holds
+    mail = attempt(1, "a@x.example", "sent (250 ok)") + attempt(9, "b@x.example", "sent (250 ok)", "4jXH3k3Y9TzLhRb")
+    content = (noise + mail + noise).encode()
+    path = tmp_path / "mail.log"
+    path.write_bytes(gzip.compress(content) if wrapped else content)
+    told = of(path)
+    assert told.total.attempts == {Fate.HANDED_OVER: 2}
+    file = told.coverage.files[0]
+    assert (file.first.instant.second, file.last.instant.second) == (1, 9)
+
+
+def attempts_of(*logs):
+    """By fate, over all logs."""
+    found = {}
+    for told in map(of, logs):
+        for fate, count in told.total.attempts.items():
+            found[fate] = found.get(fate, 0) + count
+    return found
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("part", [8 << 20, 20_000])
+def test_lines_of_another_server_in_the_midst_are_counted_too(tmp_path, monkeypatch, part, wrapped):
+    monkeypatch.setattr(counting, "PART", part)
+    postfix, exim = POSTFIX.read_bytes().splitlines(keepends=True), EXIM.read_bytes().splitlines(keepends=True)
+    some = tmp_path / "some.log"
+    some.write_bytes(b"".join(exim[:400]))
+    expected = attempts_of(POSTFIX, some)
+    content = b"".join([*postfix[:900], *exim[:400], *postfix[900:]])
+    path = tmp_path / "mixed.log"
+    path.write_bytes(gzip.compress(content) if wrapped else content)
+    told = of(path)
+    assert told.total.attempts == expected
+    assert told.coverage.unread == 0
+    for cause in told.causes:
+        assert content.splitlines()[cause.example.place.line - 1] == cause.example.raw
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("words", "fate"),
+    [
+        (
+            (
+                "sendmail[9]: 5AM51Dpx000009: to=<c@y.example>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1,"
+                " relay=mx.y.example. [192.0.2.2], dsn=5.1.1, stat=User unknown"
+            ),
+            Fate.FAILED,
+        ),
+        (
+            (
+                "exim[9]: 2026-11-22 05:01:07 1xV0Al-000000000Gs-0bJd ** c@y.example R=r T=smtp H=mx.y.example [192.0.2.2]:"
+                " SMTP error from remote mail server after RCPT TO:<c@y.example>: 550 5.1.1 no such user"
+            ),
+            Fate.REFUSED,
+        ),
+        (
+            (
+                "smtpd[9]: 1f2a3b4c5d6e7f80 mta delivery evpid=00e7c12ab6d2e7f1 from=<s@h.example> to=<c@y.example>"
+                ' rcpt=<-> source="192.0.2.9" relay="192.0.2.2 (mx.y.example)" delay=1s result="PermFail"'
+                ' stat="550 5.1.1 no such user"'
+            ),
+            Fate.REFUSED,
+        ),
+    ],
+)
+def test_one_line_of_another_server_in_a_shared_syslog_is_counted(tmp_path, words, fate, wrapped):
+    mail = POSTFIX.read_bytes()
+    half = mail.index(b"\n", len(mail) // 2) + 1
+    content = mail[:half] + f"2026-11-22T05:01:07+00:00 h {words}\n".encode() + mail[half:]
+    path = tmp_path / "maillog"
+    path.write_bytes(gzip.compress(content) if wrapped else content)
+    before, told = of(POSTFIX).total.attempts, of(path).total.attempts
+    assert told == {**before, fate: before[fate] + 1}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_log_that_goes_on_as_that_of_another_server(tmp_path, monkeypatch, jobs):
+    monkeypatch.setattr(counting, "PART", 100_000)
+    exim = LOGS / "exim" / "4.98-cpanel" / "syslog"
+    path = tmp_path / "maillog"
+    path.write_bytes(POSTFIX.read_bytes() + OTHER_PROGRAM.encode() * 1000 + exim.read_bytes())
+    assert of(path, jobs=jobs).total.attempts == attempts_of(POSTFIX, exim)
+
+
+def test_a_log_whose_beginning_shows_no_mail_server(tmp_path):
+    path = tmp_path / "syslog"
+    path.write_bytes(OTHER_PROGRAM.encode() * 1000 + POSTFIX.read_bytes())
+    told, plain = of(path), of(POSTFIX)
+    assert told.total.attempts == plain.total.attempts
+    assert told.coverage.files[0].format == "postfix"
+    assert told.coverage.files[0].first == plain.coverage.files[0].first
+
+
+def test_what_a_mail_store_files_is_not_counted_beside_its_server(tmp_path):
+    filed = "2026-11-22T05:00:59+00:00 h dovecot: lmtp(a@x.example)<7><BzxcKzkvUVxYagAAyr5WGQ>: msgid=<1@x.example>: saved mail to INBOX\n"
+    store, both = tmp_path / "dovecot.log", tmp_path / "both.log"
+    store.write_text(filed * 1000, encoding="utf-8")
+    both.write_text(filed * 1000 + attempt(1, "a@x.example", "sent (250 ok)"), encoding="utf-8")
+    assert sum(of(store).total.attempts.values()) == 1000
+    assert of(both).total.attempts == {Fate.HANDED_OVER: 1}
+
+
+@pytest.mark.parametrize("version", ["4.96", "4.98-cpanel"])
+def test_the_headers_that_a_reject_log_quotes_are_lines_of_it(version):
+    told = of(LOGS / "exim" / version / "rejectlog")
+    assert told.coverage.unread == 0
+    assert told.total.attempts == {}
+
+
+def test_what_no_server_wrote_is_still_counted_as_unread(log):
+    path = log(attempt(1, "a@x.example", "sent (250 ok)"), "what is this\n", "Envelope-to: <a@x.example>\n")
+    assert of(path).coverage.unread == 2
+
+
 @pytest.mark.parametrize("name", ["postfix/postfix-3.10.rfc3164.log", "exim/4.98-cpanel/mainlog"])
 def test_the_archive_is_counted_like_its_log(tmp_path, name):
     log, kept = Path(__file__).parents[1] / "cases" / "logs" / name, tmp_path / "a.db"

@@ -44,6 +44,8 @@ _SPACED = re.compile(
     rb"(?P<host>[\w.:-]{0,254}[\w.-])[ \t](?P<tag>[\w./-]{1,128}(?:\[\d{1,10}\])?:)[ \t]"
 )
 _ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d |<\d|\d{9}|[ \t]*\r?(?:\n|\Z)|\Z)")
+# Exim's reject log quotes whole headers, a line each: in them a stranger writes at the beginning of a line.
+_REJECTED = re.compile(rb"Envelope-(?:from|to): <|-{40}[ \t]*\Z")
 _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
 
@@ -88,7 +90,14 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     headed = [bare for line in every if _begins(bare := _without(line, prefix))]
     spaced = sum(map(_is_spaced, headed)) >= _SHARE * len(headed)
     shape = Shape(prefix, width, joint, b"&lt;" in head and b"<" not in head, bool(headed) and spaced)
-    return None if shape == Shape() else shape
+    return None if shape == Shape() or any(_is_rejected(line, prefix) for line in every) else shape
+
+
+def _is_rejected(line: bytes, prefix: re.Pattern[bytes] | None) -> bool:
+    """Whether the line is of a reject log, with something before it or not."""
+    match = prefix.match(line) if prefix else None
+    rests = (line.lstrip(b" \t>"), line[match.end() :].lstrip() if match else b"")
+    return any(_REJECTED.match(rest) is not None for rest in rests)
 
 
 def _begins(line: bytes) -> bool:

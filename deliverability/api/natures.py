@@ -1,0 +1,39 @@
+"""Whether a file that is read for the first time is a mail log at all: what is none is not kept."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from deliverability.api.archive_segments import Cut
+from deliverability.protocols import syslog
+
+UNKNOWN = "no mail log in a format that this version knows; nothing of it was kept"
+NO_MAIL = "holds only lines of other programs so far; they are kept, for those of a mail server may follow"
+
+
+class Nature:
+    """What a file turns out to be, by as much of it as was read."""
+
+    def __init__(self, *, known: bool) -> None:
+        self.mail = known
+        """Lines of a mail server stand in it, or none at all; or it was kept before."""
+        self._log = known
+
+    def may_be_kept(self, batch: Sequence[Cut]) -> bool:
+        """Whether the next segments, or those before, may be of a mail log.
+
+        Other programs' lines of syslog may stand before the first of a mail server, so they are kept.
+        """
+        self.mail = self.mail or _shows_mail(batch)
+        self._log = self._log or self.mail or any(_syslog_line().search(cut.content) for cut in batch)
+        return self._log
+
+
+def _shows_mail(batch: Sequence[Cut]) -> bool:
+    scans = [cut.scan for cut in batch if cut.scan]
+    return any(scan.formats for scan in scans) or all(scan.blank for scan in scans)
+
+
+@cache
+def _syslog_line() -> re.Pattern[bytes]:
+    return re.compile(syslog.HEAD, re.MULTILINE)
