@@ -16,6 +16,7 @@ from deliverability.api.requests import Reader, Request
 from deliverability.api.scan import Part
 from deliverability.api.summary import summarise
 from deliverability.api.summary_rendering import rendered
+from deliverability.api.tracing import read_logs
 from deliverability.compose.fates import judge
 from deliverability.config import Configuration
 from deliverability.errors import CannotLookError, UsageError
@@ -279,6 +280,10 @@ def test_the_headers_that_a_reject_log_quotes_are_lines_of_it(version):
     told = of(LOGS / "exim" / version / "rejectlog")
     assert told.coverage.unread == 0
     assert told.total.attempts == {}
+    log = str(LOGS / "exim" / version / "rejectlog")
+    found, unread = read_logs(Request(logs=(log,), to=("rej@corp.example",), now=NOW))
+    assert found.messages
+    assert (found.coverage.unread, unread) == (0, ())
 
 
 def test_what_no_server_wrote_is_still_counted_as_unread(log):
