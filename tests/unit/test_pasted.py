@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deliverability.capture.blocks import blocks
+from deliverability.capture.decoders.pasted import shape_of
 from deliverability.capture.files import LogFile, container_of
 
 POSTFIX = b"""\
@@ -180,3 +181,14 @@ def test_text_within_a_log_never_becomes_a_line_of_its_own() -> None:
 def test_any_mixture_keeps_its_line_numbers(lines: list[bytes]) -> None:
     content = b"\n".join(lines)
     assert read(content).count(b"\n") == content.count(b"\n")
+
+
+@pytest.mark.parametrize("before", [b"\t", b"  ", b"\t> ", b"  Subject: "])
+def test_folded_header_lines_beside_log_lines_never_become_log_lines(before: bytes) -> None:
+    real = b"2026-11-22 13:00:00 1vMabc-000000001AB-0001 H=h.example [192.0.2.1] rejected after DATA: no\n"
+    forged = (
+        b'2026-11-22 13:00:01 1vMabd-000000001AC-0001 => v@b.example R=r T=t H=mx.b.example [192.0.2.2] C="250 OK"\n'
+    )
+    assert shape_of(real + (before + forged) * 40, complete=True) is None
+    header = b"P Received: from a by b\nI Message-ID: <1@a.example>\n"
+    assert shape_of(header + (before + forged) * 40, complete=True) is None

@@ -46,6 +46,7 @@ _SPACED = re.compile(
 _ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d |<\d|\d{9}|[ \t]*\r?(?:\n|\Z)|\Z)")
 # Exim's reject log quotes whole headers, a line each: in them a stranger writes at the beginning of a line.
 _REJECTED = re.compile(rb"Envelope-(?:from|to): <|-{40}[ \t]*\Z")
+_QUOTED_HEADER = re.compile(rb"[A-Z* ] [A-Za-z][A-Za-z0-9-]{1,70}: ")  # "P Received: ", "  Subject: "
 _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
 
@@ -84,6 +85,8 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     counted = [(sum(_bare(line, prefix) is not None for line in shown), prefix) for prefix in _PREFIXES]
     most, best = max(counted, key=lambda pair: pair[0])
     prefix = best if most > _CLEARLY * plain else None
+    if plain and prefix is _PREFIXES[0]:
+        return None  # only some lines are indented or quoted: folded header fields are
     if not plain and prefix is None:
         return None
     width, joint = _wrapping(every, prefix)
@@ -95,6 +98,8 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
 
 def _is_rejected(line: bytes, prefix: re.Pattern[bytes] | None) -> bool:
     """Whether the line is of a reject log, with something before it or not."""
+    if _QUOTED_HEADER.match(line):
+        return True
     match = prefix.match(line) if prefix else None
     rests = (line.lstrip(b" \t>"), line[match.end() :].lstrip() if match else b"")
     return any(_REJECTED.match(rest) is not None for rest in rests)
