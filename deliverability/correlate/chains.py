@@ -100,6 +100,8 @@ def _stored_claims(entries: list[Entry], named: Claims) -> Claims:
     """Hand-overs to Dovecot's delivery agent as a program, by the one delivery that it tells of; it answers no id."""
     sessions: dict[str, list[Entry]] = {}
     for entry in entries:
+        if entry.is_nameless and len(entry.events) > 1:
+            continue  # two copies, or one mail in two folders: without an id nothing says which
         if entry.is_store and entry.message_id and entry.events[0].writer == "dovecot/lda":
             sessions.setdefault(entry.message_id, []).append(entry)
     claims: Claims = {}

@@ -293,6 +293,12 @@ STORED = "Nov 22 05:01:38 mx dovecot: lda(%s): sieve: msgid=<7@h.example>: store
         ((STORED % "box@hosting.example").replace(" mx ", " mx2 "), State.HANDED_OVER, None),
         ((STORED % "box@hosting.example").replace("05:01:38", "04:01:38"), State.HANDED_OVER, None),
         ("\n".join((STORED % "box@hosting.example", STORED % "box")), State.HANDED_OVER, None),
+        # Two mails with one Message-ID, the hand-over of one of them not in this log: nothing says which was filed where.
+        (
+            "\n".join((STORED % "box@hosting.example", (STORED % "box@hosting.example").replace("Junk", "INBOX"))),
+            State.HANDED_OVER,
+            None,
+        ),
     ],
 )
 def test_what_the_delivery_agent_filed_is_that_messages(stored: str, state: State, folder: str | None) -> None:
