@@ -1,12 +1,14 @@
 """Where queue ids stand in a block: a few each by itself, many by their common shape.
 
-An alternation of thousands of ids never ends; one expression for the shape, and a look into a set, does.
+Hyperscan finds all of them in one go.  Without it, an alternation of thousands of ids never ends; one expression for
+the shape, and a look into a set, does.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 
-from deliverability.api.needles import each_position
+from deliverability.protocols.octets import WORTHWHILE, any_of, each_position
 
 MAX_FOUND_SINGLY = 8  # ids looked for one by one, which is fastest for few
 MAX_PREFIXES = 6  # beginnings that many ids share, each looked for by itself
@@ -21,6 +23,7 @@ _ANY_HEX = re.compile(rb"[ =:<(\"'\n]([0-9A-F]{6,24})%s" % _NO_MORE)
 _OWN = re.compile(rb": (%s): " % _PLAIN)
 _EXIM_TAIL = re.compile(rb"-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}%s" % _NO_MORE)
 _AT_START = re.compile(rb"(%s|%s)%s" % (_EXIM, _PLAIN, _NO_MORE))
+_NAME = re.compile(rb"[0-9A-Za-z-]")
 _ALONE = re.compile(rb"%s|%s" % (_EXIM, _PLAIN))
 
 Finder = Callable[[bytes, int], list[int]]
@@ -34,15 +37,42 @@ def finder(ids: Iterable[str], leads: Iterable[str] = ()) -> Finder:
     """
     names, told = _octets(ids), _octets(leads)
     if len(names) + len(told) <= MAX_FOUND_SINGLY:
-        return _joined([_single(name) for name in sorted(names | told)])
-    shaped = frozenset(name for name in names if _ALONE.fullmatch(name))
-    finders = [_single(name) for name in sorted(names - shaped)]
-    finders += _by_shape(shaped)
-    plain = frozenset(name for name in told - shaped if b"-" not in name)
-    finders += [_from_shape(_OWN, plain)] if plain else []
-    dashed = told - shaped - plain
-    finders += [_from_tail(dashed)] if dashed else []
-    return _joined(finders)
+        anywhere, alone, own = names | told, frozenset[bytes](), frozenset[bytes]()
+    else:
+        dashed = frozenset(name for name in told if b"-" in name)
+        own = told - names - dashed
+        alone = frozenset(name for name in names if _ALONE.fullmatch(name)) | dashed
+        anywhere = names - alone
+    singly = _joined([*map(_single, sorted(anywhere)), *_by_shape(alone), *_beginning_words(own)])
+    at_once = cache(partial(_at_once, anywhere, alone, own))
+
+    def find(content: bytes, end: int) -> list[int]:
+        fast = at_once() if end >= WORTHWHILE else None
+        return (fast or singly)(content, end)
+
+    return find
+
+
+def _at_once(anywhere: frozenset[bytes], alone: frozenset[bytes], own: frozenset[bytes]) -> Finder | None:
+    """All of them in one go, where Hyperscan is there."""
+    wanted = [*anywhere, *alone, *(b": %s: " % name for name in own)]
+    places = any_of(wanted) if wanted else None
+    if places is None:
+        return None
+    marked = range(len(anywhere), len(anywhere) + len(alone))
+
+    def find(content: bytes, end: int) -> list[int]:
+        found = set()
+        for at, which in places(content, end):
+            if which < marked.start:
+                found.add(at)
+            elif which >= marked.stop:
+                found.add(at + 2)
+            elif (not at or content[at - 1] in _MARKS) and not _NAME.match(content, at + len(wanted[which])):
+                found.add(at)
+        return sorted(found)
+
+    return find
 
 
 def _octets(ids: Iterable[str]) -> frozenset[bytes]:
@@ -74,6 +104,11 @@ def _by_shape(names: frozenset[bytes]) -> Iterator[Finder]:
         yield _from_shape(_ANY_HEX, plain)
     else:
         yield _from_shape(_ANY, plain)
+
+
+def _beginning_words(names: frozenset[bytes]) -> Iterator[Finder]:
+    if names:
+        yield _from_shape(_OWN, names)
 
 
 def _from_tail(names: frozenset[bytes]) -> Finder:

@@ -2,17 +2,19 @@
 
 Ids stand in few places of a line: where a program begins to speak of a message, and where it links one to another.
 What stands there is cut out of a whole piece at once and held against the set; only a piece that has one of them is
-looked at more closely.  Logs of formats whose ids stand elsewhere are searched by the ids' shape.
+looked at more closely.  Logs of formats whose ids stand elsewhere are searched by the ids' shape.  With Hyperscan, all
+ids are found in one go.
 """
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 
 from deliverability.api.archive_tokens import COVERED, MARKS
 from deliverability.api.ids import MAX_FOUND_SINGLY, Finder, finder
-from deliverability.api.needles import each_position
 from deliverability.api.pieces import pieces
 from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols.octets import WORTHWHILE, any_of, each_position
 
 MAX_BEGINNINGS = 3
 _EXIM = re.compile(rb"-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}(?![0-9A-Za-z-])")
@@ -20,6 +22,9 @@ _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 _OWN = re.compile(rb": ([0-9A-Za-z]{5,40}): ")
 _DASHED = re.compile(r"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}")
 _PLAIN = re.compile(r"[0-9A-Za-z]{5,40}")
+
+_BEFORE_OWN = b":]-\xbf"  # what stands before the blank before an id; the last octet of a byte order mark
+_ALPHANUMERIC = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 Look = Callable[[bytes], Iterable[bytes]]
 
@@ -40,13 +45,42 @@ def many_ids(ids: Iterable[str], leads: Iterable[str], formats: Sequence[LogForm
     else:
         looks += [_from_own_places(theirs), _from_tails(theirs)]
 
+    at_once = cache(partial(_at_once, ours, theirs))
+
     def find(content: bytes, end: int) -> list[int]:
+        fast = at_once() if end >= WORTHWHILE else None
+        if fast:
+            return fast(content, end)
         places: set[int] = set()
         for start, stop in pieces(content, end):
             piece = content[start:stop]
             for name in {name for look in looks for name in look(piece)}:
                 places.update(each_position(content, name, start, stop))
         return sorted(places)
+
+    return find
+
+
+def _at_once(ours: frozenset[bytes], theirs: frozenset[bytes]) -> Finder | None:
+    """All of them in one go, where Hyperscan is there: ``theirs`` without a dash where a program begins to speak."""
+    names = [*ours, *(name for name in theirs - ours if b"-" in name)]
+    places = any_of([*names, *(b" %s:" % name for name in theirs - ours if b"-" not in name)])
+    if places is None:
+        return None
+    lengths = [len(name) for name in names]
+
+    def find(content: bytes, end: int) -> list[int]:
+        found = set()
+        beyond = len(content)
+        for at, which in places(content, end):
+            if which >= len(lengths):
+                if at and content[at - 1] in _BEFORE_OWN:
+                    found.add(at + 1)
+                continue
+            stop = at + lengths[which]
+            if not (at and content[at - 1] in _ALPHANUMERIC) and (stop >= beyond or content[stop] not in _ALPHANUMERIC):
+                found.add(at)
+        return sorted(found)
 
     return find
 

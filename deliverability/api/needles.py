@@ -1,8 +1,8 @@
 """Where byte strings stand in a block, ASCII case not counting, as fast as the block can be read.
 
-Each string is found by the part of it that takes the least time in this very log: a rare one, whose letters are
-rare too, perhaps one without letters, which needs no folding of case.  What is found is the same whatever part is
-chosen: every place is held against the whole string.
+Hyperscan finds all of them in one go.  Without it, each string is found by the part of it that takes the least time in
+this very log: a rare one, whose letters are rare too, perhaps one without letters, which needs no folding of case.
+What is found is the same whatever part is chosen: every place is held against the whole string.
 """
 
 import time
@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from deliverability.protocols.octets import PIECE, WORTHWHILE, Places, any_of, each_position
+
 MIN_ANCHOR = 6
-PIECE = 28 << 10  # octets that are searched at once
 SAMPLE = PIECE  # octets by which parts are compared
 MIN_SAMPLE = 4 << 10
 MAX_TRIED = 60  # parts of one string
@@ -39,7 +40,8 @@ class Needles:
     def __init__(self, wanted: Iterable[bytes]) -> None:
         self.wanted = tuple(sorted({w for w in wanted if w}))
         self._anchors = [_Anchor(w, ((w, 0),)) for w in self.wanted]
-        self._tuned = False
+        self._tuned = self._asked = False
+        self._at_once: Places | None = None
 
     def __bool__(self) -> bool:
         return bool(self.wanted)
@@ -48,6 +50,10 @@ class Needles:
         """Where any of them begins in ``content`` before ``end``, in order."""
         if not self.wanted:
             return []
+        if not self._asked and end >= WORTHWHILE:
+            self._asked, self._at_once = True, any_of(self.wanted, caseless=True)
+        if self._at_once is not None:
+            return sorted({at for at, _ in self._at_once(content, end)})
         if not self._tuned and end >= MIN_SAMPLE:
             self._tune(content[max(0, end // 2 - SAMPLE // 2) :][:SAMPLE])
         folded = content if all(a.caseless for a in self._anchors) else content.lower()
@@ -113,19 +119,3 @@ def _parts(whole: bytes) -> Iterator[bytes]:
         part = whole[at : at + n]
         if whole.find(part, at + 1) < 0 and whole.find(part) == at:
             yield part
-
-
-def each_position(content: bytes, name: bytes, start: int, end: int) -> Iterator[int]:
-    """Where ``name`` stands between ``start`` and ``end``.
-
-    In pieces: in a long text CPython searches by another algorithm, which takes twice the time on log lines.
-    """
-    piece = PIECE + len(name) - 1
-    find = content.find
-    while start < end:
-        at = find(name, start, min(start + piece, end))
-        if at < 0:
-            start += PIECE
-        else:
-            yield at
-            start = at + len(name)

@@ -1,6 +1,5 @@
 """One pass over one file: the lines with a needle, and on the way what the file is, covers and lacks."""
 
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,22 +7,23 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from deliverability.api import progress
-from deliverability.api.needles import Needles, each_position
+from deliverability.api.needles import Needles
 from deliverability.api.surroundings import ENTRY_REACH, whole_entry
 from deliverability.api.times import MAX_HEAD, earliest, in_order, stamp
-from deliverability.capture.blocks import MAX_LINE, Marks, Window, lines_before, windows
+from deliverability.capture.blocks import BLOCK, MAX_LINE, Marks, Window, lines_before, windows
 from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols import syslog
+from deliverability.protocols import octets, syslog
 
 MAX_UNREAD_KEPT = 1000  # unread lines are counted without limit and kept up to here
 MAX_UNREAD_SHOWN = 1024  # octets of each
 MAX_NOTED = 100  # lines of each kind that say what is missing
 MAX_SNIFFED = 4 << 20  # octets at whose every line each format is tried; behind them the beginning of each block is
 SAMPLE = 64 << 10  # octets at either end of a file that tell its times
+LARGE = BLOCK - BLOCK // 4  # octets of a block whose lines are not looked at one by one where they are alike
 PIECE = 128 << 10  # octets of lines that are compared at once
 
 _SYSLOG = re.compile(syslog.HEAD)
@@ -215,35 +215,38 @@ class FirstPass:
     def _count(self, window: Window) -> None:
         """Count the lines of a block, and those of no known form.
 
-        Where the least and the greatest of some lines begin with one date, all of them do: what is of a piece is not
-        looked at line by line.  A line that is broken behind its date may so be taken for a whole one.
+        In a large log, lines that all begin with the date of the first are taken to be of its form: one that is broken
+        between its date and its time passes for a whole one there.
         """
         block = window.block
         raw, end = block.raw, block.end
-        pieces = io.BytesIO(raw)
-        at = ends = 0
-        while at < end:
-            lines = pieces.readlines(PIECE)
-            following = pieces.tell()
-            if following > end:  # the beginning of a line of the next block
-                following -= len(lines.pop())
-            ends += len(lines)
-            if raw[following - 1] != 0x0A:
-                ends -= 1
-                alike = False
-            else:
-                alike = self._alike(min(lines), max(lines))
-            if not alike:
-                self._note_unread(window, window.start + at, window.start + following)
-            at = following
-        block.ends = ends
+        block.ends = octets.count(raw, b"\n", 0, end)
+        if end < LARGE:
+            self._note_unread(window, window.start, window.start + end)
+        elif not self._alike(raw, 0, end, block.ends):
+            for at, stop in self._pieces(raw, end):
+                if not self._alike(raw, at, stop):
+                    self._note_unread(window, window.start + at, window.start + stop)
 
-    def _alike(self, least: bytes, greatest: bytes) -> bool:
-        date = _DATED.match(least)
-        if not date or not greatest.startswith(date[0]):
+    @staticmethod
+    def _pieces(raw: bytes, end: int) -> Iterator[tuple[int, int]]:
+        at = 0
+        while at < end:
+            stop = raw.find(b"\n", min(at + PIECE, end) - 1, end) + 1 or end
+            yield at, stop
+            at = stop
+
+    def _alike(self, raw: bytes, start: int, end: int, lines: int | None = None) -> bool:
+        """Whether every line begins with the date of the first, and the first and the last can be read."""
+        date = _DATED.match(raw, start)
+        last = raw.rfind(b"\n", start, end - 1) + 1 or start
+        if not date or raw[end - 1] != 0x0A or not raw.startswith(date[0], last):
             return False
+        lines = raw.count(b"\n", start, end) if lines is None else lines
         readable = self._readable()
-        return all(readable.fullmatch(line) for line in (least, greatest))
+        return octets.count(raw, b"\n" + date[0], start, end) + 1 == lines and all(
+            readable.fullmatch(line) for line in (raw[start : raw.find(b"\n", start) + 1], raw[last:end])
+        )
 
     def _note_unread(self, window: Window, at: int, end: int) -> None:
         """Count lines of no known form.  Other programs' lines in a shared syslog are read: they say nothing of mail."""
@@ -288,7 +291,7 @@ class FirstPass:
         raw, end = window.block.raw, window.block.end
         if len(self.scan.lost) >= MAX_NOTED:
             return
-        for at in each_position(raw, _LOST, 0, end):
+        for at in octets.each_position(raw, _LOST, 0, end):
             start = raw.rfind(b"\n", 0, at) + 1
             if not _LOST_WORDS.search(raw, start, raw.find(b"\n", at) + 1 or end):
                 continue

@@ -1,15 +1,20 @@
 """Many byte strings in a block at once: what could be one of them is held against a set, so their number does not matter.
 
-An address, or a Message-ID, is found by what stands before its ``@``; for what has none, a block is cut into words.
+Hyperscan finds a few octets of each in one go.  Without it, an address, or a Message-ID, is found by what stands before
+its ``@``; for what has none, a block is cut into words.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from deliverability.api.needles import each_position
 from deliverability.api.pieces import pieces
+from deliverability.protocols.octets import WORTHWHILE, Places, any_of, each_position
 
 FEW = 16  # words found in one piece that are looked for again one by one, to learn where they stand
+TELLING = 8  # octets by which strings are told apart when all are looked for at once
+ANCHOR = 16  # octets of each that are looked for
 MARKS = b" \t\r\n<>,;:\"'()[]{}=|\\/`\0"
 """What stands between words; addresses that hold one of these are found by their longest piece without."""
 
@@ -38,9 +43,15 @@ class Words:
         self._locals = frozenset(local[::-1] for local, at, _ in locals_.values() if local and at)
         """What stands before the first "@" of a word, backwards."""
         self._bare = frozenset(word for word, (local, at, _) in locals_.items() if not local or not at)
+        self._asked = False
+        self._at_once: _AtOnce | None = None
 
     def find(self, content: bytes, end: int) -> list[tuple[int, list[int]]]:
         """Where lines with any of them have it, in order, and the rows that asked; one place a line."""
+        if not self._asked and end >= WORTHWHILE:
+            self._asked, self._at_once = True, _AtOnce.of(self._words)
+        if self._at_once is not None:
+            return self._on_lines(content, end, self._at_once.find(content, end))
         found = []
         for start, stop in pieces(content, end):
             piece = content[start:stop]
@@ -48,6 +59,21 @@ class Words:
                 at, rows = self._in_line(piece, line, line_end, words)
                 if rows:
                     found.append((start + at, rows))
+        return found
+
+    def _on_lines(self, content: bytes, end: int, places: Iterable[int]) -> list[tuple[int, list[int]]]:
+        """As :meth:`find`: of the lines around some places, in order, those that have one of the words."""
+        found = []
+        following = 0
+        for place in places:
+            if place < following:
+                continue
+            start = content.rfind(b"\n", 0, place) + 1
+            following = content.find(b"\n", place, end) + 1 or end + 1
+            words = self._met(content[start : following - 1].translate(_FOLD).split())
+            at, rows = self._in_line(content, start, following - 1, words)
+            if rows:
+                found.append((at, rows))
         return found
 
     def _lines(self, piece: bytes) -> Iterator[_Line]:
@@ -96,3 +122,48 @@ class Words:
                     rows.update(asked)
                     first = min(first, start + at)
         return first, sorted(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _AtOnce:
+    """Words by a few octets of each, all of them found in one go."""
+
+    _places: Places
+    _wholes: Sequence[Sequence[tuple[bytes, int]]]
+    """The words that stand around what is found, and how many of their octets come before it."""
+
+    @classmethod
+    def of(cls, words: Iterable[bytes]) -> "_AtOnce | None":
+        """``None`` without Hyperscan."""
+        anchored: dict[bytes, list[tuple[bytes, int]]] = {}
+        for word, end in _anchor_ends(words):
+            start = max(0, end - ANCHOR)
+            anchored.setdefault(word[start:end], []).append((word, start))
+        places = any_of(anchored, caseless=True) if anchored else None
+        return None if places is None else cls(places, list(anchored.values()))
+
+    def find(self, content: bytes, end: int) -> list[int]:
+        """Where any of the words begins, in order, perhaps in the middle of another."""
+        found = set()
+        for at, which in self._places(content, end):
+            for word, before in self._wholes[which]:
+                start = at - before
+                if start >= 0 and content[start : start + len(word)].lower() == word:
+                    found.add(start)
+        return sorted(found)
+
+
+def _anchor_ends(words: Iterable[bytes]) -> list[tuple[bytes, int]]:
+    """Each word, and where its part ends by which it is looked for.
+
+    Hyperscan tells strings apart by their last octets: where thousands end alike, as addresses do, each line that holds
+    this end is held against them.  So a part ends where few other words look the same; and around the "@", for what
+    stands there is not in every line.
+    """
+    ends = {}
+    for word in words:
+        at = word.find(b"@")
+        first = min(max(at + 1, TELLING), len(word))
+        ends[word] = range(first, min(max(at + TELLING, ANCHOR), len(word)) + 1)
+    alike = Counter(word[max(0, end - TELLING) : end] for word, some in ends.items() for end in some)
+    return [(w, min(some, key=lambda end: (alike[w[max(0, end - TELLING) : end]], -end))) for w, some in ends.items()]

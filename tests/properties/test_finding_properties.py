@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from deliverability.api import needles as finding
 from deliverability.api.ids import finder
-from deliverability.api.needles import Needles, each_position
+from deliverability.api.needles import Needles
 from deliverability.api.times import stamp
 from deliverability.api.words import Words
+from deliverability.protocols import octets
+from deliverability.protocols.octets import any_of, count, each_position
 
 TEXT = st.lists(
     st.sampled_from(
@@ -32,6 +34,8 @@ TEXT = st.lists(
     ),
     max_size=60,
 ).map(b"".join)
+LONG = b"\n" * octets.WORTHWHILE
+"""What makes a text long enough for the libraries that look through large ones."""
 NEEDLE = st.sampled_from(
     [b"a", b"ab", b"jo32@corp.example", b"12@ab.12@ab", b"corp.example", b"bab12ab", b"\xc3\xbc@ab", b"aa"]
 )
@@ -49,6 +53,9 @@ def test_needles_are_found_in_any_case(text: bytes, wanted: list[bytes], repeats
             found = needles.find(content, len(content))
             assert all(any(lower.startswith(w, at) for w in wanted) for at in found)
             assert {lower.rfind(b"\n", 0, at) for at in found} == lines
+        found = Needles(wanted).find(content + LONG, len(content))
+        assert {lower.rfind(b"\n", 0, at) for at in found} == lines
+        assert {lower.rfind(b"\n", 0, at) for at in Needles(wanted).find(content + LONG, len(content + LONG))} == lines
     finally:
         finding.MIN_SAMPLE = kept
 
@@ -58,6 +65,31 @@ def test_positions_across_pieces(before: int, gap: int, length: int) -> None:
     name = b"n" * length
     content = b"." * before + name + b"." * gap + name + b"."
     assert list(each_position(content, name, 0, len(content))) == [before, before + length + gap]
+
+
+@given(TEXT, NEEDLE, st.integers(0, 9), st.integers(0, 9))
+def test_long_texts_are_counted_as_short_ones_are(text: bytes, name: bytes, cut: int, rest: int) -> None:
+    content = text + LONG + text
+    start, end = cut, len(content) - rest
+    assert count(content, name, start, end) == content.count(name, start, end)
+    assert list(each_position(content, name, start, end)) == [
+        start + m.start() for m in re.finditer(re.escape(name), content[start:end])
+    ]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=5), st.binary(max_size=40), st.booleans())
+def test_any_number_of_strings_of_any_octets(names: list[bytes], text: bytes, caseless: bool) -> None:
+    places = any_of(names, caseless=caseless)
+    assert places is not None  # the environment of these tests has it
+    content = b"".join([text, *names, text.upper(), b"\0", *names])
+    end = len(content) - 3
+    heard, said = (content.lower(), [n.lower() for n in names]) if caseless else (content, names)
+    assert set(places(content, end)) == {
+        (at, which)
+        for which, name in enumerate(said)
+        for at in range(end - len(name) + 1)
+        if heard.startswith(name, at)
+    }
 
 
 IDS = st.sampled_from(
@@ -93,6 +125,11 @@ def test_many_ids_are_found_where_each_is_found(parts: list[tuple[str, str, str]
         for match in re.finditer(rb"(?<![^%s])%s(?![0-9A-Za-z-])" % (re.escape(marks), re.escape(name)), content):
             assert match.start() in many
     assert all(any(content.startswith(i.encode(), at) for i in wanted | others) for at in many)
+    assert finder(wanted | others)(content + LONG, len(content + LONG)) == many
+    assert finder(wanted | others)(content + LONG, len(content)) == many
+    assert finder(set(list(wanted)[:3]))(content + LONG, len(content + LONG)) == finder(set(list(wanted)[:3]))(
+        content, len(content)
+    )
     assert finder(set(list(wanted)[:3]))(content, len(content)) == sorted(
         {m.start() for i in list(wanted)[:3] for m in re.finditer(re.escape(i.encode()), content)}
     )

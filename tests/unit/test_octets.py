@@ -1,0 +1,70 @@
+"""Large logs are read alike with the libraries that look through them quickly and without."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deliverability.protocols import octets
+
+LOGS = Path(__file__).parents[1] / "cases" / "logs"
+RUN = (
+    "import sys\n"
+    "for name in sys.argv.pop(1).split():\n"
+    "    sys.modules[name] = None\n"
+    "from deliverability.__main__ import main\n"
+    "main()\n"
+)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some blocks of lines: whole ones of other programs, those of a mail server, some that nobody can read."""
+    lines = (LOGS / "postfix" / "postfix-3.10.rfc3164.log").read_bytes()
+    other = lines.split(b" ", 4)[:4]
+    filler = b" ".join([*other, b"systemd[1]: Started a session of messages.\n"]) * 40_000
+    strange = b"what is this\n\0\n" + b" ".join([*other, b"rsyslogd: imuxsock lost 12 messages due to rate-limiting\n"])
+    path = tmp_path_factory.mktemp("large") / "mail.log"
+    path.write_bytes(filler + lines + strange + filler)
+    return path
+
+
+def said(log: Path, without: str, *question: str) -> dict[str, object]:
+    asked = ["trace", "--offline", "--log", str(log), "--format", "json", *question]
+    done = subprocess.run([sys.executable, "-c", RUN, without, *asked], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1, 3, 4), done.stderr
+    told: dict[str, object] = json.loads(done.stdout)
+    assert told.pop("made_at")
+    told.pop("observations", None)  # they say when nobody looked
+    return told
+
+
+@pytest.mark.parametrize(
+    ("question", "without"),
+    [
+        (("--to", "JO32@corp.example"), ("hyperscan", "stringzilla", "hyperscan stringzilla")),
+        (("--to", "nobody@corp.example"), ("hyperscan stringzilla",)),
+        (("--to", "c@corp.example", "--all"), ("hyperscan stringzilla",)),
+    ],
+)
+def test_the_same_is_said_without_the_libraries(log: Path, question: tuple[str, ...], without: tuple[str, ...]) -> None:
+    told = said(log, "", *question)
+    assert "rate-limit" in json.dumps(told["coverage"])
+    for missing in without:
+        assert said(log, missing, *question) == told
+
+
+def test_short_texts_load_no_library() -> None:
+    look = (
+        "import sys; from deliverability.protocols import octets; from deliverability.api.needles import Needles\n"
+        "text = b'a line\\n' * 99; octets.count(text, b'a', 0, len(text)); list(octets.each_position(text, b'a', 0, 9))\n"
+        "Needles([b'line']).find(text, len(text)); print({'hyperscan', 'stringzilla'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_nothing_is_looked_for_without_strings() -> None:
+    assert octets.any_of([]) is None
