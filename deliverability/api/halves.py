@@ -59,6 +59,18 @@ def _middle(file: LogFile) -> int | None:
         return None
 
 
+def middle_of(scan: FileScan, begin: int) -> int | None:
+    """Near the middle of what follows ``begin``: the beginning of a block, where a file is worth two processes again."""
+    if scan.part or scan.damaged or scan.size - begin < aside.WORTHWHILE or not aside.possible():
+        return None
+    with plain(scan.file) as reader:
+        if reader is None:
+            return None
+    middle = (begin + scan.size) // 2
+    at = min(scan.marks, key=lambda mark: abs(mark - middle), default=begin)
+    return at if at > begin else None
+
+
 def _packed(rear: FirstPass, most: int) -> tuple[list[LogLine], FileScan, list[str]]:
     """The pass over the second half, as what can be handed over between processes."""
     lines = list(islice(rear, most))

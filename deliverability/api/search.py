@@ -10,13 +10,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from deliverability import plugins
 from deliverability.api import progress
-from deliverability.api.halves import first_pass, in_one
-from deliverability.api.ids import finder
+from deliverability.api.halves import first_pass, in_one, middle_of
+from deliverability.api.ids import Finder, finder
 from deliverability.api.scan import FileScan, FirstPass, Part
 from deliverability.api.surroundings import SESSION_REACH, session_before, whole_entry
+from deliverability.capture import aside
 from deliverability.capture.blocks import MAX_LINE, Window, windows
 from deliverability.capture.files import LogFile
 from deliverability.capture.sources import plain
@@ -181,27 +183,47 @@ def clock_of(queue_id: str) -> datetime | None:
 
 
 def _lines_of(scan: FileScan, ids: Mapping[str, datetime | None], leads: Collection[str] = ()) -> Iterator[LogLine]:
-    """Lines that name one of ``ids``, each with the session lines of its process just before it."""
+    """Lines that name one of ``ids``, each with the session lines of its process just before it.
+
+    The second half of a large file is looked through by a child, as in the first pass.
+    """
     if not scan.formats:
         return
     part = scan.part or Part(0, None)
     begin = max(part.begin, _beginning(scan, ids.values()))
-    find, octets, ends = finder(ids.keys() - leads, leads), begin, _Ends(scan.formats)
+    find = finder(ids.keys() - leads, leads)
+    child = None
     try:
-        for window in windows(scan.file, SESSION_REACH, scan.marks, _start(scan.file, begin)):
-            block = window.block
-            if block.following <= begin:
-                continue
-            if part.stop is not None and block.offset >= part.stop and not ends.awaited:
-                return
-            for line in _named(window, find(block.raw, block.end)):
-                if part.stop is not None:
-                    ends.note(line)
-                yield line
-            octets += block.end
-            progress.tell(scan.file.path, octets)
+        middle = middle_of(scan, begin)
+        if middle is not None:
+            child = aside.start(lambda: list(islice(_lines_between(scan, find, middle, None), MAX_LINES + 1)))
+        yield from _lines_between(scan, find, begin, middle)
+        if child is not None and middle is not None:
+            rest = child.result()
+            yield from _lines_between(scan, find, middle, None) if rest is None else rest
     except CannotLookError as problem:
         scan.damaged = scan.damaged or str(problem)  # rotated between two passes
+    finally:
+        if child is not None:
+            child.abandon()
+
+
+def _lines_between(scan: FileScan, find: Finder, begin: int, stop: int | None) -> Iterator[LogLine]:
+    """The lines that ``find`` finds in a part of a file, and in what a time window is followed to beyond its end."""
+    window_end = scan.part.stop if scan.part else None
+    octets, ends = begin, _Ends(scan.formats)
+    for window in windows(scan.file, SESSION_REACH, scan.marks, _start(scan.file, begin), stop):
+        block = window.block
+        if block.following <= begin:
+            continue
+        if window_end is not None and block.offset >= window_end and not ends.awaited:
+            return
+        for line in _named(window, find(block.raw, block.end)):
+            if window_end is not None:
+                ends.note(line)
+            yield line
+        octets += block.end
+        progress.tell(scan.file.path, octets)
 
 
 def _start(file: LogFile, begin: int) -> int:
