@@ -1,12 +1,12 @@
 """Where byte strings stand in a block, ASCII case not counting, as fast as the block can be read.
 
-Hyperscan finds all of them in one go.  Without it, each string is found by the part of it that takes the least time in
+Hyperscan finds all of them in one go, and fastest by what they share.  Without it, each string is found by the part of it that takes the least time in
 this very log: a rare one, whose letters are rare too, perhaps one without letters, which needs no folding of case.
 What is found is the same whatever part is chosen: every place is held against the whole string.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ SAMPLE = PIECE  # octets by which parts are compared
 MIN_SAMPLE = 4 << 10
 MAX_TRIED = 60  # parts of one string
 MAX_SHARED = 16  # strings that are looked for by one part
+MAX_SHARED_PART = 64  # octets: what is longer is no rarer
 TRIES = 3  # measurements of each part; the least counts, as a busy machine only ever adds
 HIT_COST = 0.4e-6  # seconds: a place that has to be held against the whole string
 TOO_MANY = 4096  # places in one block: the choice is made again
@@ -51,7 +52,7 @@ class Needles:
         if not self.wanted:
             return []
         if not self._asked and end >= WORTHWHILE:
-            self._asked, self._at_once = True, any_of(self.wanted, caseless=True)
+            self._asked, self._at_once = True, self._by_shared() or any_of(self.wanted, caseless=True)
         if self._at_once is not None:
             return sorted({at for at, _ in self._at_once(content, end)})
         if not self._tuned and end >= MIN_SAMPLE:
@@ -69,6 +70,28 @@ class Needles:
         self._tuned = self._tuned and hits < TOO_MANY
         return sorted(set(found))
 
+    def _by_shared(self) -> Places | None:
+        """All of them by the longest part that stands in each: to look for one string takes a third of the time."""
+        part = _shared_part(self.wanted)
+        places = any_of([part], caseless=True) if len(part) >= MIN_ANCHOR else None
+        if places is None:
+            return None
+        wholes = [(which, whole, whole.index(part)) for which, whole in enumerate(self.wanted)]
+
+        def find(content: bytes, end: int) -> list[tuple[int, int]]:
+            found = []
+            hits = list(places(content, end))
+            for at, _ in hits:
+                for which, whole, before in wholes:
+                    start = at - before
+                    if start >= 0 and start + len(whole) <= end and _stands(content, content, whole, start):
+                        found.append((start, which))
+            if len(hits) > TOO_MANY // len(wholes):  # a part that is not rare: each for itself from now on
+                self._at_once = any_of(self.wanted, caseless=True)
+            return found
+
+        return find
+
     def _tune(self, sample: bytes) -> None:
         """Choose parts by what they take in a sample."""
         self._tuned = True
@@ -80,6 +103,17 @@ class Needles:
             shared = _best(folded, self.wanted, folding)
             if shared[0] < sum(cost for cost, _ in singly):
                 self._anchors = [shared[1]]
+
+
+def _shared_part(wholes: Sequence[bytes]) -> bytes:
+    """The longest string that stands in all of them."""
+    shortest = min(wholes, key=len)[:MAX_SHARED_PART]
+    for length in range(len(shortest), 0, -1):
+        for at in range(len(shortest) - length + 1):
+            part = shortest[at : at + length]
+            if all(part in whole for whole in wholes):
+                return part
+    return b""
 
 
 def _stands(content: bytes, folded: bytes, whole: bytes, start: int) -> bool:

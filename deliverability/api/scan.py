@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from deliverability.api import progress
 from deliverability.api.needles import Needles
+from deliverability.api.sniffing import sniffable
 from deliverability.api.surroundings import ENTRY_REACH, whole_entry
 from deliverability.api.times import MAX_HEAD, earliest, in_order, stamp
 from deliverability.capture.blocks import BLOCK, MAX_LINE, Marks, Window, lines_before, windows
@@ -32,7 +33,7 @@ _BLANK = rb"[ \t\r]*+(?:\n|\Z)"
 _DATED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d \d")
 # Words of loggers that dropped lines.  A receiver's reply may hold them too: the format decides.
 _LOST = b"messages"
-_LOST_WORDS = re.compile(rb"rate-limit|uppressed |drop messages")
+_LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Part:
 
 
 @lru_cache
-def _strange() -> re.Pattern[bytes]:
+def strange() -> re.Pattern[bytes]:
     """Lines that are neither blank nor syslog's."""
     return re.compile(rb"(?:^(?!(?:%s)|[ \t\r\v\f]*+(?:\n|\Z))[^\n]*+(?:\n|\Z))++" % syslog.HEAD, re.MULTILINE)
 
@@ -171,7 +172,8 @@ class FirstPass:
             scan.last = self._events(last, max(last.end - SAMPLE, 0), last.end) or self._events(last, 0, last.end)
 
     def _recognise(self, sample: bytes) -> None:
-        shares = [(fmt.sniff(sample), fmt) for fmt in self._every]
+        shown = sniffable(sample)
+        shares = [(fmt.sniff(shown), fmt) for fmt in self._every]
         for share, fmt in sorted(shares, key=lambda pair: -pair[0]):
             if share > 0:
                 self.scan.read_as(fmt)
@@ -281,7 +283,7 @@ class FirstPass:
         """Where the lines end of which none can be read, in a file of no known form; ``at`` where a form is known."""
         if self.scan.formats:
             return at
-        run = _strange().match(content, at, end)
+        run = strange().match(content, at, end)
         return run.end() if run else at
 
     def _is_read(self, raw: bytes) -> bool:
@@ -291,19 +293,23 @@ class FirstPass:
         raw, end = window.block.raw, window.block.end
         if len(self.scan.lost) >= MAX_NOTED:
             return
-        for at in octets.each_position(raw, _LOST, 0, end):
+        words = _LOST_WORDS if end >= LARGE and octets.is_quick() else (_LOST,)
+        for at in sorted(at for word in words for at in octets.each_position(raw, word, 0, end)):
             start = raw.rfind(b"\n", 0, at) + 1
-            if not _LOST_WORDS.search(raw, start, raw.find(b"\n", at) + 1 or end):
+            said = raw[start : raw.find(b"\n", at) + 1 or end]
+            if _LOST not in said or not any(word in said for word in _LOST_WORDS):
                 continue
             line, _ = window.line(window.start + start)
             if self.scan.lost[-1:] == [line]:
                 continue
-            said = (event for fmt in self._every for event in fmt.parse([line]))
-            if len(self.scan.lost) < MAX_NOTED and any(event.action is Action.GAP for event in said):
+            events = (event for fmt in self._every for event in fmt.parse([line]))
+            if len(self.scan.lost) < MAX_NOTED and any(event.action is Action.GAP for event in events):
                 self.scan.lost.append(line)
 
     def _events(self, window: Window, start: int, end: int) -> list[DeliveryEvent]:
         """Events of the lines that start in a part of a window."""
+        if not self.scan.formats:
+            return []
         lines, at = [], window.start_of(start)
         at = at if at == start else window.content.find(b"\n", start) + 1 or end
         while at < min(end, window.end):
