@@ -178,15 +178,11 @@ class Mailer:
             raise await self._held(out, account, advice)
         for line in advice:
             log.warning("preflight: %s", line.partition(":")[0])
-        description = describe(out.content)
-        groups = await grouped(out, description, account, self._relay, self._dns)
-        kept = self._recording.put([intent for group in groups for intent in group.begun.intents])
-        body = Body.of(out.content, description.digest)  # while the disk is at work
-        recorded = await self._intents_kept(kept, groups)
-        # The usual case is one next hop, and needs no further task.
-        work = [self._deliver(group, out, body) for group in groups]
-        done = [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
-        receipt = _receipt(out, groups, done, recorded=recorded, advice=advice)
+        self._recording.under_way += 1
+        try:
+            receipt = await self._sent(out, account, advice)
+        finally:
+            self._recording.under_way -= 1
         if check:
             raise_unless_taken(receipt)
         return receipt
@@ -203,9 +199,20 @@ class Mailer:
             raise UsageError("the mailer is not in use, or offline")
         return self._dns
 
+    async def _sent(self, out: Outgoing, account: str | None, advice: tuple[str, ...]) -> Receipt:
+        description = describe(out.content)
+        groups = await grouped(out, description, account, self._relay, self._dns)
+        kept = self._recording.put([intent for group in groups for intent in group.begun.intents])
+        body = Body.of(out.content, description.digest)  # while the disk is at work
+        recorded = await self._intents_kept(kept, groups)
+        # The usual case is one next hop, and needs no further task.
+        work = [self._deliver(group, out, body) for group in groups]
+        done = [await work[0]] if len(work) == 1 else await asyncio.gather(*work)
+        return _receipt(out, groups, done, recorded=recorded, advice=advice)
+
     async def _intents_kept(self, kept: "asyncio.Future[None]", groups: list[Group]) -> bool:
         try:
-            await kept
+            await self._recording.durable(kept)
         except RecordingError as problem:
             say_unrecorded("intents", problem, [intent for group in groups for intent in group.begun.intents])
             if self._policy == "hold":
@@ -261,7 +268,7 @@ class Mailer:
 
     async def _outcomes_kept(self, kept: "asyncio.Future[None]", group: Group) -> bool:
         try:
-            await kept
+            await self._recording.durable(kept)
         except RecordingError as problem:
             # Never raised from here: a caller would take it for a failure to send, and send again.
             say_unrecorded("outcomes", problem, group.begun.intents)

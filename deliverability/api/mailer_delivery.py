@@ -130,6 +130,8 @@ class Delivery:
     def __init__(self, hops: Hops, job: Job, hosts: Sequence[str], port: int, finder: Finder) -> None:
         self._hops, self._job, self._hosts, self._port, self._finder = hops, job, hosts, port, finder
         self._failures: list[CannotOpenError] = []
+        self._unproven: set[CannotOpenError] = set()
+        """Those of hosts that had yet to show who they are: whoever stands between could have said it."""
         self._nowhere: list[Addresses] = []
         self._transaction: Transaction | None = None
         self._observations: list[Observation] = []
@@ -177,6 +179,8 @@ class Delivery:
                 connection = await self._hops.open(Peer(host, ip, self._port), demand)
             except CannotOpenError as problem:
                 self._failures.append(problem)
+                if demand.encrypted:
+                    self._unproven.add(problem)
                 continue
             done = await self._over(where, connection)
             if done:
@@ -202,13 +206,18 @@ class Delivery:
         told = [str(problem) for problem in self._failures] + [found.detail for found in self._nowhere]
         detail = printable("; ".join(told), 1000)
         # One server that may answer later is enough to try again.
-        open_ends = [p for p in self._failures if p.stage in _NO_WORD or not (p.reply and p.reply.permanent)]
+        open_ends = [p for p in self._failures if not self._refuses(p)]
         problem = next(iter(open_ends or self._failures[-1:]), None)
         if problem is None:
             unknown = any(found.unknown for found in self._nowhere)
             return self._end(Finish.DEFERRED if unknown else Finish.FAILED, None, detail)
         later = bool(open_ends) or any(found.unknown for found in self._nowhere)
         return self._end(Finish.DEFERRED if later else Finish.REFUSED, problem, detail)
+
+    def _refuses(self, problem: CannotOpenError) -> bool:
+        """Whether the server has said, once and for all, that it takes no message."""
+        permanent = problem.reply is not None and problem.reply.permanent
+        return permanent and problem.stage not in _NO_WORD and problem not in self._unproven
 
     def _end(self, finish: Finish, problem: CannotOpenError | None, detail: str) -> Delivered:
         stage = _STAGES.get(problem.stage, problem.stage) if problem else "connect"

@@ -1,37 +1,74 @@
 """Records of many tasks of one event loop, made durable together: one thread, one ``fsync`` for all that wait.
 
-The thread is handed records through a queue and answers into the loop, and nothing else stands between: a message waits
-for two such turns, and at one connection they are most of what recording costs beside the disk.
+The thread is handed what is to be written through a queue and answers into the loop, and nothing else stands between.
+While a single message is under way, the loop waits for a healthy disk where it stands, which takes less than the turns
+through the loop and back: for :data:`IN_PLACE_SECONDS` at most, and not again until the disk is quick again, so that one
+that hangs holds up the rest of the program once, for that long.
 """
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from deliverability.errors import RecordingError
-from deliverability.evidence.recorder import Record, Recorder
+from deliverability.evidence.recorder import OctetRecorder, Record, Recorder
 
-Group = tuple[tuple[Record, ...], "asyncio.Future[None]"]
+Group = tuple[Any, "asyncio.Future[None]"]
+"""What one caller wants written, as :class:`_Writer` makes it, and what is told then."""
+Told = list[tuple["asyncio.Future[None]", RecordingError | None]]
 
 IDLE_SECONDS: Final = 0.2
 """How long the thread waits for more before it ends: a mailer that nobody closes must not keep the process alive."""
+IN_PLACE_SECONDS: Final = 0.002
+"""For how long at most the disk may hold up the loop: ten times what a healthy one takes."""
+
+
+class _Batch:
+    """What is in the thread's hands, and how the loop comes to know what became of it."""
+
+    __slots__ = ("awaited", "gate", "groups", "handed", "told")
+
+    def __init__(self, groups: list[Group], handed: float) -> None:
+        self.groups, self.handed = groups, handed
+        self.told: Told | None = None
+        self.awaited = False
+        """Whether the loop stands at the gate; else it has to be called."""
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+
+class _Writer:
+    """A recorder as it is used here: as much as can be is done in the loop, so that the thread only waits."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.made: Callable[[Sequence[Record]], Any] = tuple
+        self.joined: Callable[[list[Any]], Any] = _all
+        self.write: Callable[[Any], None] = recorder.record
+        if isinstance(recorder, OctetRecorder):
+            self.made, self.joined, self.write = recorder.to_octets, b"".join, recorder.record_octets
 
 
 class Recording:
     """A :class:`~deliverability.evidence.recorder.Recorder` that is awaited."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+        self._writer = _Writer(recorder)
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Group] = []
+        self._batch: _Batch | None = None
+        """What is in the thread's hands."""
         self._busy = False
-        """Whether records are in the thread's hands; what comes meanwhile goes with the next ``fsync``."""
+        """Whether there is, or soon will be, such a batch; what comes meanwhile goes with the next ``fsync``."""
         self._several = False
         """Whether several waited together last time: then a turn of the loop is awaited, in which others may come."""
-        self._handed: SimpleQueue[list[Group] | None] = SimpleQueue()
+        self._quick = True
+        """Whether it took no longer, last time, than the loop may wait where it stands."""
+        self.under_way = 0
+        """Messages that the mailer is sending."""
+        self._handed: SimpleQueue[_Batch | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._working = False
 
@@ -41,7 +78,12 @@ class Recording:
         They are written even if nobody waits: whoever is cancelled after the end of DATA still leaves its outcome.
         """
         done: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((tuple(records), done))
+        try:
+            made = self._writer.made(records)
+        except RecordingError as problem:
+            _tell(done, problem)
+            return done
+        self._waiting.append((made, done))
         if not self._busy:
             self._busy = True
             if self._several:
@@ -49,6 +91,12 @@ class Recording:
             else:
                 self._hand_over()
         return done
+
+    async def durable(self, done: "asyncio.Future[None]") -> None:
+        """Wait for what was :meth:`put`; raises :class:`RecordingError`."""
+        if self.under_way == 1 and self._quick and not done.done():
+            self._wait_in_place(done)
+        await done
 
     async def record(self, records: Sequence[Record]) -> None:
         """:meth:`put`, awaited; raises :class:`RecordingError`."""
@@ -60,9 +108,22 @@ class Recording:
             await self.put(())
             self._handed.put(None)
 
+    def _wait_in_place(self, done: "asyncio.Future[None]") -> None:
+        batch = self._batch
+        if batch is None or not any(one is done for _, one in batch.groups):
+            return
+        # The thread leaves its word, then looks whether anybody stands at the gate; here it is the other way round, so
+        # that one of the two sees the other.  Where both do, the second to tell finds the batch told.
+        batch.awaited = True
+        if not batch.gate.acquire(timeout=IN_PLACE_SECONDS):
+            batch.awaited = False
+        if batch.told is not None:
+            self._tell(batch)
+
     def _hand_over(self) -> None:
-        batch, self._waiting = self._waiting, []
-        self._several = len(batch) > 1
+        batch = self._batch = _Batch(self._waiting, self._loop.time())
+        self._waiting = []
+        self._several = len(batch.groups) > 1
         with self._lock:
             self._handed.put(batch)
             starts, self._working = not self._working, True
@@ -72,31 +133,33 @@ class Recording:
             except RuntimeError:
                 # The system gives no more threads: rather the loop waits for the disk than a message for its record.
                 self._working = False
-                self._tell(self._settle(self._handed.get()))  # type: ignore[arg-type]  # as was just put there
+                self._handed.get()
+                batch.told = self._settle(batch.groups)
+                self._tell(batch)
 
-    def _tell(self, told: "list[tuple[asyncio.Future[None], RecordingError | None]]") -> None:
+    def _tell(self, batch: _Batch) -> None:
         """What became of a batch; the next one is on its way before anybody goes on."""
-        self._busy = bool(self._waiting)
+        if batch is not self._batch:
+            return  # told in place
+        self._batch, self._busy = None, bool(self._waiting)
         if self._busy:
             self._hand_over()
-        for done, problem in told:
-            if done.done():
-                continue
-            if problem is None:
-                done.set_result(None)
-            else:
-                done.set_exception(problem)
-                done.exception()  # looked at: whoever was cancelled does not come for it
+        for done, problem in batch.told or ():
+            _tell(done, problem)
 
     # --- the thread's side ---
 
     def _work(self) -> None:
         while batch := self._next():
-            told = self._settle(batch)
-            with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
-                self._loop.call_soon_threadsafe(self._tell, told)
+            told = self._settle(batch.groups)
+            self._quick = self._loop.time() - batch.handed < IN_PLACE_SECONDS
+            batch.told = told
+            batch.gate.release()
+            if not batch.awaited:
+                with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
+                    self._loop.call_soon_threadsafe(self._tell, batch)
 
-    def _next(self) -> list[Group] | None:
+    def _next(self) -> _Batch | None:
         """What was handed over; ``None`` where the thread is to end."""
         while True:
             with suppress(Empty):
@@ -107,18 +170,18 @@ class Recording:
                     self._working = False
                     return None
 
-    def _settle(self, batch: list[Group]) -> "list[tuple[asyncio.Future[None], RecordingError | None]]":
-        problem = self._problem([record for records, _ in batch for record in records])
-        if problem is None or len(batch) == 1:
-            return [(done, problem) for _, done in batch]
+    def _settle(self, groups: list[Group]) -> Told:
+        problem = self._problem(self._writer.joined([made for made, _ in groups]))
+        if problem is None or len(groups) == 1:
+            return [(done, problem) for _, done in groups]
         # A record that cannot be written must not take those of others with it.
-        return [(done, self._problem(records)) for records, done in batch]
+        return [(done, self._problem(made)) for made, done in groups]
 
-    def _problem(self, records: Sequence[Record]) -> RecordingError | None:
-        """Make them durable; what kept them from it."""
+    def _problem(self, made: Any) -> RecordingError | None:
+        """Make it durable; what kept it from that."""
         try:
-            if records:
-                self._recorder.record(records)
+            if made:
+                self._writer.write(made)
         except RecordingError as problem:
             return problem
         except BaseException as problem:  # noqa: BLE001 - whoever waits has to be told, whatever it was
@@ -127,3 +190,17 @@ class Recording:
             own.__cause__ = problem
             return own
         return None
+
+
+def _all(groups: list[tuple[Record, ...]]) -> tuple[Record, ...]:
+    return tuple(record for records in groups for record in records)
+
+
+def _tell(done: "asyncio.Future[None]", problem: RecordingError | None) -> None:
+    if done.done():
+        return
+    if problem is None:
+        done.set_result(None)
+    else:
+        done.set_exception(problem)
+        done.exception()  # looked at: whoever was cancelled does not come for it

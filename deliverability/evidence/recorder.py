@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deliverability.evidence.smtp import Host, Reply, Tls
 
@@ -134,3 +134,14 @@ class Recorder(Protocol):
 
     def record(self, records: Sequence[Record]) -> None:
         """Make them durable, all or none, before returning; raises :class:`~deliverability.errors.RecordingError`."""
+
+
+@runtime_checkable
+class OctetRecorder(Recorder, Protocol):
+    """A recorder that writes octets: what they are can be worked out by one thread while another waits for the disk."""
+
+    def to_octets(self, records: Sequence[Record]) -> bytes:
+        """What :meth:`record_octets` takes for these; raises :class:`~deliverability.errors.RecordingError`."""
+
+    def record_octets(self, octets: bytes) -> None:
+        """:meth:`record`, for octets of one or several calls of :meth:`to_octets`, in order."""

@@ -119,8 +119,7 @@ def test_a_damaged_spool_line_is_an_incident(ledger: Ledger) -> None:
     spool = recorder(ledger.folder)
     spool.record([intent(1)])
     (path,) = (ledger.folder / "spool").glob("*.spool")
-    with path.open("ab") as file:
-        file.write(b'{"kind":"intent"}\n')
+    path.write_bytes(path.read_bytes().rstrip(b"\0") + b'{"kind":"intent"}\n')
     assert ledger.drain(NOW) == 2
     kinds = [parse_leaf(e.leaf).kind for e in ledger.store.entries(2)]
     assert kinds == [LeafKind.INTENT, LeafKind.INCIDENT]

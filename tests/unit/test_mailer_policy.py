@@ -18,7 +18,7 @@ from tls_files import make_certificate
 from deliverability.api import mailer as mailers
 from deliverability.api.mailer import Mailer
 from deliverability.api.mailer_policy import Policies
-from deliverability.api.receipts import DeferredError, Receipt
+from deliverability.api.receipts import DeferredError, Receipt, RefusedError
 from deliverability.api.requests import Network
 from deliverability.capture.smtp_terms import Timeouts
 from deliverability.errors import UsageError
@@ -286,6 +286,25 @@ def test_a_reply_in_plain_text_to_starttls_refuses_no_message(reply: bytes, send
         (one,) = sends(published, peer, MEI)
         assert reply[4:].strip().decode() in deferred(one)
         assert peer.messages == []
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("step", ["greeting", "ehlo"])
+def test_whoever_was_not_shown_to_be_the_server_refuses_no_message(step, signed, sends, certificate) -> None:  # type: ignore[no-untyped-def]
+    """A 554 before TLS would end a message for good by the word of anybody between us and the server."""
+    published, peer = Published(signed=signed, tlsa=key_record(certificate)), serving(certificate)
+    published.policies["customer.example"] = ENFORCED
+    peer.says[step] = b"554 5.7.1 go away\r\n"
+    (one,) = sends(published, peer, MEI)
+    assert deferred(one)
+    assert peer.messages == []
+
+
+def test_where_nothing_is_demanded_a_refusal_is_the_servers(sends, certificate) -> None:  # type: ignore[no-untyped-def]
+    peer = serving(certificate)
+    peer.says["greeting"] = b"554 5.7.1 go away\r\n"
+    with pytest.raises(RefusedError, match="go away"):
+        sends(Published(), peer, MEI)
 
 
 @pytest.mark.parametrize("host", ["mx!1.attacker.example", "192.0.2.66", "a b.attacker.example", "::1"])

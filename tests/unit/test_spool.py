@@ -158,31 +158,83 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         assert spooled(folder)[0].abandoned
 
 
+def write_behind(path: Path, content: bytes, zeros: int = 0) -> None:
+    """As a process that was about to record more would have left it."""
+    with path.open("r+b") as file:
+        file.seek(len(path.read_bytes().rstrip(b"\0")) + zeros)
+        file.write(content)
+
+
 def test_a_torn_last_line_is_no_record_yet(tmp_path: Path) -> None:
     Spool(tmp_path).record([intent(1)])
     (file,) = spooled(tmp_path)
-    with file.path.open("ab") as more:
-        more.write(record_to_bytes(intent(2))[:-40])
+    write_behind(file.path, record_to_bytes(intent(2))[:-40])
     assert read(tmp_path) == [intent(1)]
     (_, position), *rest = file.lines()
     assert not rest
     assert list(file.lines(position)) == []
 
 
+def test_records_are_written_over_room_that_was_made_before(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.record([intent(1)])
+    (path,) = (file.path for file in spooled(tmp_path))
+    size = path.stat().st_size
+    spool.record([intent(2, subject="\0")])
+    assert path.stat().st_size == size
+    octets = path.read_bytes()
+    assert octets.rstrip(b"\0") == b"".join(record_to_bytes(r) + b"\n" for r in read(tmp_path))
+    numbers = range(3, 400)  # more than the first room, and the second
+    for number in numbers:
+        spool.record([intent(number)])
+    assert path.stat().st_size > size
+    assert [int(r.dispatch, 16) for r in read(tmp_path)] == [1, 2, *numbers]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_zeros_with_a_line_behind_them(tmp_path: Path, ended: bool) -> None:
+    """While its process lives, somebody may be writing there; of one that has ended, it is damage, and is not hidden."""
+    spool = Spool(tmp_path)
+    spool.record([intent(1)])
+    (file,) = spooled(tmp_path)
+    write_behind(file.path, b"half a record\n" + record_to_bytes(intent(2)) + b"\n", zeros=700)
+    if ended:
+        spool.close()
+    (file,) = spooled(tmp_path)
+    lines = [line for line, _ in file.lines()]
+    behind = [b"\0" * 700 + b"half a record", record_to_bytes(intent(2))]
+    assert lines == [record_to_bytes(intent(1)), *(behind if ended else [])]
+
+
 def test_a_full_disk_is_an_error_and_the_next_file_is_whole(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.record([intent(1)])
+    room = len(record_to_bytes(intent(1))) * 20  # none is left to be made ahead, and that is no error yet
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (spooled(tmp_path)[0].path.stat().st_size + 100, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spooled(tmp_path)[0].path.stat().st_size + room, hard))
+    said = [1]
+
+    def fill() -> None:
+        for number in range(2, 1000):
+            spool.record([intent(number)])
+            said.append(number)
+
     try:
         with pytest.raises(RecordingError, match="cannot be recorded"):
-            spool.record([intent(2)])
+            fill()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
-    spool.record([intent(3)])
-    assert [r.dispatch[-1] for r in read(tmp_path)] in (["1", "3"], ["3", "1"])
+    spool.record([intent(1000)])
+    assert sum(file.path.stat().st_size > 0 for file in spooled(tmp_path)) == 2
+    assert sorted(int(r.dispatch, 16) for r in read(tmp_path)) == [*said, 1000]
+
+
+def test_octets_of_several_calls_are_written_at_once(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.record_octets(spool.to_octets([intent(1), OUTCOME]) + spool.to_octets([intent(2)]))
+    assert read(tmp_path) == [intent(1), OUTCOME, intent(2)]
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
