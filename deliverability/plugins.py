@@ -4,8 +4,8 @@
 constant that its folder prescribes.
 """
 
-import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
@@ -20,8 +20,9 @@ CONSTANTS = {
 }
 
 
+@cache
 def ids(folder: str) -> tuple[str, ...]:
-    """The plug-ins of a folder, sorted; ``_x.py`` is private.  Imports nothing."""
+    """The plug-ins of a folder, sorted; ``_x.py`` is private.  Imports nothing; a folder is listed once a process."""
     root = files("deliverability").joinpath(folder)
     names = (entry.name for entry in root.iterdir() if entry.is_file())
     return tuple(
@@ -34,16 +35,10 @@ def load(folder: str, plugin: str) -> Any:
 
     Raises :class:`LookupError` when there is none of that id; whatever a broken file raises is passed on.
     """
-    name = f"deliverability.{folder}.{plugin.replace('-', '_')}"
-    loaded = getattr(sys.modules.get(name), CONSTANTS[folder], None)
-    if (
-        loaded is not None and "_" not in plugin
-    ):  # a line of NDJSON for each of a million domains need not list the folder each time
-        return loaded
     if plugin not in ids(folder):
         msg = f"no {plugin!r} in {folder}; there are: {', '.join(ids(folder))}"
         raise LookupError(msg)
-    return getattr(import_module(name), CONSTANTS[folder])
+    return getattr(import_module(f"deliverability.{folder}.{plugin.replace('-', '_')}"), CONSTANTS[folder])
 
 
 def load_all(folder: str) -> Iterator[tuple[str, Any | Exception]]:

@@ -9,12 +9,9 @@ from typing import Any
 from deliverability import plugins
 from deliverability.api.enclosing import allowlist_files, brand_of, with_enclosures
 from deliverability.api.requests import Reader, Request
-from deliverability.api.spam import sentence
-from deliverability.api.tables import candidates_table, timeline_table, verdict_table
 from deliverability.api.tracing import TraceResult
 from deliverability.compose import Edition, compose
 from deliverability.compose.enclosed import enclose
-from deliverability.compose.sheet import sheet
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Assessment, Claim, Subject
 from deliverability.evidence.document import Attachment, Document, Paper, SheetPart
@@ -111,6 +108,8 @@ def timeline(result: TraceResult, reader: Reader, form: str, request: Request) -
     """The timeline of everything that matches, as text or JSON."""
     if form == "json":
         return _json(trace_to_json(result, request))
+    from deliverability.api.tables import candidates_table, timeline_table
+
     lang = _lang(reader, request)
     table = timeline_table if result.picked_one else candidates_table
     return table(result, lang=lang, zone=_zone(reader, lang, request), screen=reader.screen)
@@ -183,6 +182,9 @@ def verdicts(  # noqa: PLR0913 - what, for whom, in which form; and what is not 
     ``names`` are the subjects as the caller spelled them, where that is to be kept; ``scores`` what spam filters said of
     a message, by its subject.
     """
+    from deliverability.api.tables import verdict_table
+    from deliverability.compose.sheet import sheet
+
     lang = _lang(reader, request)
     made_at = max((a.evidence.assessed_at for a in assessments), default=request.now or datetime.now(UTC))
     page = sheet(assessments, lang=lang, made_at=made_at, names=names)
@@ -200,6 +202,8 @@ def _scored(part: SheetPart, found: tuple[Scored, ...], lang: str) -> SheetPart:
     """The part of a message with what spam filters said of it."""
     if part.kind != Subject.MESSAGE or not found:
         return part
+    from deliverability.api.spam import sentence
+
     return replace(part, spam_scores=found, facts=(*part.facts, *(sentence(one, lang) for one in found)))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from deliverability import assess as assessing
 from deliverability.api import facts
@@ -17,7 +18,9 @@ from deliverability.evidence.exhibit import Exhibit
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations, Question
 from deliverability.evidence.story import Message
-from deliverability.protocols import mail as mails
+
+if TYPE_CHECKING:
+    from deliverability.protocols import mail as mails
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,9 @@ def _same_message(exhibit: Exhibit, message: Message) -> None:
         )
 
 
-def _parsed(exhibit: Exhibit) -> mails.Mail:
+def _parsed(exhibit: Exhibit) -> "mails.Mail":
+    from deliverability.protocols import mail as mails
+
     try:
         return mails.parse_mail(exhibit.content)
     except ParseError as problem:
@@ -115,6 +120,8 @@ def _author_domain(
     if request.author_domain:
         return Sourced(domain(request.author_domain, "--author-domain"), Origin.OPTION)
     if exhibit:
+        from deliverability.protocols import mail as mails
+
         try:
             return Sourced(mails.author_domain(_parsed(exhibit)), Origin.MESSAGE)
         except ParseError:

@@ -15,9 +15,6 @@ from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.names import Domain
 from deliverability.evidence.sender_facts import SenderFacts, Signer, sender_address
 from deliverability.evidence.verdict import Outcome
-from deliverability.protocols import mail as mails
-from deliverability.protocols.dkim import DkimResult, verify
-from deliverability.protocols.dmarc import AlignmentState, aligned, discover_policy
 from deliverability.protocols.encoded_words import decode_header_text
 
 DAYS: Final = 365
@@ -91,6 +88,9 @@ def _sender(wish: Wish, assessment: Assessment) -> str:
 
 def _signers(assessment: Assessment, author: Domain) -> tuple[Signer, ...]:
     """Aligned domains that signed the message at hand; without one, the author domain where it is known to sign."""
+    from deliverability.protocols.dkim import DkimResult, verify
+    from deliverability.protocols.dmarc import AlignmentState, aligned, discover_policy
+
     evidence = assessment.evidence
     if evidence.mail is None:
         failed = any(v.check == "dkim-key-published" and v.outcome is Outcome.FAIL for v in assessment.verdicts)
@@ -109,6 +109,8 @@ def _signers(assessment: Assessment, author: Domain) -> tuple[Signer, ...]:
 
 def _display_name(request: Request, assessment: Assessment) -> str:
     """The name in a signed From line, else the configured brand's; empty where it holds what no file should."""
+    from deliverability.protocols import mail as mails
+
     names = [request.configuration.report.brand_name or ""]
     mail = assessment.evidence.mail
     if mail is not None and signed(assessment.verdicts):

@@ -5,7 +5,6 @@ wrong in the child, the caller does the work itself.
 """
 
 import os
-import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ class Aside:
 
     def result(self) -> Any | None:
         """What the work gave; ``None`` when it failed."""
+        import pickle
+
         with os.fdopen(self._pipe, "rb") as pipe:
             content = pipe.read()
         pid, self.pid = self.pid, 0
@@ -49,6 +50,8 @@ class Aside:
 
 def start(work: Callable[[], object]) -> Aside:
     """Do ``work`` in a child; what it gives must be picklable."""
+    import pickle
+
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:

@@ -8,7 +8,6 @@ from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols.address import Form, judge
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -17,6 +16,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
         given = str(evidence.address) if evidence.address else None
     if given is None:
         return Ruling(Outcome.INDETERMINATE, Finding.of("need-address"))
+    from deliverability.protocols.address import Form, judge
+
     found = judge(given)
     told = {"address": printable(given, 100), "problem": found.problem}
     holds = found.form.well and found.form is not Form.UNQUALIFIED

@@ -6,23 +6,30 @@ it only as far as it trusts them.  ARC is being retired, so nothing rests on thi
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.arc import ArcChain, ArcState, read_chain
+
+if TYPE_CHECKING:
+    from deliverability.protocols.arc import ArcChain
 
 MAX_SETS_SHOWN = 10
 
 
-def _chain(evidence: Evidence) -> ArcChain | None:
+def _chain(evidence: Evidence) -> "ArcChain | None":
     if evidence.mail is None or grounds.unreadable(evidence):
         return None
+    from deliverability.protocols.arc import read_chain
+
     return read_chain(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
 
 
 def _applies(evidence: Evidence) -> Finding | None:
+    from deliverability.protocols.arc import ArcState
+
     found = _chain(evidence)
     return Finding.of("no-arc") if found and found.state is ArcState.NONE else None
 
@@ -34,7 +41,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return replace(_ruling(evidence, found), details=tuple(_details(found)))
 
 
-def _ruling(evidence: Evidence, found: ArcChain) -> Ruling:
+def _ruling(evidence: Evidence, found: "ArcChain") -> Ruling:
+    from deliverability.protocols.arc import ArcState
+
     if found.state is ArcState.COULD_NOT_LOOK:
         return grounds.open_question(found.obstacle, "temperror")
     if found.state is ArcState.PASS:
@@ -47,7 +56,7 @@ def _ruling(evidence: Evidence, found: ArcChain) -> Ruling:
     return Ruling(Outcome.FAIL, finding, "fail")
 
 
-def _details(found: ArcChain) -> Iterator[Finding]:
+def _details(found: "ArcChain") -> Iterator[Finding]:
     for one in found.sets[:MAX_SETS_SHOWN]:
         yield Finding.of("set", instance=one.instance, sealer=one.sealer, claimed=one.claimed, results=one.results)
 

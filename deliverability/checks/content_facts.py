@@ -5,13 +5,16 @@ RFC 2046 §5.1.4 (text and HTML as alternatives), RFC 2183 (attachments).
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mime import MAX_TEXT, Part, Structure, read_structure, text_of
+
+if TYPE_CHECKING:
+    from deliverability.protocols.mime import Part, Structure
 
 MAX_TEXTS = 20
 """Text parts that are read, of one mebibyte each."""
@@ -23,6 +26,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     mail = structure.message_of(evidence)
     if isinstance(mail, Ruling):
         return mail
+    from deliverability.protocols.mime import MAX_TEXT, read_structure
+
     found = read_structure(mail)
     shown = [part for part in found.leaves if part.disposition != "attachment"]
     every = [part for part in shown if part.media_type in ("text/plain", "text/html")]
@@ -42,12 +47,14 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return Ruling(Outcome.PASS, Finding.of(code, parts=len(found.leaves)), details=tuple(facts))
 
 
-def _count(parts: Sequence[Part], media_type: str) -> int:
+def _count(parts: "Sequence[Part]", media_type: str) -> int:
     return sum(part.media_type == media_type for part in parts)
 
 
-def _links(found: Structure, texts: Sequence[Part]) -> tuple[int, list[str], int]:
+def _links(found: "Structure", texts: "Sequence[Part]") -> tuple[int, list[str], int]:
     """How many links, to which hosts, and how many images that are fetched when the message is opened."""
+    from deliverability.protocols.mime import text_of
+
     links = remote = 0
     hosts: dict[str, None] = {}
     for part in texts:

@@ -7,13 +7,12 @@ port 25 and leaves before any mail.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.observation import CouldNotLook
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols.dane import HostRecords, Match, host_records, match, reference_names
-from deliverability.protocols.dnssec import Reason, Status, Validation, Validator, anchors_of, signed
 from deliverability.protocols.inbound import (
     MAX_HOSTS,
     MAX_PROBED,
@@ -28,13 +27,17 @@ from deliverability.protocols.inbound import (
     taking_mail,
 )
 
-_OPEN = (Status.BOGUS, Status.INDETERMINATE)
+if TYPE_CHECKING:
+    from deliverability.protocols.dane import HostRecords
+    from deliverability.protocols.dnssec import Validation, Validator
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
     found = taking_mail(evidence)
     if isinstance(found, Ruling):
         return found
+    from deliverability.protocols.dnssec import Status, Validator, anchors_of, signed
+
     # Signatures must hold when they were seen: not when a plain answer was, which may be on record for longer.
     seen = evidence.observations.ask_all(signed(found.domain.name, "MX"), signed("", "DNSKEY"))
     at = max(int(one.observed_at.timestamp()) for one in seen)
@@ -43,7 +46,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
     mx = validator.validate(found.domain.name, "MX")
     if mx.status is Status.INSECURE:
         return Ruling(Outcome.NOT_APPLICABLE, Finding.of("insecure", domain=found.domain, why=mx.told))
-    if mx.status in _OPEN:
+    if _is_open(mx):
         return _not_shown(evidence, found, mx)
     hosts = _by_signed(found, mx)
     if not hosts.hosts:
@@ -51,24 +54,26 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return _by_hosts(evidence, hosts, validator, listed(str(anchor.key_tag) for anchor in anchors))
 
 
-def _by_hosts(evidence: Evidence, found: MailHosts, validator: Validator, anchors: str) -> Ruling:
+def _by_hosts(evidence: Evidence, found: MailHosts, validator: "Validator", anchors: str) -> Ruling:
     """The hosts are known for sure: what of their records, and of what they showed."""
+    from deliverability.protocols.dane import host_records
+
     every = each(found.hosts[:MAX_PROBED], lambda host: host_records(host, validator))
     broken = next((one.shown for one in every if _wrong(one.shown)), None)
     if broken:
         return _not_shown(evidence, found, broken)
-    unknown = next((one.shown for one in every if one.shown.status in _OPEN), None)
+    unknown = next((one.shown for one in every if _is_open(one.shown)), None)
     with_records = [one for one in every if one.published]
     none = Ruling(Outcome.NOT_APPLICABLE, Finding.of("no-tlsa", domain=found.domain))
     held = _held(evidence, found, with_records, anchors) if with_records else none
     if unknown and held.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
         return _not_shown(evidence, found, unknown)
-    rest = [one.host for one in every if not one.published and one.shown.status not in _OPEN]
+    rest = [one.host for one in every if not one.published and not _is_open(one.shown)]
     remarks = (Finding.of("without-tlsa", hosts=listed(rest)),) if rest and with_records else ()
     return Ruling(held.outcome, held.finding, details=(*remarks, *not_all(found)))
 
 
-def _by_signed(found: MailHosts, mx: Validation) -> MailHosts:
+def _by_signed(found: MailHosts, mx: "Validation") -> MailHosts:
     """The hosts that the signed MX records name; without any the domain itself (RFC 5321 §5.1)."""
     ordered = sorted(mx.records, key=lambda record: (record.preference or 0, record.value))
     names = tuple(dict.fromkeys(record.value for record in ordered if record.value))
@@ -76,12 +81,21 @@ def _by_signed(found: MailHosts, mx: Validation) -> MailHosts:
     return replace(found, hosts=names[:MAX_HOSTS], count=len(names))
 
 
-def _wrong(shown: Validation) -> bool:
+def _is_open(shown: "Validation") -> bool:
+    """Whether DNSSEC does not say what is there."""
+    from deliverability.protocols.dnssec import Status
+
+    return shown.status in (Status.BOGUS, Status.INDETERMINATE)
+
+
+def _wrong(shown: "Validation") -> bool:
     """Whether signatures are there and do not hold; those that are absent may have been lost on the way."""
+    from deliverability.protocols.dnssec import Reason, Status
+
     return shown.status is Status.BOGUS and shown.reason is not Reason.UNSIGNED
 
 
-def _not_shown(evidence: Evidence, found: MailHosts, shown: Validation) -> Ruling:
+def _not_shown(evidence: Evidence, found: MailHosts, shown: "Validation") -> Ruling:
     """DNSSEC is broken, or could not be looked at."""
     if _wrong(shown):
         return Ruling(Outcome.FAIL, Finding.of("bogus", question=shown.question, why=shown.told))
@@ -90,8 +104,10 @@ def _not_shown(evidence: Evidence, found: MailHosts, shown: Validation) -> Rulin
     return Ruling(Outcome.INDETERMINATE, Finding.of(code, domain=found.domain, why=shown.told, resolver=resolver))
 
 
-def _held(evidence: Evidence, found: MailHosts, hosts: list[HostRecords], anchors: str) -> Ruling:
+def _held(evidence: Evidence, found: MailHosts, hosts: "list[HostRecords]", anchors: str) -> Ruling:
     """What the servers showed, held against their records."""
+    from deliverability.protocols.dane import Match, match, reference_names
+
     answers = probed((host.host for host in hosts), evidence.observations)
     failures, unseen = [], []
     for host, shown in zip(hosts, answers, strict=True):

@@ -9,8 +9,6 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dkim import DkimResult, Reason, passing_domains, verify
-from deliverability.protocols.dmarc import AlignmentState, PolicyState, aligned, discover_policy
 
 
 def _applies(evidence: Evidence) -> Finding | None:
@@ -36,6 +34,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
 
 
 def _compared(evidence: Evidence, signers: tuple[Domain, ...], author: Domain) -> Ruling:
+    from deliverability.protocols.dmarc import AlignmentState, PolicyState, aligned, discover_policy
+
     policy = discover_policy(author, evidence.observations)
     if policy.state is PolicyState.COULD_NOT_LOOK and author not in signers:
         return grounds.open_question(policy.obstacle)
@@ -58,6 +58,8 @@ def _compared(evidence: Evidence, signers: tuple[Domain, ...], author: Domain) -
 def _signers(evidence: Evidence) -> tuple[Domain, ...]:
     """Those of the signatures that verify; of a domain check, the one that is named."""
     if evidence.mail:
+        from deliverability.protocols.dkim import passing_domains
+
         return passing_domains(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     named = evidence.subject is Subject.DOMAIN and evidence.signing_domain
     return (named.value,) if named else ()
@@ -67,6 +69,8 @@ def _undecided(evidence: Evidence) -> Ruling | None:
     """A signature that may verify: its key could not be looked up, or was looked up too late to speak against it."""
     if evidence.mail is None:
         return None
+    from deliverability.protocols.dkim import DkimResult, Reason, verify
+
     for signature in verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence)):
         if signature.reason is Reason.COULD_NOT_LOOK:
             return grounds.open_question(signature.problem)

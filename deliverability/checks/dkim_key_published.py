@@ -6,6 +6,7 @@ from outside: they come from the message, or from whoever asks.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Evidence, Subject
@@ -14,11 +15,9 @@ from deliverability.evidence.observation import Unobserved
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dkim import signers
-from deliverability.protocols.dkim_key import DkimKey, KeyState, published_key
-from deliverability.protocols.dkim_remarks import key_remarks
-from deliverability.protocols.selectors import suggested
-from deliverability.protocols.spf_lint import survey
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dkim_key import DkimKey
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -28,6 +27,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     wanted = _wanted(evidence)
     if not wanted:
         return replace(grounds.need("selector-unknown"), details=tuple(_suggestions(evidence)))
+    from deliverability.protocols.dkim_key import published_key
+    from deliverability.protocols.dkim_remarks import key_remarks
+
     keys: list[DkimKey] = []
     missing: list[Unobserved] = []
     for domain, selector in wanted:
@@ -50,6 +52,9 @@ def _suggestions(evidence: Evidence) -> Iterator[Finding]:
     domain = evidence.signing_domain or evidence.author_domain
     if evidence.subject is not Subject.DOMAIN or domain is None:
         return
+    from deliverability.protocols.selectors import suggested
+    from deliverability.protocols.spf_lint import survey
+
     surveyed = survey(domain.value, evidence.observations)
     for one in suggested(domain.value, surveyed, evidence.observations):
         yield Finding.of(
@@ -64,6 +69,8 @@ def _suggestions(evidence: Evidence) -> Iterator[Finding]:
 def _wanted(evidence: Evidence) -> tuple[tuple[Domain, str], ...]:
     """Domains and selectors: those of the message's own signatures, else those that were named."""
     if evidence.mail:
+        from deliverability.protocols.dkim import signers
+
         found = signers(evidence.mail.content)
         if found:
             return found
@@ -71,17 +78,23 @@ def _wanted(evidence: Evidence) -> tuple[tuple[Domain, str], ...]:
     return tuple((domain.value, selector.value) for selector in evidence.selectors) if domain else ()
 
 
-def _rank(key: DkimKey) -> int:
+def _rank(key: "DkimKey") -> int:
+    from deliverability.protocols.dkim_key import KeyState
+
     if key.state is KeyState.FOUND:
         return 4 if _usable(key) else 2
     return 3 if key.state is KeyState.COULD_NOT_LOOK else 1
 
 
-def _usable(key: DkimKey) -> bool:
+def _usable(key: "DkimKey") -> bool:
+    from deliverability.protocols.dkim_key import KeyState
+
     return key.state is KeyState.FOUND and not key.weak and key.for_mail and key.hash_allowed
 
 
-def _ruling(evidence: Evidence, key: DkimKey) -> Ruling:
+def _ruling(evidence: Evidence, key: "DkimKey") -> Ruling:
+    from deliverability.protocols.dkim_key import KeyState
+
     told = {"name": key.name, "type": key.type or "", "bits": key.bits or ""}
     if key.state is KeyState.COULD_NOT_LOOK:
         return grounds.open_question(key.problem, "temperror")

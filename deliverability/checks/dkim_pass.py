@@ -6,15 +6,15 @@ since is no evidence against anybody.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dkim import DkimResult, DkimSignature, Reason, verify
-from deliverability.protocols.dkim_remarks import remarks
-from deliverability.protocols.dmarc import AlignmentState, aligned, discover_policy
-from deliverability.protocols.mail import parse_mail
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dkim import DkimSignature
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -23,6 +23,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
     unreadable = grounds.unreadable(evidence)
     if unreadable:
         return unreadable
+    from deliverability.protocols.dkim import DkimResult, verify
+    from deliverability.protocols.dkim_remarks import remarks
+    from deliverability.protocols.mail import parse_mail
+
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     if not found:
         # A draft, and what a mailer keeps, is often older than the signature that the server adds.
@@ -36,10 +40,13 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return replace(ruling, details=details)
 
 
-def _alignment(evidence: Evidence, found: tuple[DkimSignature, ...]) -> Iterator[Finding]:
+def _alignment(evidence: Evidence, found: "tuple[DkimSignature, ...]") -> Iterator[Finding]:
     """Whether each signature that verifies speaks for the From domain (RFC 9989 §4.4.1)."""
     if evidence.author_domain is None:
         return
+    from deliverability.protocols.dkim import DkimResult
+    from deliverability.protocols.dmarc import AlignmentState, aligned, discover_policy
+
     author = evidence.author_domain.value
     for number, signature in enumerate(found, 1):
         if signature.domain is None or signature.result is not DkimResult.PASS:
@@ -51,7 +58,7 @@ def _alignment(evidence: Evidence, found: tuple[DkimSignature, ...]) -> Iterator
             yield Finding.of(f"signature-{state}", number=number, domain=signature.domain, author=author)
 
 
-def _passed(signature: DkimSignature) -> Ruling:
+def _passed(signature: "DkimSignature") -> Ruling:
     told = {"domain": signature.domain, "selector": signature.selector}
     if signature.unsigned_octets:
         finding = Finding.of("verified-in-part", **told, octets=signature.unsigned_octets)
@@ -59,8 +66,10 @@ def _passed(signature: DkimSignature) -> Ruling:
     return Ruling(Outcome.PASS, Finding.of("verified", **told), "pass")
 
 
-def _failed(evidence: Evidence, found: tuple[DkimSignature, ...]) -> Ruling:
+def _failed(evidence: Evidence, found: "tuple[DkimSignature, ...]") -> Ruling:
     """The signature that leaves most open decides: one that may have passed accuses nobody."""
+    from deliverability.protocols.dkim import Reason
+
     unanswered = next((s for s in found if s.reason is Reason.COULD_NOT_LOOK), None)
     if unanswered:
         return grounds.open_question(unanswered.problem, "temperror")

@@ -5,18 +5,23 @@ at the From line alone would let forgers in.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dmarc import DmarcPolicy, PolicyState, discover_policy
-from deliverability.protocols.dmarc_remarks import advice
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dmarc import DmarcPolicy
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.author_domain is None:
         return grounds.need("need-author-domain")
+    from deliverability.protocols.dmarc import PolicyState, discover_policy
+    from deliverability.protocols.dmarc_remarks import advice
+
     found = discover_policy(evidence.author_domain.value, evidence.observations)
     if found.state is PolicyState.COULD_NOT_LOOK:
         return grounds.open_question(found.obstacle, "temperror")
@@ -24,10 +29,12 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return replace(_ruling(evidence, found), details=details)
 
 
-def _ruling(evidence: Evidence, found: DmarcPolicy) -> Ruling:
+def _ruling(evidence: Evidence, found: "DmarcPolicy") -> Ruling:
     domain = found.author_domain
     if found.enforced:
         return Ruling(Outcome.PASS, Finding.of("enforced", domain=domain, policy=found.effective, where=found.domain))
+    from deliverability.protocols.dmarc import PolicyState
+
     if found.state is not PolicyState.FOUND:
         finding, what = Finding.of("none", domain=domain), f"DMARC {found.state}"
     elif found.published != found.effective:

@@ -3,19 +3,24 @@
 RFC 9989 §4.4 and §5.3: an aligned SPF pass or an aligned DKIM pass is enough.  It fails only when neither is left open.
 """
 
+from typing import TYPE_CHECKING
+
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dkim import DkimResult, DkimSignature, Reason, verify
-from deliverability.protocols.dmarc import AlignmentState, DmarcPolicy, PolicyState, aligned, discover_policy
-from deliverability.protocols.spf import SpfResult, check_host
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dkim import DkimSignature
+    from deliverability.protocols.dmarc import DmarcPolicy
 
 
 def _applies(evidence: Evidence) -> Finding | None:
     if evidence.author_domain is None:
         return None
+    from deliverability.protocols.dmarc import discover_policy
+
     policy = discover_policy(evidence.author_domain.value, evidence.observations)
     if _without_policy(policy) and not grounds.seen_later(evidence, policy.observed_at):
         return Finding.of("no-policy", author=policy.author_domain)
@@ -25,6 +30,8 @@ def _applies(evidence: Evidence) -> Finding | None:
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.author_domain is None:
         return grounds.need("need-author-domain")
+    from deliverability.protocols.dmarc import PolicyState, discover_policy
+
     policy = discover_policy(evidence.author_domain.value, evidence.observations)
     if policy.state is PolicyState.COULD_NOT_LOOK:
         return grounds.open_question(policy.obstacle, "temperror")
@@ -41,16 +48,20 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return next((part for part in (by_dkim, by_spf) if part.outcome is Outcome.INDETERMINATE), by_dkim)
 
 
-def _without_policy(policy: DmarcPolicy) -> bool:
+def _without_policy(policy: "DmarcPolicy") -> bool:
+    from deliverability.protocols.dmarc import PolicyState
+
     return policy.state in (PolicyState.NONE, PolicyState.UNUSABLE)
 
 
-def _by_dkim(evidence: Evidence, policy: DmarcPolicy) -> Ruling:
+def _by_dkim(evidence: Evidence, policy: "DmarcPolicy") -> Ruling:
     if evidence.mail is None:
         return grounds.need("need-message")
     unreadable = grounds.unreadable(evidence)
     if unreadable:
         return unreadable
+    from deliverability.protocols.dkim import verify
+
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
     if not found and evidence.subject is Subject.DISPATCH:
         return grounds.need("unsigned")
@@ -62,7 +73,10 @@ def _by_dkim(evidence: Evidence, policy: DmarcPolicy) -> Ruling:
     return Ruling(Outcome.FAIL, Finding.of("neither", author=policy.author_domain), "fail")
 
 
-def _signature_part(evidence: Evidence, signature: DkimSignature, policy: DmarcPolicy) -> Ruling:
+def _signature_part(evidence: Evidence, signature: "DkimSignature", policy: "DmarcPolicy") -> Ruling:
+    from deliverability.protocols.dkim import DkimResult, Reason
+    from deliverability.protocols.dmarc import AlignmentState, aligned
+
     author, strict = policy.author_domain, policy.record is not None and policy.record.strict_dkim
     failed = Finding.of("neither", author=author)
     if signature.reason is Reason.EXPIRED and grounds.expired_since(evidence, signature.expires_at):
@@ -84,7 +98,7 @@ def _signature_part(evidence: Evidence, signature: DkimSignature, policy: DmarcP
     return grounds.against(evidence, seen, failed, what, "fail")
 
 
-def _by_spf(evidence: Evidence, policy: DmarcPolicy) -> Ruling:
+def _by_spf(evidence: Evidence, policy: "DmarcPolicy") -> Ruling:
     """SPF on the hop to the recipient's MX; what hides that hop leaves it open."""
     hidden = grounds.relayed(evidence)
     if hidden:
@@ -95,7 +109,10 @@ def _by_spf(evidence: Evidence, policy: DmarcPolicy) -> Ruling:
     return grounds.unconfirmed(evidence) or _spf_part(evidence, policy, identifier, evidence.client_ip.value)
 
 
-def _spf_part(evidence: Evidence, policy: DmarcPolicy, identifier: Domain, client_ip: str) -> Ruling:
+def _spf_part(evidence: Evidence, policy: "DmarcPolicy", identifier: Domain, client_ip: str) -> Ruling:
+    from deliverability.protocols.dmarc import AlignmentState, aligned
+    from deliverability.protocols.spf import SpfResult, check_host
+
     author, strict = policy.author_domain, policy.record is not None and policy.record.strict_spf
     path = evidence.reverse_path.value if evidence.reverse_path else ""
     helo = evidence.helo.value if evidence.helo else ""

@@ -4,14 +4,16 @@ RFC 9989 §4.7 (record), §4.10.1 (policy discovery by the tree walk).
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dmarc import DmarcPolicy, PolicyState, discover_policy
-from deliverability.protocols.dmarc_remarks import ignored, remarks
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dmarc import DmarcPolicy
 
 MAX_RECORD_SHOWN = 2000  # characters; real records have a hundred
 
@@ -19,13 +21,19 @@ MAX_RECORD_SHOWN = 2000  # characters; real records have a hundred
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.author_domain is None:
         return grounds.need("need-author-domain")
+    from deliverability.protocols.dmarc import PolicyState, discover_policy
+    from deliverability.protocols.dmarc_remarks import remarks
+
     found = discover_policy(evidence.author_domain.value, evidence.observations)
     if found.state is PolicyState.COULD_NOT_LOOK:
         return grounds.open_question(found.obstacle, "temperror")
     return replace(_ruling(found, evidence.observations), details=tuple(remarks(found, evidence.observations)))
 
 
-def _ruling(found: DmarcPolicy, observations: Observations) -> Ruling:
+def _ruling(found: "DmarcPolicy", observations: Observations) -> Ruling:
+    from deliverability.protocols.dmarc import PolicyState
+    from deliverability.protocols.dmarc_remarks import ignored
+
     told = {"domain": found.author_domain}
     if found.state is PolicyState.FOUND and found.record and found.domain:
         return Ruling(

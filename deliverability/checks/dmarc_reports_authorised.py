@@ -6,18 +6,22 @@ yes in its own DNS, so a domain may wait for reports that never come.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dmarc import PolicyState, discover_policy
-from deliverability.protocols.dmarc_reports import Consent, Destination, destinations
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dmarc_reports import Destination
 
 
 def _applies(evidence: Evidence) -> Finding | None:
     if evidence.author_domain is None:
         return None
+    from deliverability.protocols.dmarc import PolicyState, discover_policy
+
     policy = discover_policy(evidence.author_domain.value, evidence.observations)
     if policy.state in (PolicyState.NONE, PolicyState.UNUSABLE) or policy.record is None:
         return (
@@ -31,6 +35,9 @@ def _applies(evidence: Evidence) -> Finding | None:
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.author_domain is None:
         return grounds.need("need-author-domain")
+    from deliverability.protocols.dmarc import discover_policy
+    from deliverability.protocols.dmarc_reports import destinations
+
     policy = discover_policy(evidence.author_domain.value, evidence.observations)
     if policy.record is None or policy.domain is None:
         return grounds.open_question(policy.obstacle, "temperror")
@@ -38,7 +45,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return replace(_ruling(found), details=tuple(_details(found)))
 
 
-def _ruling(found: tuple[Destination, ...]) -> Ruling:
+def _ruling(found: "tuple[Destination, ...]") -> Ruling:
+    from deliverability.protocols.dmarc_reports import Consent
+
     refused = [one for one in found if one.consent is Consent.MISSING]
     if refused:
         named = {"uri": refused[0].uri, "where": refused[0].where, "count": len(refused)}
@@ -56,7 +65,7 @@ def _ruling(found: tuple[Destination, ...]) -> Ruling:
     return Ruling(Outcome.PASS, Finding.of("authorised", count=usable, outside=outside))
 
 
-def _details(found: tuple[Destination, ...]) -> Iterator[Finding]:
+def _details(found: "tuple[Destination, ...]") -> Iterator[Finding]:
     for one in found:
         yield Finding.of(f"to-{one.consent}", tag=one.tag, uri=one.uri, where=one.where)
 

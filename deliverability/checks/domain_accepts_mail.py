@@ -9,9 +9,7 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.address import Takes, reception
 
-_GOOD = (Takes.MX, Takes.IMPLICIT_MX)
 _SHOWN = 5
 
 
@@ -27,6 +25,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     domain = _domain(evidence)
     if domain is None:
         return Ruling(Outcome.NOT_APPLICABLE, Finding.of("no-domain"))
+    from deliverability.protocols.address import Takes, reception
+
     found = reception(domain, evidence.observations)
     if found.takes is Takes.COULD_NOT_LOOK:
         return grounds.open_question(found.obstacle)
@@ -34,7 +34,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
         told = {"domain": domain.unicode, "count": len(found.targets)}
         return Ruling(Outcome.INDETERMINATE, Finding.of(found.takes.value, **told))
     told = {"domain": domain.unicode, "targets": ", ".join(found.targets[:_SHOWN])}
-    return Ruling(Outcome.PASS if found.takes in _GOOD else Outcome.FAIL, Finding.of(found.takes.value, **told))
+    outcome = Outcome.PASS if found.takes in (Takes.MX, Takes.IMPLICIT_MX) else Outcome.FAIL
+    return Ruling(outcome, Finding.of(found.takes.value, **told))
 
 
 CHECK = Check(

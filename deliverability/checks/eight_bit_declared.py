@@ -4,13 +4,17 @@ RFC 2045 §2.7, §6.2 and §5.2 (a body without declarations is 7-bit US-ASCII),
 UTF-8 goes only to servers that offer SMTPUTF8).
 """
 
+from typing import TYPE_CHECKING
+
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mail import Mail, address_list
-from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS, Part, Structure, codec_of, read_structure
+
+if TYPE_CHECKING:
+    from deliverability.protocols.mail import Mail
+    from deliverability.protocols.mime import Part, Structure
 
 _ASCII = ("us-ascii", "ascii", "ansi_x3.4-1968")
 _ADDRESSES = ("from", "sender", "reply-to", "to", "cc")
@@ -23,6 +27,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     in_header = _header(mail)
     if in_header:
         return in_header
+    from deliverability.protocols.mime import read_structure
+
     found = read_structure(mail)
     count = 0
     for part in found.leaves:
@@ -38,8 +44,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return Ruling(Outcome.PASS, Finding.of("seven-bit")) if mail.body.isascii() else _eight_bit(found, count)
 
 
-def _eight_bit(found: Structure, count: int) -> Ruling:
+def _eight_bit(found: "Structure", count: int) -> Ruling:
     """Every leaf that was read is in order; other 8-bit octets stand around them, or in a message within."""
+    from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS
+
     if any(defect.ours for defect, _ in found.defects):
         return Ruling(Outcome.INDETERMINATE, Finding.of("not-read-whole", parts=MAX_PARTS, depth=MAX_DEPTH))
     if count:
@@ -50,7 +58,7 @@ def _eight_bit(found: Structure, count: int) -> Ruling:
     return Ruling(Outcome.FAIL, Finding.of("around-parts", encoding=whole.encoding))
 
 
-def _header(mail: Mail) -> Ruling | None:
+def _header(mail: "Mail") -> Ruling | None:
     raw = structure.eight_bit_fields(mail.fields)
     if not raw:
         return None
@@ -65,13 +73,15 @@ def _header(mail: Mail) -> Ruling | None:
 
 
 def _local_part_is_utf8(body: bytes) -> bool:
+    from deliverability.protocols.mail import address_list
+
     try:
         return any(not address.rpartition("@")[0].isascii() for address in address_list(body))
     except ParseError:
         return False
 
 
-def _undeclared(part: Part, content: bytes) -> Finding | None:
+def _undeclared(part: "Part", content: bytes) -> Finding | None:
     told = {"part": part.number or "1", "type": part.media_type}
     if part.encoding not in ("8bit", "binary"):
         return Finding.of("undeclared-encoding", **told, encoding=part.encoding)
@@ -79,6 +89,8 @@ def _undeclared(part: Part, content: bytes) -> Finding | None:
         return None
     if part.charset is None or part.charset in _ASCII:
         return Finding.of("undeclared-charset", **told)
+    from deliverability.protocols.mime import codec_of
+
     codec = codec_of(part.charset)
     if codec:
         try:

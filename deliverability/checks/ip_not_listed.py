@@ -4,21 +4,27 @@ RFC 5782 §2.1 (how a list answers), §5 (the test entry that tells "not listed"
 refuses is not a listing.  Asked for by ``dnsbl`` with the names of lists, since each has terms of its own.
 """
 
+from typing import TYPE_CHECKING
+
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dnsbl import PREFIX, ListAnswer, Listing, look_up
 from deliverability.protocols.hosts import is_inside
 from deliverability.protocols.inbound import each, listed
 from deliverability.protocols.mx import parse_ip
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dnsbl import ListAnswer
 
 _MAX_LISTS = 20
 
 
 def _applies(evidence: Evidence) -> Finding | None:
+    from deliverability.protocols.dnsbl import PREFIX
+
     if not any(name.startswith(PREFIX) for name in evidence.asked_for):
         return Finding.of("not-asked", option="--with dnsbl:LIST")
     return grounds.relayed(evidence)
@@ -33,6 +39,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     open_hop = grounds.unconfirmed(evidence)
     if open_hop:
         return open_hop
+    from deliverability.protocols.dnsbl import PREFIX, look_up
+
     names = sorted(name.removeprefix(PREFIX) for name in evidence.asked_for if name.startswith(PREFIX))
     if len(names) > _MAX_LISTS:
         return Ruling(Outcome.INDETERMINATE, Finding.of("too-many", count=len(names), most=_MAX_LISTS))
@@ -44,7 +52,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return _ruling(evidence, str(ip), answers)
 
 
-def _ruling(evidence: Evidence, ip: str, answers: tuple[ListAnswer, ...]) -> Ruling:
+def _ruling(evidence: Evidence, ip: str, answers: "tuple[ListAnswer, ...]") -> Ruling:
+    from deliverability.protocols.dnsbl import Listing
+
     listings = [one for one in answers if one.listing is Listing.LISTED]
     others = tuple(_remark(one) for one in answers if one.listing not in (Listing.LISTED, Listing.NOT_LISTED))
     if listings:
@@ -59,8 +69,10 @@ def _ruling(evidence: Evidence, ip: str, answers: tuple[ListAnswer, ...]) -> Rul
     return Ruling(Outcome.PASS, Finding.of("not-listed", ip=ip, zones=listed(clear)))
 
 
-def _remark(one: ListAnswer) -> Finding:
+def _remark(one: "ListAnswer") -> Finding:
     """Why a list's answer says nothing; the list is named without the caller's key."""
+    from deliverability.protocols.dnsbl import Listing
+
     if one.listing is Listing.COULD_NOT_LOOK:
         return Finding.of("could-not-look", what=f"{one.zone}: {one.obstacle}")
     told = ", ".join(one.codes) or one.obstacle or "-"

@@ -4,27 +4,24 @@ RFC 2045 §4, §5 and §6, RFC 2046 §5.1; §4.1.2 (the charset of a text has to
 brings a plain text along is told as a fact.
 """
 
+from typing import TYPE_CHECKING
+
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mime import (
-    MAX_DEPTH,
-    MAX_PARTS,
-    MAX_SEARCHED,
-    Part,
-    Structure,
-    badly_encoded,
-    codec_of,
-    read_structure,
-)
+
+if TYPE_CHECKING:
+    from deliverability.protocols.mime import Part, Structure
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
     mail = structure.message_of(evidence)
     if isinstance(mail, Ruling):
         return mail
+    from deliverability.protocols.mime import MAX_DEPTH, MAX_PARTS, MAX_SEARCHED, badly_encoded, read_structure
+
     found = read_structure(mail)
     facts = (Finding.of(_text_fact(found)),)
     if found.defects:
@@ -52,18 +49,20 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return Ruling(Outcome.PASS, Finding.of("readable", count=len(found.leaves)), details=facts)
 
 
-def _of_unknown_charset(found: Structure) -> Part | None:
+def _of_unknown_charset(found: "Structure") -> "Part | None":
     """The first text whose charset no reader is likely to know."""
+    from deliverability.protocols.mime import codec_of
+
     texts = (part for part in found.leaves if part.media_type.startswith("text/"))
     return next((part for part in texts if part.charset and codec_of(part.charset) is None), None)
 
 
-def _charset(part: Part, facts: tuple[Finding, ...]) -> Ruling:
+def _charset(part: "Part", facts: tuple[Finding, ...]) -> Ruling:
     told = {"part": part.number or "1", "charset": printable(part.charset or "", 80)}
     return Ruling(Outcome.FAIL, Finding.of("unknown-charset", **told), details=facts)
 
 
-def _text_fact(found: Structure) -> str:
+def _text_fact(found: "Structure") -> str:
     kinds = {part.media_type for part in found.leaves if part.disposition != "attachment"}
     if "text/html" in kinds:
         return "html-and-text" if "text/plain" in kinds else "html-only"

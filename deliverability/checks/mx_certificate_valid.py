@@ -5,13 +5,13 @@ not demand it: senders that encrypt opportunistically accept any certificate.  A
 """
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.observation import CouldNotLook, SmtpAnswer
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols.certificate import Certificate, read_certificate
 from deliverability.protocols.inbound import (
     MAX_PROBED,
     PROBED,
@@ -22,6 +22,9 @@ from deliverability.protocols.inbound import (
     probed,
     taking_mail,
 )
+
+if TYPE_CHECKING:
+    from deliverability.protocols.certificate import Certificate
 
 _SOON = timedelta(days=14)
 
@@ -49,6 +52,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
 
 def _remarks(answer: SmtpAnswer) -> tuple[Finding, ...]:
     """What the certificate says of itself; nothing where there is none, or none that can be read."""
+    from deliverability.protocols.certificate import read_certificate
+
     try:
         shown = read_certificate(answer.certificate)
     except ParseError:
@@ -62,7 +67,7 @@ def _remarks(answer: SmtpAnswer) -> tuple[Finding, ...]:
     return tuple(remarks)
 
 
-def _facts(host: str, shown: Certificate) -> Finding:
+def _facts(host: str, shown: "Certificate") -> Finding:
     return Finding.of(
         "certificate",
         host=host,

@@ -9,7 +9,6 @@ from deliverability.evidence.observation import DnsAnswer
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.typo import Ground, is_mailbox_domain, suggest
 
 
 def _applies(evidence: Evidence) -> Finding | None:
@@ -19,6 +18,8 @@ def _applies(evidence: Evidence) -> Finding | None:
 def _evaluate(evidence: Evidence) -> Ruling:
     if evidence.address is None:
         return Ruling(Outcome.NOT_APPLICABLE, Finding.of("no-domain"))
+    from deliverability.protocols.typo import Ground, is_mailbox_domain, suggest
+
     domain = evidence.address.domain
     found = suggest(domain)
     if found is None:

@@ -9,7 +9,6 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mime import read_structure
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -22,6 +21,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     mail = structure.message_of(evidence)
     if isinstance(mail, Ruling):
         return mail
+    from deliverability.protocols.mime import read_structure
+
     found = read_structure(mail)
     binary = [found.content(part) for part in found.leaves if part.encoding == "binary"]
     if nuls > sum(part.count(b"\0") for part in binary):

@@ -10,7 +10,6 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mail import address_list
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -20,6 +19,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     found = mail.all("from")
     if len(found) != 1:
         return Ruling(Outcome.FAIL, Finding.of("several-from" if found else "no-from", count=len(found)))
+    from deliverability.protocols.mail import address_list
+
     try:
         authors = address_list(found[0].unfolded)
         domains = sorted({Domain.parse(author.rpartition("@")[2]).unicode for author in authors})

@@ -4,13 +4,16 @@ RFC 8058 §3.1 (both fields, an https URI, the one value), §4 (a valid DKIM sig
 the customer's own account is no subscribed mail, and nobody but its sender knows which it is.
 """
 
+from typing import TYPE_CHECKING
+
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols import grounds, structure, unsubscribe
-from deliverability.protocols.dkim import DkimResult, DkimSignature, Reason, verify
-from deliverability.protocols.unsubscribe import Coverage, Offer
+from deliverability.protocols import grounds, structure
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dkim import DkimSignature
 
 
 def _applies(evidence: Evidence) -> Finding | None:
@@ -23,6 +26,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return mail
     if evidence.bulk is None:
         return grounds.need("need-kind")
+    from deliverability.protocols import unsubscribe
+    from deliverability.protocols.dkim import verify
+    from deliverability.protocols.unsubscribe import Coverage, Offer
+
     found = unsubscribe.read(mail)
     if found.offer is not Offer.COMPLETE:
         return Ruling(Outcome.FAIL, Finding.of(found.offer.value, field=found.repeated))
@@ -37,7 +44,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return Ruling(Outcome.FAIL, Finding.of(covered.value, domain=domain))
 
 
-def _unverified(evidence: Evidence, signature: DkimSignature, domain: str) -> Ruling:
+def _unverified(evidence: Evidence, signature: "DkimSignature", domain: str) -> Ruling:
+    from deliverability.protocols.dkim import DkimResult, Reason
+
     if signature.result is DkimResult.TEMPERROR:
         return grounds.open_question(signature.problem)
     if signature.reason is Reason.EXPIRED and grounds.expired_since(evidence, signature.expires_at):

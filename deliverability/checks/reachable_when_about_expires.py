@@ -9,7 +9,6 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.address import Takes, reception
 
 
 def _applies(evidence: Evidence) -> Finding | None:
@@ -25,6 +24,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     told = {"address": evidence.address, "domain": domain.unicode, "about": about.unicode}
     if domain.is_within(about):
         return Ruling(Outcome.FAIL, Finding.of("within", **told))
+    from deliverability.protocols.address import Takes, reception
+
     found = reception(domain, evidence.observations)
     if found.targets:
         inside = [target for target in found.targets if _is_within(target, about)]

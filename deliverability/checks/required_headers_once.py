@@ -4,13 +4,16 @@ RFC 5322 §3.6 (Date and From are required, Message-ID should be there; receiver
 """
 
 import re
+from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
-from deliverability.protocols.mail import Mail
+
+if TYPE_CHECKING:
+    from deliverability.protocols.mail import Mail
 
 _REQUIRED = ("Date", "From", "Message-ID")
 
@@ -30,14 +33,14 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return _forms(mail)
 
 
-def _stray_line(content: bytes, mail: Mail) -> bytes:
+def _stray_line(content: bytes, mail: "Mail") -> bytes:
     """The line that ended the header although it is not empty; empty where an empty one did."""
     text, body = content.replace(b"\r\n", b"\n"), mail.body.replace(b"\r\n", b"\n")
     header = text[: len(text) - len(body)]
     return b"" if header.endswith(b"\n\n") else body.partition(b"\n")[0]
 
 
-def _forms(mail: Mail) -> Ruling:
+def _forms(mail: "Mail") -> Ruling:
     if mail.date is None:
         said = printable(mail.all("date")[0].unfolded[:100].decode("utf-8", "replace"))
         return Ruling(Outcome.FAIL, Finding.of("date-unreadable", date=said))

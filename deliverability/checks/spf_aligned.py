@@ -8,7 +8,6 @@ from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.dmarc import AlignmentState, PolicyState, aligned, discover_policy
 
 
 def _applies(evidence: Evidence) -> Finding | None:
@@ -24,6 +23,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     identifier, author = grounds.mail_from_domain(evidence), evidence.author_domain.value
     if identifier is None:
         return grounds.need("need-reverse-path")
+    from deliverability.protocols.dmarc import AlignmentState, PolicyState, aligned, discover_policy
+
     policy = discover_policy(author, evidence.observations)
     if policy.state is PolicyState.COULD_NOT_LOOK and identifier != author:
         return grounds.open_question(policy.obstacle)

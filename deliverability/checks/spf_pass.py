@@ -6,6 +6,7 @@ recipient's side; without an address nothing is guessed.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
@@ -13,14 +14,9 @@ from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 from deliverability.protocols.mx import parse_ip
-from deliverability.protocols.spf import (
-    DEFAULT_EXPLANATION,
-    MAX_LOOKUPS,
-    MAX_VOID_LOOKUPS,
-    SpfEvaluation,
-    SpfResult,
-    check_host,
-)
+
+if TYPE_CHECKING:
+    from deliverability.protocols.spf import SpfEvaluation
 
 MAX_STEPS_SHOWN = 60
 
@@ -35,6 +31,8 @@ def _evaluate(evidence: Evidence) -> Ruling:
     open_hop = grounds.unconfirmed(evidence)
     if open_hop:
         return open_hop
+    from deliverability.protocols.spf import check_host
+
     found = check_host(
         evidence.client_ip.value,
         evidence.reverse_path.value,
@@ -45,7 +43,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     return _ruling(evidence, found)
 
 
-def _ruling(evidence: Evidence, found: SpfEvaluation) -> Ruling:
+def _ruling(evidence: Evidence, found: "SpfEvaluation") -> Ruling:
+    from deliverability.protocols.spf import SpfResult
+
     told = {"ip": evidence.client_ip.value if evidence.client_ip else "", "domain": found.domain}
     word = found.result.value
     details = tuple(_details(found))
@@ -59,8 +59,10 @@ def _ruling(evidence: Evidence, found: SpfEvaluation) -> Ruling:
     return replace(grounds.against(evidence, found.observed_at, finding, what, word), details=details)
 
 
-def _details(found: SpfEvaluation) -> Iterator[Finding]:
+def _details(found: "SpfEvaluation") -> Iterator[Finding]:
     """The way to the result: each query, what each record came to, the term that decided, what it cost."""
+    from deliverability.protocols.spf import DEFAULT_EXPLANATION, MAX_LOOKUPS, MAX_VOID_LOOKUPS, SpfResult
+
     for step in found.trace[:MAX_STEPS_SHOWN]:
         told = {"at": step.domain, "subject": step.subject}
         if step.kind == "query":

@@ -6,6 +6,7 @@ fails.  What each include costs, and what is risky in the records, is told besid
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
@@ -13,8 +14,10 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
-from deliverability.protocols.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS, PublicationState, SpfPublication, published
-from deliverability.protocols.spf_lint import Flaw, Survey, branches_below, survey
+
+if TYPE_CHECKING:
+    from deliverability.protocols.spf import SpfPublication
+    from deliverability.protocols.spf_lint import Survey
 
 MAX_BRANCHES_SHOWN = 20
 MAX_RECORD_SHOWN = 2000
@@ -25,6 +28,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     domain = grounds.mail_from_domain(evidence) or (evidence.author_domain.value if evidence.author_domain else None)
     if domain is None:
         return grounds.need("need-author-domain")
+    from deliverability.protocols.spf import MAX_LOOKUPS, PublicationState, published
+    from deliverability.protocols.spf_lint import Flaw, survey
+
     found = published(domain, evidence.observations)
     if found.state is PublicationState.COULD_NOT_LOOK:
         return grounds.open_question(found.problem, "temperror")
@@ -47,7 +53,7 @@ def _evaluate(evidence: Evidence) -> Ruling:
 
 
 def _published(
-    domain: Domain, found: SpfPublication, surveyed: Survey, told: dict[str, object], details: tuple[Finding, ...]
+    domain: Domain, found: "SpfPublication", surveyed: "Survey", told: dict[str, object], details: tuple[Finding, ...]
 ) -> Ruling:
     """One well-formed record: whether it stays within the limits, and authorises somebody in particular."""
     broken = _beyond_limits(domain, surveyed)
@@ -62,8 +68,11 @@ def _published(
     return Ruling(Outcome.PASS, Finding.of(code, **told, lookups=found.lookups), details=details)
 
 
-def _beyond_limits(domain: Domain, found: Survey) -> Finding | None:
+def _beyond_limits(domain: Domain, found: "Survey") -> Finding | None:
     """A limit beside that of ten look-ups which stops a receiver that no earlier term lets out, over IPv4 and IPv6."""
+    from deliverability.protocols.spf import MAX_VOID_LOOKUPS
+    from deliverability.protocols.spf_lint import Flaw
+
     many = next((remark for remark in found.remarks if remark.flaw is Flaw.MANY_MX), None)
     if many:
         return Finding.of(many.flaw.value, at=many.domain, term=many.text)
@@ -74,7 +83,10 @@ def _beyond_limits(domain: Domain, found: Survey) -> Finding | None:
     return None
 
 
-def _details(domain: Domain, found: Survey) -> Iterator[Finding]:
+def _details(domain: Domain, found: "Survey") -> Iterator[Finding]:
+    from deliverability.protocols.spf import MAX_LOOKUPS, MAX_VOID_LOOKUPS
+    from deliverability.protocols.spf_lint import branches_below
+
     if found.branches:
         price = found.price
         yield Finding.of(

@@ -48,10 +48,10 @@ def catalog(lang: str) -> Catalog:
     path = files("deliverability.compose").joinpath(
         "locales", lang.replace("-", "_"), "LC_MESSAGES", "deliverability.po"
     )
-    return Catalog(lang, _messages(path.read_text("utf-8")))
+    return Catalog(lang, messages(path.read_text("utf-8")))
 
 
-def _messages(text: str) -> dict[str, str]:
+def messages(text: str) -> dict[str, str]:
     """The messages of a ``.po`` file as ours are: no plurals, no contexts, nothing fuzzy (a test holds it to Babel).
 
     Babel's reader takes longer to import and to run than all the rest of a short answer.

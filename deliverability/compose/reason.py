@@ -92,8 +92,10 @@ def explained(attempt: Attempt | None) -> Explanation | None:
 
 def meaning(attempt: Attempt | None, t: Catalog) -> str:
     """One plain sentence on a reply that took nothing; empty where there is none, or where it took the message."""
+    if attempt is None or attempt.reply is None or find_reply(_said(attempt.reply)).positive:
+        return ""  # what took the message needs no look at everybody's rules
     found = explained(attempt)
-    return "" if found is None or found.reply.positive else t.pick(found.meaning)
+    return "" if found is None else t.pick(found.meaning)
 
 
 def meanings(attempts: Iterable[Attempt], t: Catalog) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from deliverability.compose.because import sentence
 from deliverability.compose.case import Case
 from deliverability.compose.kinds import NO_PAGE, Kind
 from deliverability.compose.mailbox import made
@@ -185,8 +186,8 @@ def _verdicts(case: Case) -> list[Block]:
 
 
 def _verdict(case: Case, verdict: Verdict) -> tuple[str, str, str]:
-    sentence = case.hide(verdict.sentence(case.lang))
-    return case.t.pick(verdict.title), case.t(f"outcome.{verdict.outcome}"), sentence
+    told = case.hide(sentence(verdict, case.lang))
+    return case.t.pick(verdict.title), case.t(f"outcome.{verdict.outcome}"), told
 
 
 def _log_lines(case: Case) -> list[Block]:

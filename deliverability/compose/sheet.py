@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from deliverability.compose.because import details, sentence
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.evidence.bundle import Assessment, Subject
 from deliverability.evidence.document import Sheet, SheetPart, SheetRow
@@ -30,7 +31,7 @@ def _part(assessment: Assessment, name: str, t: Catalog) -> SheetPart:
 
 def _row(verdict: Verdict, t: Catalog) -> SheetRow:
     outcome = t(f"outcome.{verdict.outcome}")
-    return SheetRow(verdict, t.pick(verdict.title), outcome, verdict.sentence(t.lang), verdict.details(t.lang))
+    return SheetRow(verdict, t.pick(verdict.title), outcome, sentence(verdict, t.lang), details(verdict, t.lang))
 
 
 def subject_of(assessment: Assessment) -> str:

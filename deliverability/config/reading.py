@@ -1,7 +1,5 @@
 """From the text of ``deliverability.toml`` to its values, section by section."""
 
-import tomllib
-
 from deliverability.config import values
 from deliverability.config.settings import (
     MAX_SIZE,
@@ -29,6 +27,8 @@ def parse(text: str, origin: str, *, commands_allowed: bool = False) -> Configur
     only an administrator, or the person who typed ``--config``, has chosen.
     Raises :class:`CannotLookError` for whatever is malformed, unknown, contradictory or too large.
     """
+    import tomllib
+
     if len(text) > MAX_SIZE or len(text.encode("utf-8", "surrogatepass")) > MAX_SIZE:
         raise CannotLookError(f"{printable(origin)}: larger than {MAX_SIZE >> 20} MiB; is this a configuration file?")
     try:

@@ -104,7 +104,8 @@ class Mailbox:
         if len(text) > MAX_MAILBOX_CHARACTERS:
             msg = f"address is longer than {MAX_MAILBOX_CHARACTERS} characters"
             raise ParseError(msg)
-        if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
+        plain = text.isascii() and text.isprintable()  # as almost all are: no need to look at each character
+        if not plain and any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text):
             msg = f"control character in address {printable(text)!r}"
             raise ParseError(msg)
         local, at, domain = text.rpartition("@")

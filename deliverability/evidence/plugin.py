@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from deliverability.evidence.attempted import Lean
 from deliverability.evidence.bundle import Evidence, Subject
-from deliverability.evidence.document import Document, Sheet
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.sender_facts import SenderFacts
 from deliverability.evidence.verdict import Finding, Messages, Ruling
+
+if TYPE_CHECKING:
+    from deliverability.evidence.attempted import Lean
+    from deliverability.evidence.document import Document, Sheet
+    from deliverability.evidence.sender_facts import SenderFacts
 
 Localized = Mapping[str, str]
 """``text[language]``; ``en`` and ``zh-Hant-TW`` are required."""
@@ -64,7 +67,7 @@ class LogFormat:
     """Regular expression (bytes, multi-line) that matches the head of every line of the format."""
     unproven: bool = False
     """Built from the documented fields alone: no such server ran in the tests.  Shown wherever its lines count."""
-    deliveries: Callable[[bytes], Callable[[bytes], Iterator[Lean]] | None] | None = None
+    deliveries: "Callable[[bytes], Callable[[bytes], Iterator[Lean]] | None] | None" = None
     """Given a file's head: a reader that turns its blocks of whole lines, in order, into the attempts that they report,
     without a model object each; ``None`` where only :attr:`parse` can read this file.  It says what ``parse`` says."""
     delivery_marks: tuple[bytes, ...] | None = None
@@ -277,9 +280,9 @@ class Renderer:
     id: str
     media_type: str
     extension: str
-    render: Callable[[Document], bytes] | None = None
+    render: "Callable[[Document], bytes] | None" = None
     """A report; ``None`` where the form has no use for one."""
-    render_sheet: Callable[[Sheet], bytes] | None = None
+    render_sheet: "Callable[[Sheet], bytes] | None" = None
     """Verdicts before sending; ``None`` where the form has no use for them."""
 
 
@@ -314,7 +317,7 @@ class Form:
     """Whether the engine itself ran it in our tests, on genuine and on forged mail."""
     media_type: str
     extension: str
-    render: Callable[[SenderFacts], bytes]
+    render: "Callable[[SenderFacts], bytes]"
     """Pure.  Raises :class:`~deliverability.errors.ParseError` for a sender that its medium cannot hold safely."""
     effect: Localized
     """What it does, in one or two sentences."""

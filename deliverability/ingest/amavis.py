@@ -12,13 +12,16 @@ strangers in no reliable order.  The lines for single recipients (``$log_recip_t
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Relation
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import ingesting
-from deliverability.protocols.amavis_lines import MAX_ENTRY, TASK, Verdict, parse_verdict
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue
+
+if TYPE_CHECKING:
+    from deliverability.protocols.amavis_lines import Verdict
 
 MAX_LINE = 65_536
 """Octets of a line that are read; amavis splits its entries below 1000."""
@@ -27,7 +30,7 @@ MAX_OPEN = 256
 
 _TAG = rb"(?:/usr/s?bin/)?amavis[a-z0-9._-]{0,32}"
 _HEAD = head_for(_TAG)
-_IS_LINE = re.compile(_HEAD)
+_is_line = ingesting.recogniser(_HEAD, b"amavis")
 _MORE = b"..."
 """Where amavis splits an entry: at the end of a line, and at the beginning of the next, after the task id."""
 _IDS = re.compile(rb", (?:Queue-ID|queued_as): ([0-9A-Za-z]{5,40}(?:/[0-9A-Za-z]{5,40}){0,63})(?=,|\Z)")
@@ -51,6 +54,8 @@ class _Piece:
 
 
 def _piece(raw: bytes) -> _Piece | None:
+    from deliverability.protocols.amavis_lines import TASK
+
     if not is_line(raw):
         return None
     head = parse_prologue(raw[:MAX_LINE])
@@ -69,6 +74,8 @@ class _Entries:
 
     def take(self, line: LogLine, piece: _Piece) -> tuple[LogLine, Prologue, bytes] | None:
         """The first line, its head, and all words of an entry, once its last line is there."""
+        from deliverability.protocols.amavis_lines import MAX_ENTRY
+
         key = (line.place.log, piece.head.host, piece.head.pid, piece.task)
         if piece.first:
             self._open.pop(key, None)
@@ -88,7 +95,7 @@ class _Entries:
         return (first, head, bytes(words)) if piece.last else None
 
 
-def _told(line: LogLine, head: Prologue, verdict: Verdict) -> Iterator[DeliveryEvent]:
+def _told(line: LogLine, head: Prologue, verdict: "Verdict") -> Iterator[DeliveryEvent]:
     """The events of one entry: of the message, of who is not getting it, of the next queue, and of signatures."""
     following = verdict.queued_as[0] if len(verdict.queued_as) == 1 else None
     common = DeliveryEvent(
@@ -123,6 +130,8 @@ def _told(line: LogLine, head: Prologue, verdict: Verdict) -> Iterator[DeliveryE
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """Each entry's events, at its last line and with the place of its first; never raises."""
+    from deliverability.protocols.amavis_lines import parse_verdict
+
     entries = _Entries()
     for line in lines:
         piece = None if line.cut else _piece(line.raw)
@@ -134,7 +143,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether amavis wrote it, by its syslog tag."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:
@@ -144,6 +153,8 @@ def sniff(sample: bytes) -> float:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The id before the filter and those behind it; of a line that is part of an entry, the task that it belongs to."""
+    from deliverability.protocols.amavis_lines import parse_verdict
+
     piece = _piece(raw)
     if piece is None:
         return []

@@ -13,7 +13,7 @@ Wordings: see :mod:`deliverability.protocols.dovecot_lines`.
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent
@@ -21,8 +21,10 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import ingesting
-from deliverability.protocols.dovecot_lines import About, parse_outcome, parse_start
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue
+
+if TYPE_CHECKING:
+    from deliverability.protocols.dovecot_lines import About
 
 MAX_LINE = 65_536
 """Octets of a line that are read; Dovecot cuts at a few KiB."""
@@ -75,6 +77,8 @@ class _Sessions:
 
 
 def _read(line: LogLine, sessions: _Sessions) -> Iterator[DeliveryEvent]:
+    from deliverability.protocols.dovecot_lines import parse_outcome, parse_start
+
     if line.cut or len(line.raw) > MAX_LINE:
         return  # what is lost may be the true outcome, and what is left a stranger's
     head = _prologue(line.raw)
@@ -100,7 +104,7 @@ def _read(line: LogLine, sessions: _Sessions) -> Iterator[DeliveryEvent]:
         )
 
 
-def _event(line: LogLine, head: Prologue, about: About) -> dict[str, Any]:
+def _event(line: LogLine, head: Prologue, about: "About") -> dict[str, Any]:
     return {
         "line": line,
         "at": head.at,
@@ -130,6 +134,8 @@ def sniff(sample: bytes) -> float:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The session id of a delivery; sessions of readers are not deliveries."""
+    from deliverability.protocols.dovecot_lines import parse_start
+
     head = _prologue(raw[:MAX_LINE])
     about = parse_start(head.rest) if head else None
     return [about.session] if about and about.session else []

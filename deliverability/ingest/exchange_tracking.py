@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols.exchange_rows import events_of, queue_id_of
 from deliverability.protocols.export_rows import Row, head_of, needles, parse_row, recogniser, sniffer
 
 
@@ -24,6 +23,8 @@ def _fits(row: Row) -> bool:
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """Each row's events; never raises, keeps nothing between rows."""
+    from deliverability.protocols.exchange_rows import events_of
+
     for line in lines:
         row = parse_row(line.raw.strip())
         if row is not None and _fits(row):
@@ -32,6 +33,8 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The message's network id, or the server's own in logs that have none; then the id that a fork came from."""
+    from deliverability.protocols.exchange_rows import queue_id_of
+
     row = parse_row(raw.strip())
     if row is None or not _fits(row):
         return []

@@ -7,9 +7,10 @@ log quotes are a stranger's text and never events; of what follows a refusal onl
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, TimeBasis
@@ -17,10 +18,12 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.exim_attempts import Facts
-from deliverability.protocols.exim_fast import reader
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
 from deliverability.protocols.exim_lines import read_words, refused_recipients
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue, resolve
+
+if TYPE_CHECKING:
+    from deliverability.evidence.attempted import Lean
 
 MAX_LINE = 65_536
 """Octets of a line that are read; Exim writes at most 8 KiB."""
@@ -342,6 +345,12 @@ def _octal(octets: bytes) -> bytes:
     return b"".join(b"\\%03o" % octet if octet > 0x7E else bytes((octet,)) for octet in octets)
 
 
+def _deliveries(sample: bytes) -> "Callable[[bytes], Iterator[Lean]] | None":
+    from deliverability.protocols.exim_fast import reader
+
+    return reader(parse, sample)
+
+
 FORMAT = LogFormat(
     id="exim",
     title="Exim (main log, reject log, syslog)",
@@ -351,5 +360,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=needles,
     head=rb"%s|%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD, _QUOTED),
-    deliveries=lambda sample: reader(parse, sample),
+    deliveries=_deliveries,
 )

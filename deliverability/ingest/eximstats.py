@@ -13,7 +13,6 @@ from deliverability.evidence.event import Action, DeliveryEvent, Result
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.exim_attempts import Facts
-from deliverability.protocols.eximstats_rows import arrival, by_transport, exim_id, host_of, route_of, success, trouble
 from deliverability.protocols.export_rows import (
     Row,
     address,
@@ -24,7 +23,6 @@ from deliverability.protocols.export_rows import (
     sniffer,
     table_of,
 )
-from deliverability.protocols.export_times import from_unix, unknown_time
 
 _TABLES = ("sends", "smtp", "failures", "defers")
 
@@ -34,6 +32,8 @@ def _fits(row: Row) -> bool:
 
 
 def _facts(row: Row) -> Facts | None:
+    from deliverability.protocols.eximstats_rows import arrival, by_transport, host_of, route_of, success, trouble
+
     table = table_of(row)
     if table == "sends":
         return arrival(row, (row.text("host"), row.text("ip")), row.text("auth", "user"))
@@ -56,6 +56,9 @@ def _facts(row: Row) -> Facts | None:
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """Each row's event; never raises, keeps nothing between rows."""
+    from deliverability.protocols.eximstats_rows import exim_id
+    from deliverability.protocols.export_times import from_unix, unknown_time
+
     for line in lines:
         row = parse_row(line.raw.strip())
         if row is None or not _fits(row):
@@ -75,6 +78,8 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def queue_ids(raw: bytes) -> list[str]:
     """Exim's id of the message."""
+    from deliverability.protocols.eximstats_rows import exim_id
+
     row = parse_row(raw.strip())
     queue_id = exim_id(row.text("msgid")) if row is not None and _fits(row) else None
     return [queue_id] if queue_id else []

@@ -13,7 +13,6 @@ from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.export_rows import Row, head_of, message_id, needles, parse_row, recogniser, sniffer
-from deliverability.protocols.google_log_rows import identity, investigation_events, search_events
 
 
 def _is_search(row: Row) -> bool:
@@ -30,6 +29,8 @@ def _fits(row: Row) -> bool:
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """Each row's events; never raises, keeps nothing between rows."""
+    from deliverability.protocols.google_log_rows import investigation_events, search_events
+
     for line in lines:
         row = parse_row(line.raw.strip())
         if row is None:
@@ -42,6 +43,8 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The Message-ID, by which all rows of a message are found; which of them are one message is told by more."""
+    from deliverability.protocols.google_log_rows import identity
+
     row = parse_row(raw.strip())
     if row is None or not _fits(row) or identity(row) is None:
         return []

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols import exchange_rows, m365_rows
 from deliverability.protocols.export_rows import Row, head_of, needles, parse_row, recogniser, sniffer
 
 
@@ -37,6 +36,8 @@ def _fits(row: Row) -> bool:
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """Each row's events; never raises, keeps nothing between rows."""
+    from deliverability.protocols import exchange_rows, m365_rows
+
     for line in lines:
         row = parse_row(line.raw.strip())
         if row is None:
@@ -51,6 +52,8 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The id that all records of the message have in them."""
+    from deliverability.protocols import exchange_rows, m365_rows
+
     row = parse_row(raw.strip())
     if row is None or not _fits(row):
         return []

@@ -20,7 +20,7 @@ from deliverability.protocols.syslog import head_for
 
 _NAME = "opendkim"
 _HEAD = head_for(_NAME.encode())
-_IS_LINE = re.compile(_HEAD)
+_is_line = ingesting.recogniser(_HEAD, _NAME.encode())
 _SIGNED = re.compile(rf"DKIM-Signature field added \(s=({SELECTOR}), d=({DOMAIN})\)")
 
 
@@ -42,7 +42,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether OpenDKIM wrote it, by its syslog tag."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:

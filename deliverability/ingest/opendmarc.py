@@ -6,7 +6,6 @@ in.  It says nothing of what a receiver of ours concluded.
 Wordings: Debian's opendmarc 1.4.2, run behind Postfix.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 
 from deliverability.evidence.event import DeliveryEvent
@@ -18,7 +17,7 @@ from deliverability.protocols.syslog import head_for
 
 _NAME = "opendmarc"
 _HEAD = head_for(_NAME.encode())
-_IS_LINE = re.compile(_HEAD)
+_is_line = ingesting.recogniser(_HEAD, _NAME.encode())
 
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
@@ -31,7 +30,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether OpenDMARC wrote it, by its syslog tag."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:

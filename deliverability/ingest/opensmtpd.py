@@ -7,17 +7,19 @@ does not say by what a message was delivered on this machine (mailbox, program, 
 Wordings: OpenSMTPD 6.8.0 of Debian 12, run for this purpose, and the sources of 5.9 to 7.8.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Session
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.evidence.smtp import Host
 from deliverability.protocols import ingesting
-from deliverability.protocols.opensmtpd_lines import Facts, facts_of, ids_of
 from deliverability.protocols.syslog import head_for, parse_prologue
+
+if TYPE_CHECKING:
+    from deliverability.protocols.opensmtpd_lines import Facts
 
 MAX_LINE = 65_536
 """Octets of a line that are read; syslog cuts far earlier."""
@@ -25,7 +27,7 @@ MAX_SESSIONS = 4096  # sessions whose other end is kept in mind
 
 _TAG = "smtpd"
 _HEAD = head_for(rb"smtpd")
-_IS_LINE = re.compile(_HEAD)
+_is_line = ingesting.recogniser(_HEAD, _TAG.encode())
 
 Key = tuple[str, str | None, str]
 """Log source, host and session."""
@@ -49,6 +51,8 @@ class _Sessions:
 
 
 def _read(line: LogLine, sessions: _Sessions) -> DeliveryEvent | None:
+    from deliverability.protocols.opensmtpd_lines import facts_of
+
     head = parse_prologue(line.raw[:MAX_LINE])
     said = None
     if head is not None and head.tag == _TAG:
@@ -71,7 +75,7 @@ def _read(line: LogLine, sessions: _Sessions) -> DeliveryEvent | None:
     )
 
 
-def _with_end(facts: Facts, end: Host | None) -> Facts:
+def _with_end(facts: "Facts", end: Host | None) -> "Facts":
     """The facts of a line, with the other end of its session where the line leaves it out."""
     if facts["action"] is Action.ARRIVED and facts["session"].client is None:
         return {**facts, "session": Session(client=end, protocol=facts["session"].protocol)}
@@ -91,7 +95,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether the head carries OpenSMTPD's syslog tag; Postfix's ``smtpd`` never writes without a name before it."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:
@@ -101,6 +105,8 @@ def sniff(sample: bytes) -> float:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The message's id and that of the envelope; sessions name many messages and are not followed."""
+    from deliverability.protocols.opensmtpd_lines import ids_of
+
     head = parse_prologue(raw[:MAX_LINE])
     return ids_of(head.rest) if head is not None and head.tag == _TAG else []
 

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, Relation, Result, Session, Transport
@@ -17,7 +18,6 @@ from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.encoded_words import decode_header_text
 from deliverability.protocols.postfix_attempts import Fields, attempt_fields, trouble_fields
-from deliverability.protocols.postfix_fast import reader
 from deliverability.protocols.postfix_lines import (
     Refusal,
     parse_header_line,
@@ -42,6 +42,9 @@ from deliverability.protocols.postfix_queue import (
 from deliverability.protocols.postfix_queue import program as program_of
 from deliverability.protocols.smtp import parse_reply
 from deliverability.protocols.syslog import HEAD, Prologue, head_for, parse_prologue
+
+if TYPE_CHECKING:
+    from deliverability.evidence.attempted import Lean
 
 MAX_LINE = 65_536
 """Octets of a line that are read; Postfix and syslog cut far earlier."""
@@ -355,6 +358,12 @@ def needles(address: str) -> tuple[bytes, ...]:
     return tuple(sorted({s.encode("utf-8", "surrogatepass").lower() for s in normal if s}))
 
 
+def _deliveries(_sample: bytes) -> "Callable[[bytes], Iterator[Lean]]":
+    from deliverability.protocols.postfix_fast import reader
+
+    return reader(parse)
+
+
 FORMAT = LogFormat(
     id="postfix",
     title="Postfix (syslog)",
@@ -364,5 +373,5 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=needles,
     head=_HEAD,
-    deliveries=lambda _sample: reader(parse),
+    deliveries=_deliveries,
 )

@@ -9,15 +9,17 @@ Wordings: Sendmail 8.17.1 of Debian 12, run for this purpose; ``deliver.c``, ``e
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Result
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import ingesting
-from deliverability.protocols.sendmail_attempts import Facts
 from deliverability.protocols.sendmail_lines import QUEUE_ID, split_queue_id
-from deliverability.protocols.sendmail_words import expansion, facts_of
 from deliverability.protocols.syslog import head_for, parse_prologue
+
+if TYPE_CHECKING:
+    from deliverability.protocols.sendmail_attempts import Facts
 
 MAX_LINE = 65_536
 """Octets of a line that are read; Sendmail cuts its own far earlier."""
@@ -25,7 +27,7 @@ MAX_EXPANDED = 4096  # messages of which aliases, and hosts that fell silent, ar
 
 _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
-_IS_LINE = re.compile(_HEAD)
+_is_line = ingesting.recogniser(_HEAD, b"sendmail", b"sm-")
 _LINKED = re.compile(rb"(%s): (?:DSN|return to sender|sender notify|postmaster notify|clone): " % QUEUE_ID)
 _CLONED = re.compile(rb"clone (%s), owner=" % QUEUE_ID)
 _HANDED_OVER = re.compile(
@@ -61,7 +63,7 @@ class _Silences:
     def __init__(self) -> None:
         self._stages: OrderedDict[tuple[Key, str | None, str | None], str] = OrderedDict()
 
-    def settle(self, key: Key, process: str | None, facts: Facts) -> Facts:
+    def settle(self, key: Key, process: str | None, facts: "Facts") -> "Facts":
         """Keep what a ``timeout waiting`` line says; tell by it that the outcome after it came before any data."""
         told = (key, process, facts["relay"].name if facts.get("relay") else None)
         if facts["action"] is Action.TROUBLE and facts["stage"] and facts["text"].startswith("timeout waiting "):
@@ -77,6 +79,8 @@ class _Silences:
 
 
 def _read(line: LogLine, aliases: _Aliases, silences: _Silences) -> Iterator[DeliveryEvent]:
+    from deliverability.protocols.sendmail_words import expansion, facts_of
+
     head = parse_prologue(line.raw[:MAX_LINE])
     if head is None or not _TAG.match(head.tag):
         return
@@ -111,7 +115,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether the head carries one of Sendmail's syslog tags."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:

@@ -16,7 +16,6 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import idclock
 from deliverability.protocols.exim_attempts import Facts
-from deliverability.protocols.eximstats_rows import arrival, by_transport, exim_id, host_of, route_of, success, trouble
 from deliverability.protocols.export_rows import (
     Row,
     address,
@@ -27,7 +26,6 @@ from deliverability.protocols.export_rows import (
     recogniser,
     sniffer,
 )
-from deliverability.protocols.export_times import decided_by, of_something_else, unknown_time
 
 _ID = ("ID", "Message ID", "msgid")
 _SENT = ("Sent Time", "senttime")
@@ -40,11 +38,15 @@ def _fits(row: Row) -> bool:
 
 
 def _time(row: Row, names: tuple[str, ...], queue_id: str | None) -> LogTime | None:
+    from deliverability.protocols.export_times import decided_by
+
     at = row.time(*names)
     return decided_by(at, [idclock.exim(queue_id)]) if at and queue_id else at
 
 
 def _by_event(row: Row) -> Facts | None:
+    from deliverability.protocols.eximstats_rows import by_transport, host_of, route_of, success, trouble
+
     name = row.text("Transport")
     transport = by_transport(name, None)
     relay = host_of(row.text("Delivery Host", "host"), row.text("Delivery IP Address", "Delivery IP", "ip"))
@@ -66,6 +68,9 @@ def _by_event(row: Row) -> Facts | None:
 
 
 def _events(row: Row, line: LogLine) -> Iterator[DeliveryEvent]:
+    from deliverability.protocols.eximstats_rows import arrival, exim_id
+    from deliverability.protocols.export_times import of_something_else, unknown_time
+
     queue_id = exim_id(row.text(*_ID))
     facts = _by_event(row)
     recipient = address(row.whole("Recipient"))
@@ -101,6 +106,8 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def queue_ids(raw: bytes) -> list[str]:
     """Exim's id of the message, where the report shows that column."""
+    from deliverability.protocols.eximstats_rows import exim_id
+
     row = parse_row(raw.strip())
     queue_id = exim_id(row.text(*_ID)) if row is not None and _fits(row) else None
     return [queue_id] if queue_id else []

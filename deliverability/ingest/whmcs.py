@@ -11,12 +11,13 @@ from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.export_rows import head_of, needles, parse_row, recogniser, sniffer
-from deliverability.protocols.export_times import unknown_time
 from deliverability.protocols.whmcs_rows import fits, read_notice, without_body
 
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """One event for each address that a notice was made for; one without an address where the row names none."""
+    from deliverability.protocols.export_times import unknown_time
+
     for line in lines:
         row = parse_row(line.raw.strip())
         notice = read_notice(row) if row is not None else None

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 from deliverability.evidence.event import LogTime
-from deliverability.protocols.export_times import parse_export_time
 
 MAX_LINE = 1 << 20
 """Octets of a line that are read at all."""
@@ -66,6 +65,8 @@ class Row:
 
     def time(self, *names: str, offset: timedelta | None = None) -> LogTime | None:
         """The first filled of these columns as a time; ``offset`` is what the column's documentation states."""
+        from deliverability.protocols.export_times import parse_export_time
+
         return parse_export_time(self.whole(*names), offset)
 
 

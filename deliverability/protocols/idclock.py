@@ -11,6 +11,7 @@ Dovecot ``guid.c`` (session ids of LMTP and LDA since 2.3); Gmail's and qmail's 
 import base64
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from deliverability.protocols.smtp import MAX_REPLY, remote_queue_id
 
@@ -19,6 +20,7 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """Outside of these an id is taken to carry no clock: text that only looks like one."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = EARLIEST.timestamp(), LATEST.timestamp()
 _POSTFIX_DIGITS = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"  # base 52: no vowels, no words
 _EXIM_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # base 62
 
@@ -37,6 +39,7 @@ _GMAIL = re.compile(r"(?<!\S)(\d{9,10}) [A-Za-z0-9._-]{6,80} - gsmtp\b")
 _QMAIL = re.compile(r"\bok (\d{9,10}) qp \d{1,10}\b")
 
 
+@lru_cache(maxsize=1024)  # the lines of one id come together, each with the same question
 def postfix_long(queue_id: str) -> datetime | None:
     """When Postfix made this long queue id: UTC, to the microsecond.
 
@@ -137,6 +140,6 @@ def _number(digits: str, alphabet: str) -> int:
 
 
 def _instant(seconds: int, microseconds: int) -> datetime | None:
-    if not EARLIEST.timestamp() <= seconds < LATEST.timestamp():
+    if not _EARLIEST <= seconds < _LATEST:
         return None
     return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 
 from deliverability.errors import ParseError
 from deliverability.evidence.names import Mailbox
@@ -13,6 +14,25 @@ def share(sample: bytes, belongs: Callable[[bytes], bool]) -> float:
     lines = sample.split(b"\n")
     complete = [line for line in (lines[:-1] or lines) if line.strip()]
     return sum(belongs(line) for line in complete) / len(complete) if complete else 0.0
+
+
+def recogniser(head: bytes, *words: bytes) -> Callable[[bytes], bool]:
+    """Whether a line begins as the expression ``head`` says; each such line holds one of ``words``.
+
+    Most logs hold none of another server's, and then its expression is never compiled: a short log waits for that.
+    """
+
+    @cache
+    def compiled() -> re.Pattern[bytes]:
+        return re.compile(head)
+
+    def is_line(raw: bytes) -> bool:
+        for word in words:
+            if word in raw:
+                return compiled().match(raw) is not None
+        return False
+
+    return is_line
 
 
 def spellings(address: str) -> frozenset[str]:

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from deliverability.evidence.plugin import Actor, Localized, Provider, ReplyRule
 from deliverability.evidence.smtp import Reply
-from deliverability.protocols.replies_causes import CAUSES
-from deliverability.protocols.replies_general import GENERAL
-from deliverability.protocols.replies_registry import REGISTRY, Registered, registered
 from deliverability.protocols.smtp import parse_reply
+
+if TYPE_CHECKING:
+    from deliverability.protocols.replies_registry import Registered
 
 MAX_TEXT: Final = 8192
 """Characters of a text that are read."""
@@ -68,7 +68,7 @@ class Explanation:
     """The provider whose rule matched."""
     rule: str | None = None
     source: str | None = None
-    registered: Registered | None = None
+    registered: "Registered | None" = None
     """What the reply's enhanced status code means by the registry, whatever else was found."""
 
 
@@ -77,6 +77,10 @@ def explain(text: str, known: Iterable[Provider] = (), provider: str | None = No
 
     Total: any text gives an :class:`Explanation`.
     """
+    from deliverability.protocols.replies_causes import CAUSES
+    from deliverability.protocols.replies_general import GENERAL
+    from deliverability.protocols.replies_registry import REGISTRY, registered
+
     reply = find_reply(text)
     said = _plain(reply.text)
     code = reply.enhanced_status_code
@@ -156,8 +160,10 @@ def _matches(rule: ReplyRule, said: str, code: str | None) -> bool:
 
 
 def _by_rule(
-    rule: ReplyRule, reply: Reply, basis: Basis, entry: Registered | None, provider: str | None
+    rule: ReplyRule, reply: Reply, basis: Basis, entry: "Registered | None", provider: str | None
 ) -> Explanation:
+    from deliverability.protocols.replies_causes import CAUSES
+
     cause = CAUSES[rule.cause]
     return Explanation(
         reply=reply,
@@ -177,13 +183,15 @@ def _of(  # noqa: PLR0913 - what a cause leaves open
     cause: str,
     reply: Reply,
     basis: Basis,
-    entry: Registered | None,
+    entry: "Registered | None",
     *,
     actor: Actor | None = None,
     meaning: Localized | None = None,
     advice: Localized | None = None,
     source: str | None = None,
 ) -> Explanation:
+    from deliverability.protocols.replies_causes import CAUSES
+
     known = CAUSES[cause]
     return Explanation(
         reply=reply,

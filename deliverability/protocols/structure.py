@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.bundle import Evidence
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
-from deliverability.protocols.mail import Field, LimitError, Mail, parse_mail
-from deliverability.protocols.mime import codec_of
+
+if TYPE_CHECKING:
+    from deliverability.protocols.mail import Field, Mail
 
 MAX_LINE: Final = 998
 """Octets of a line without its CRLF (RFC 5322 §2.1.1)."""
@@ -74,10 +75,12 @@ _WORD = re.compile(rb"=\?([!#$%&'+\-0-9A-Z^_`a-z{|}~]+)(?:\*[A-Za-z0-9-]*)?\?([^
 _Q_TEXT = re.compile(rb"(?:[^=]|=[0-9A-Fa-f]{2})*\Z")
 
 
-def message_of(evidence: Evidence) -> Mail | Ruling:
+def message_of(evidence: Evidence) -> "Mail | Ruling":
     """The message, or the ruling that there is none to judge."""
     if evidence.mail is None:
         return Ruling(Outcome.INDETERMINATE, Finding.of("need-message"))
+    from deliverability.protocols.mail import parse_mail
+
     try:
         return parse_mail(evidence.mail.content)
     except ParseError as problem:
@@ -86,6 +89,8 @@ def message_of(evidence: Evidence) -> Mail | Ruling:
 
 def unread(problem: ParseError) -> Finding:
     """Why a message was not read, as a finding of :data:`NOT_READ`."""
+    from deliverability.protocols.mail import LimitError
+
     if isinstance(problem, LimitError):
         return Finding.of(problem.code, limit=problem.limit)
     return Finding.of("unreadable", problem=printable(str(problem), 200))
@@ -154,7 +159,7 @@ class Words:
     """That word: foreign text, on one line."""
 
 
-def encoded_words(mail: Mail) -> Words:
+def encoded_words(mail: "Mail") -> Words:
     """Judge every encoded word where one may stand; the first that is wrong is told."""
     count = 0
     for field in mail.fields:
@@ -214,6 +219,8 @@ def _problem(word: bytes) -> WordProblem | None:
         return WordProblem.MALFORMED
     if len(word) > MAX_WORD:
         return WordProblem.TOO_LONG
+    from deliverability.protocols.mime import codec_of
+
     codec = codec_of(match.group(1).decode("ascii"))
     if codec is None:
         return WordProblem.UNKNOWN_CHARSET
@@ -232,7 +239,7 @@ def _from_q(text: bytes) -> bytes:
     return re.sub(rb"=([0-9A-Fa-f]{2})", lambda m: bytes([int(m.group(1), 16)]), text.replace(b"_", b" "))
 
 
-def eight_bit_fields(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+def eight_bit_fields(fields: "tuple[Field, ...]") -> "tuple[Field, ...]":
     """Fields that hold octets above 127."""
     return tuple(field for field in fields if not field.body.isascii())
 

@@ -56,7 +56,8 @@ def render(document: Document) -> bytes:
 def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=False)
+    # One page is made: folding the template's constants beforehand would take longer than it saves.
+    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=False, optimized=False)
     environment.filters.update(
         seen=_seen,
         flow=_flow,

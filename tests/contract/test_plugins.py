@@ -79,6 +79,17 @@ def test_a_format_has_a_head_that_compiles(plugin: str) -> None:
     assert fmt.sniff(b"\x00\xff" * 2000) == 0
 
 
+@pytest.mark.parametrize("plugin", ["amavis", "opendkim", "opendmarc", "opensmtpd", "sendmail"])
+def test_a_line_without_the_word_of_a_format_is_none_of_its_lines(plugin: str, request: pytest.FixtureRequest) -> None:
+    """These formats look for their name before they look at the head: the answer is the head's all the same."""
+    cases = request.config.rootpath / "tests" / "cases" / "ingest"
+    lines = {line for path in cases.glob("*/*.log") for line in path.read_bytes().splitlines()}
+    fmt: LogFormat = plugins.load("ingest", plugin)
+    theirs = {line for line in lines if fmt.is_line(line)}
+    assert theirs
+    assert theirs == {line for line in lines if re.match(fmt.head, line)}
+
+
 def test_plugins_import_cheaply() -> None:
     """Listing an error row must not drag in a resolver; what is heavy is imported on first use."""
     modules = [f"deliverability.{folder}.{plugin.replace('-', '_')}" for folder, plugin in ALL if folder != "reports"]
@@ -107,6 +118,68 @@ def test_a_trace_without_network_imports_what_it_uses(request: pytest.FixtureReq
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "3 []"
     assert "jo32@corp.example" in done.stdout
+
+
+# What an evaluator rests on: a report has all checks, but most of them say at once that they do not apply.
+EVALUATORS = {
+    f"deliverability.protocols.{name}"
+    for name in (
+        *("address", "arc", "certificate", "dane", "dkim", "dkim_key", "dkim_remarks", "dkim_signature", "dmarc"),
+        *("dmarc_7489", "dmarc_remarks", "dmarc_reports", "dnssec", "mail", "mime", "selectors", "spf", "spf_lint"),
+        *("spf_reading", "spf_terms", "typo", "unsubscribe"),
+    )
+}
+# What reads the lines of one log format: no log is of all.
+READERS = {
+    f"deliverability.protocols.{name}"
+    for name in (
+        *("amavis_lines", "dovecot_lines", "exchange_rows", "exim_fast", "eximstats_rows", "export_times"),
+        *("google_log_rows", "m365_rows", "opensmtpd_lines", "postfix_fast", "sendmail_attempts", "sendmail_words"),
+    )
+}
+# What only other answers need: rules for refusals, tables, what a page of another form is drawn with.
+OTHER_ANSWERS = {
+    "deliverability.api.spam",
+    "deliverability.api.tables",
+    "deliverability.capture.decoders.archive_files",
+    "deliverability.compose.sheet",
+    "deliverability.protocols.replies_general",
+    "deliverability.protocols.replies_registry",
+    "pickle",
+    "tomllib",
+}
+
+
+@pytest.mark.parametrize(("folder", "unwanted"), [("checks", EVALUATORS), ("ingest", READERS)])
+def test_loading_all_of_a_kind_leaves_their_work_for_later(folder: str, unwanted: set[str]) -> None:
+    probe = (
+        "import sys\nfrom deliverability import plugins\n"
+        f"loaded = dict(plugins.load_all({folder!r}))\n"
+        f"print(len(loaded), sorted({unwanted!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{len(plugins.ids(folder))} []"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_a_report_without_network_imports_what_it_uses(lang: str, form: str, request: pytest.FixtureRequest) -> None:
+    """A page of a mail that was taken, from a short log: of all providers its own, of all evaluators none."""
+    root = request.config.rootpath
+    log = root / "examples" / "exim" / "mainlog"
+    arguments = ["report", "--offline", "--log", str(log), "--to", "mei.lin@gmail.com", "--latest"]
+    arguments += ["--now", "2026-11-25T00:00:00Z", "--lang", lang, "--format", form]
+    unwanted = {*WITHOUT_NETWORK, *EVALUATORS, *READERS, *OTHER_ANSWERS}
+    if form == "html":
+        unwanted -= {"jinja2", "pickle"}  # Jinja draws that form, and brings the other
+    probe = (
+        f"import sys\nfrom deliverability.__main__ import run\nstatus = run({arguments!r})\n"
+        "providers = [m for m in sys.modules if m.startswith('deliverability.providers.')]\n"
+        f"print(status, providers, sorted({unwanted!r} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stderr.splitlines()[-1] == "3 ['deliverability.providers.gmail'] []"
+    assert "mei.lin@gmail.com" in done.stdout
 
 
 def test_one_command_imports_no_other() -> None:
