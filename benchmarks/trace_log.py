@@ -25,7 +25,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import log_writer
 
-ENVIRON = {**os.environ, "LC_ALL": "C"}
+# Modules are kept compiled from the first run on, as they are after pip install.
+ENVIRON = {**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, "LC_ALL": "C"}
 TOOL = (sys.executable, "-m", "deliverability")
 IDS = re.compile(rb"(?:\]: |\d )([0-9A-Za-z]{10,24}(?=: )|[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})")
 PEERS = "trace, the peers' part"
