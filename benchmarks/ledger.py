@@ -16,7 +16,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -49,7 +49,9 @@ OUTCOME = Outcome(
 )  # fmt: skip
 THREADS = 64
 BATCH = 1000
+TURN = 100
 
+BOUND = "bare fsync of 4 KiB"
 Measure = Callable[[], float]
 
 
@@ -66,12 +68,14 @@ class Numbers:
 
 def numbered(number: int) -> Intent:
     name = f"{number:032x}"
-    return replace(INTENT, dispatch=name, sending=name, account=str(number % 5000))
+    customer = number % 5000
+    address = f"customer{customer}@hinet.example"
+    return replace(INTENT, dispatch=name, sending=name, account=str(customer), forward_path=address)
 
 
 def fsync_bound(folder: Path, count: int) -> float:
     """Appends of 4 KiB, each with its ``fsync``, a second."""
-    with (folder / "bound").open("wb", buffering=0) as file:
+    with (folder / "bound").open("ab", buffering=0) as file:
         page = os.urandom(4096)
         begun = time.perf_counter()
         for _ in range(count):
@@ -159,6 +163,15 @@ def grow(ledger: Ledger, size: int) -> None:
         ledger.append([NewEntry(LeafKind.BATCH, b'{"number":%d}' % (start + n)) for n in range(count)])
 
 
+def in_turn(works: Sequence[Callable[[int], float]], count: int) -> list[float]:
+    """What each does a second, a hundred times each in turn: what neighbours do to the disk falls on all of them."""
+    seconds = [0.0] * len(works)
+    for _ in range(max(1, count // TURN)):
+        for place, work in enumerate(works):
+            seconds[place] += TURN / work(TURN)
+    return [max(1, count // TURN) * TURN / taken for taken in seconds]
+
+
 def milliseconds(work: Callable[[], object], times: int) -> float:
     taken = []
     for _ in range(times):
@@ -220,26 +233,29 @@ def measure(folder: Path, tree: int, count: int, runs: int) -> None:
     now = datetime.now(UTC)
     spool = recorder(folder / "l")
     with Ledger.create(folder / "l", "hosting.example/dispatch", now=now) as ledger:
+        singly: dict[str, Callable[[int], float]] = {
+            BOUND: lambda times: fsync_bound(folder, times),
+            "appends, one by one": lambda times: one_by_one(ledger, numbers, times),
+            "spool, one by one": lambda times: spooled(spool, numbers, times),
+        }
         rows: dict[str, Measure] = {
-            "bare fsync of 4 KiB": lambda: fsync_bound(folder, count),
-            "appends, one by one": lambda: one_by_one(ledger, numbers, count),
             f"appends, {THREADS} threads": lambda: from_threads(ledger.append_records, numbers, count * 2),
             f"appends, {BATCH} records at a time": lambda: many(ledger, numbers, count * 5),
             f"appends, {BATCH} entries at a time": lambda: many_ready(ledger, count * 5),
-            "spool, one by one": lambda: spooled(spool, numbers, count),
             f"spool, {THREADS} threads": lambda: from_threads(spool.record, numbers, count * 2),
             f"spool, {BATCH} records at a time": lambda: spooled_many(spool, numbers, count * 5),
             "drained from the spool": lambda: drained(ledger),
         }
-        taken: dict[str, list[float]] = {row: [] for row in rows}
+        taken: dict[str, list[float]] = {row: [] for row in (*singly, *rows)}
         for _ in range(runs):
-            for row, work in rows.items():  # in turn, so that a neighbour's load falls on all of them
-                taken[row].append(work())
-        bound = statistics.median(taken["bare fsync of 4 KiB"])
-        print("\n| a second | median | best | to the bare fsync |\n|---|---|---|---|")
+            for row, figure in zip(singly, in_turn(tuple(singly.values()), count), strict=True):
+                taken[row].append(figure)
+            for row, measured in rows.items():
+                taken[row].append(measured())
+        print("\n| a second | median | best | to the bare fsync of its run |\n|---|---|---|---|")
         for row, figures in taken.items():
-            median = statistics.median(figures)
-            print(f"| {row} | {median:,.0f} | {max(figures):,.0f} | {median / bound:.2f} |")
+            ratio = statistics.median(figure / bound for figure, bound in zip(figures, taken[BOUND], strict=True))
+            print(f"| {row} | {statistics.median(figures):,.0f} | {max(figures):,.0f} | {ratio:.2f} |")
         small, size = ledger.store.size, 1 << tree
         before = statistics.median(one_by_one(ledger, numbers, count // 4) for _ in range(runs))
         begun = time.perf_counter()

@@ -3,11 +3,11 @@
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from deliverability.ledger.indexing import KEYS, Tail
-from deliverability.ledger.leaves import SALT_OCTETS, Body, Leaf, LeafKind, commitment
+from deliverability.ledger.leaves import SALT_OCTETS, LeafKind, body_octets, commitment, leaf_octets
 
 Row = tuple[
     int, bytes, bytes, bytes, bytes, str | None, int | None, str | None, bytes | None, int | None, str | None
@@ -17,8 +17,7 @@ _ASKED_AT_ONCE = 500
 """Digests in one question; SQLite before 3.32 takes 999 values."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(NamedTuple):
     """Something to be appended."""
 
     kind: LeafKind
@@ -45,24 +44,28 @@ class Appending:
         self, database: sqlite3.Connection, tail: Tail, origin: str, pseudonym: Callable[[str], bytes]
     ) -> None:
         self._database, self._tail, self._origin, self._pseudonym = database, tail, origin, pseudonym
-        self._rows: list[Row] = []
-        self._salts = b""
 
     def add(self, new: Sequence[NewEntry]) -> list[int]:
         """Append all of them, within the caller's transaction unless it is one alone; their numbers."""
-        self._salts = os.urandom(SALT_OCTETS * len(new))
         digests = [sha256(one.event).digest()[:16] for one in new]
-        known = self._known(digests)
-        numbers = []
+        said, known = self._tail.said, self._known(digests)
+        salts = os.urandom(SALT_OCTETS * len(new))
+        numbers: list[int] = []
+        rows: list[Row] = []
         for one, digest in zip(new, digests, strict=True):
-            number = self._tail.said.get(digest)
-            if number is None:
+            number = said.get(digest)
+            if number is None and known:
                 number = known.get(digest)
-            numbers.append(self._add(one, digest) if number is None else number)
-        if len(self._rows) == 1:
-            self._database.execute(_INSERT, self._rows[0])
-        elif self._rows:
-            self._database.executemany(_INSERT, self._rows)
+            if number is None:
+                taken = len(rows) * SALT_OCTETS
+                row = self._row(one, digest, salts[taken : taken + SALT_OCTETS])
+                rows.append(row)
+                number = row[0]
+            numbers.append(number)
+        if len(rows) == 1:
+            self._database.execute(_INSERT, rows[0])
+        elif rows:
+            self._database.executemany(_INSERT, rows)
         return numbers
 
     def _known(self, digests: Sequence[bytes]) -> dict[bytes, int]:
@@ -70,6 +73,9 @@ class Appending:
         if not self._tail.indexed:
             return {}
         known: dict[bytes, int] = {}
+        if len(digests) == 1:
+            row = self._database.execute("SELECT number FROM said WHERE digest = ?", digests).fetchone()
+            return {digests[0]: row[0]} if row else known
         for start in range(0, len(digests), _ASKED_AT_ONCE):
             asked = digests[start : start + _ASKED_AT_ONCE]
             places = ",".join("?" * len(asked))
@@ -78,29 +84,25 @@ class Appending:
             )
         return known
 
-    def _add(self, new: NewEntry, digest: bytes) -> int:
-        tail, number = self._tail, self._tail.frontier.size
-        reference, account = self._intent(new)
+    def _row(self, new: NewEntry, digest: bytes, salt: bytes) -> Row:
+        kind, event, account, address, dispatch, settles, spool = new
+        number, reference = self._tail.frontier.size, None
+        if dispatch is not None and kind is not LeafKind.INTENT:
+            reference, account = self._intent(dispatch, account)
         sequence, previous = self._place(account) if account is not None else (None, None)
-        octets = Body(new.kind, self._origin, account, sequence, previous, new.event).to_bytes()
-        taken = len(self._rows) * SALT_OCTETS
-        salt = self._salts[taken : taken + SALT_OCTETS]
-        leaf = Leaf(new.kind, reference, commitment(salt, octets)).to_bytes()
-        settles = 1 if new.settles else None
-        row = (number, leaf, salt, octets, digest, account, sequence, new.address, new.dispatch, settles, new.spool)
-        tail.note(leaf, *row[4:])
-        self._rows.append(row)
-        return number
+        octets = body_octets(kind, self._origin, account, sequence, previous, event)
+        leaf = leaf_octets(kind, reference, commitment(salt, octets))
+        keys = (digest, account, sequence, address, dispatch, 1 if settles else None, spool)
+        self._tail.note(leaf, keys)
+        return (number, leaf, salt, octets, *keys)
 
-    def _intent(self, new: NewEntry) -> tuple[int | None, str | None]:
+    def _intent(self, dispatch: bytes, account: str | None) -> tuple[int | None, str | None]:
         """What an entry refers to, and whose it is: an outcome belongs to the account of its intent."""
-        if new.dispatch is None or new.kind is LeafKind.INTENT:
-            return None, new.account
-        found = self._tail.dispatch(new.dispatch)
+        found = self._tail.dispatch(dispatch)
         if found is not None:
-            return found.intent, found.account
-        row = self._database.execute("SELECT intent, account FROM dispatch WHERE id = ?", (new.dispatch,)).fetchone()
-        return (row[0], row[1].decode()) if row else (None, new.account)
+            return found
+        row = self._database.execute("SELECT intent, account FROM dispatch WHERE id = ?", (dispatch,)).fetchone()
+        return (row[0], row[1].decode()) if row else (None, account)
 
     def _place(self, account: str) -> tuple[int, bytes | None]:
         """The next number of the account's sequence, and the leaf hash of its entry before."""

@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,6 +45,7 @@ __all__ = ["MAX_SEGMENT", "Archive", "NewSegment", "Packed", "Segment", "Source"
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
 VERSION = 1
 CACHE = 64 << 10  # KiB of the index that writing may hold in memory
+ROWS = 100  # of the index that one statement writes: a third less time than one by one
 
 _SCHEMA = """
 CREATE TABLE source (
@@ -80,6 +83,7 @@ CREATE TABLE token (
     PRIMARY KEY (hash, segment)
 ) WITHOUT ROWID;
 """
+_INTO_INDEX = "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)"
 
 
 class Archive:
@@ -184,8 +188,12 @@ class Archive:
             )
             identity = int(done.lastrowid or 0)
             tokens += [(token, identity) for token in new.tokens]
-        tokens.sort()  # neighbours in the index are written together
-        self._database.executemany("INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", tokens)
+        tokens.sort(key=itemgetter(0))  # neighbours in the index are written together
+        together = len(tokens) // ROWS * ROWS
+        many = _INTO_INDEX + ", (?, ?)" * (ROWS - 1)
+        for at in range(0, together, ROWS):
+            self._database.execute(many, list(chain.from_iterable(tokens[at : at + ROWS])))
+        self._database.executemany(_INTO_INDEX, tokens[together:])
 
     # --- segments ---
 
@@ -273,18 +281,14 @@ class Archive:
                 (content.octets, content.sha256, facts, erased, segment.id),
             )
             self._forget(segment, gone)
-            self._database.executemany(
-                "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", ((t, segment.id) for t in sorted(new))
-            )
+            self._database.executemany(_INTO_INDEX, ((t, segment.id) for t in sorted(new)))
 
     def rebuild(self, tokens: Iterable[tuple[Segment, frozenset[int]]]) -> None:
         """Build the whole index again, or leave it as it was."""
         with self._writing():
             self._database.execute("DELETE FROM token")
             for segment, some in tokens:
-                self._database.executemany(
-                    "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)", ((t, segment.id) for t in sorted(some))
-                )
+                self._database.executemany(_INTO_INDEX, ((t, segment.id) for t in sorted(some)))
 
     def _forget(self, segment: Segment, tokens: Iterable[int]) -> None:
         self._database.executemany(

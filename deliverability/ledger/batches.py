@@ -42,6 +42,14 @@ class Batches(Generic[T, R]):
 
     def add(self, item: T) -> R:
         """Settle the item, with whatever others wait by then; raises what ``settle`` raised."""
+        with self._lock:
+            first = not self._busy  # then nobody waits, and nobody's sleep has to be arranged
+            self._busy = True
+        if first:
+            try:
+                return self._settle([item])[0]
+            finally:
+                self._pass_on()
         mine: _Waiting[T, R] = _Waiting(item)
         self._wait(mine, self._queue)
         if mine.leads:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 from json.encoder import encode_basestring
+from struct import Struct
 from typing import Any, Final
 
 from deliverability.errors import ParseError
@@ -21,6 +22,7 @@ SALT_OCTETS: Final = 32
 LEAF_OCTETS: Final = 42
 MAX_BODY: Final = MAX_RECORD + 8192
 SCHEMA_VERSION: Final = 1
+_LEAF_START: Final = Struct(">BBQ")
 
 
 class LeafKind(IntEnum):
@@ -40,6 +42,9 @@ class LeafKind(IntEnum):
     """First entry: what this log continues, if anything."""
 
 
+_NAMES: Final = {kind: kind.name.lower() for kind in LeafKind}
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A record as it is sealed: the event as it was spooled, and its place among those of one customer."""
@@ -57,19 +62,24 @@ class Body:
 
     def to_bytes(self) -> bytes:
         """The octets that are committed to."""
-        # The event is canonical already: the whole is put together from it, by the order of the members' names.
-        account = "null" if self.account is None else encode_basestring(self.account)
-        previous = f'"{self.previous.hex()}"' if self.previous else "null"
-        sequence = "null" if self.sequence is None else self.sequence
-        start = f'{{"account":{account},"event":'
-        end = (
-            f',"kind":"{self.kind.name.lower()}","origin":{encode_basestring(self.origin)},"previous":{previous},'
-            f'"schema_version":{SCHEMA_VERSION},"sequence":{sequence}}}'
-        )
-        try:
-            return start.encode() + self.event + end.encode()
-        except UnicodeEncodeError:
-            raise ParseError("a name with an unpaired surrogate has no canonical form") from None
+        return body_octets(self.kind, self.origin, self.account, self.sequence, self.previous, self.event)
+
+
+def body_octets(  # noqa: PLR0913, PLR0917 - a body's fields, in their order: made for each entry, without an object
+    kind: LeafKind, origin: str, account: str | None, sequence: int | None, previous: bytes | None, event: bytes
+) -> bytes:
+    """The octets of a :class:`Body` of these fields; raises :class:`ParseError`."""
+    # The event is canonical already: the whole is put together from it, by the order of the members' names.
+    start = f'{{"account":{"null" if account is None else encode_basestring(account)},"event":'
+    link = f'"{previous.hex()}"' if previous else "null"
+    end = (
+        f',"kind":"{_NAMES[kind]}","origin":{encode_basestring(origin)},"previous":{link},'
+        f'"schema_version":{SCHEMA_VERSION},"sequence":{"null" if sequence is None else sequence}}}'
+    )
+    try:
+        return start.encode() + event + end.encode()
+    except UnicodeEncodeError:
+        raise ParseError("a name with an unpaired surrogate has no canonical form") from None
 
 
 _TEXT_OR_NONE = (str, type(None))
@@ -124,8 +134,13 @@ class Leaf:
 
     def to_bytes(self) -> bytes:
         """Version, kind, reference plus one (0: none) in 8 octets, commitment."""
-        number = 0 if self.reference is None else self.reference + 1
-        return bytes([LEAF_VERSION, self.kind]) + number.to_bytes(8, "big") + self.commitment
+        return leaf_octets(self.kind, self.reference, self.commitment)
+
+
+def leaf_octets(kind: LeafKind, reference: int | None, committed: bytes) -> bytes:
+    """The octets of a :class:`Leaf` of these fields."""
+    number = 0 if reference is None else reference + 1
+    return _LEAF_START.pack(LEAF_VERSION, kind, number) + committed
 
 
 def parse_leaf(octets: bytes) -> Leaf:

@@ -15,12 +15,13 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from deliverability.errors import CannotLookError, ParseError, TamperedError, UsageError, printable
-from deliverability.evidence.recorder import Finish, Intent, Outcome, Record
+from deliverability.evidence.recorder import Finish, Intent, Later, Outcome, Record, Snapshot
 from deliverability.ledger.appending import NewEntry
 from deliverability.ledger.batches import Batches
 from deliverability.ledger.checkpoint import Checkpoint
@@ -120,8 +121,10 @@ class Ledger:
         return self._batches.add(new)
 
     def _settle(self, batch: list[Sequence[NewEntry]]) -> list[tuple[int, ...]]:
+        if len(batch) == 1:
+            return [self.store.append(batch[0])]
         numbers = iter(self.store.append([entry for new in batch for entry in new]))
-        return [tuple(next(numbers) for _ in new) for new in batch]
+        return [tuple(islice(numbers, len(new))) for new in batch]
 
     def append_records(self, records: Sequence[Record]) -> tuple[int, ...]:
         """Append a mailer's records."""
@@ -274,10 +277,12 @@ def new_entry(record: Record, spool: str | None = None) -> NewEntry:
     octets = record_to_bytes(record)
     dispatch = bytes.fromhex(record.dispatch)
     if isinstance(record, Intent):
-        account, address = record.account, record.forward_path
-        return NewEntry(LeafKind.INTENT, octets, account=account, address=address, dispatch=dispatch, spool=spool)
-    kind = {"Outcome": LeafKind.OUTCOME, "Snapshot": LeafKind.SNAPSHOT, "Later": LeafKind.LATER}[type(record).__name__]
+        return NewEntry(LeafKind.INTENT, octets, record.account, record.forward_path, dispatch, spool=spool)
+    kind = _KINDS[type(record)]
     return NewEntry(kind, octets, dispatch=dispatch, settles=kind is LeafKind.OUTCOME)
+
+
+_KINDS: Final = {Outcome: LeafKind.OUTCOME, Snapshot: LeafKind.SNAPSHOT, Later: LeafKind.LATER}
 
 
 def _from_spool(line: bytes, spool: str, now: datetime) -> NewEntry:

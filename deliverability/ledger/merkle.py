@@ -39,13 +39,17 @@ class Frontier:
             msg = "a frontier has one hash of 32 octets for each bit of its size that is set"
             raise ParseError(msg)
 
-    def append(self, hashed_leaf: bytes) -> list[tuple[int, int, bytes]]:
-        """Add a leaf's hash; the full subtrees that this completes, as level, index and hash, the leaf itself first."""
-        made = [(0, self.size, hashed_leaf)]
+    def append(self, hashed_leaf: bytes, lowest: int = 0) -> list[tuple[int, int, bytes]]:
+        """Add a leaf's hash; the full subtrees that this completes, from level ``lowest`` up, as level, index and hash.
+
+        The leaf itself is level 0.
+        """
+        made = [] if lowest else [(0, self.size, hashed_leaf)]
         level, index, hashed = 0, self.size, hashed_leaf
         while index & 1:
             level, index, hashed = level + 1, index >> 1, node_hash(self.hashes.pop(), hashed)
-            made.append((level, index, hashed))
+            if level >= lowest:
+                made.append((level, index, hashed))
         self.hashes.append(hashed)
         self.size += 1
         return made

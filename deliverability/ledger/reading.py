@@ -103,11 +103,13 @@ class Reading:
         if account is not None:
             statement = "SELECT number FROM of_account WHERE account = ? ORDER BY sequence"
             rows = self._rows(statement, self.pseudonym(account))
-            waiting = [number for name, _, number in tail.of_account if name == account]
+            waiting = [number for number, keys in tail.numbered() if keys[1] == account]
         else:
             rows = self._rows("SELECT number FROM of_address WHERE address = ? ORDER BY number", self.pseudonym(asked))
             waiting = [
-                number for name, number in tail.of_address if name == address or canonical_address(name) == asked
+                number
+                for number, (_, _, _, name, *_) in tail.numbered()
+                if name is not None and (name == address or canonical_address(name) == asked)
             ]
         # Another process may have indexed meanwhile what waits here, or appended what this one does not know of.
         indexed = (row[0] for row in rows)
@@ -116,27 +118,15 @@ class Reading:
     def intent_of(self, dispatch: bytes) -> int | None:
         """The entry that announced a dispatch."""
         row = self._one("SELECT intent FROM dispatch WHERE id = ?", dispatch)
-        if row is None and dispatch in self._tail.dispatches:
-            return self._tail.dispatches[dispatch].intent
-        return row[0] if row else None
+        return row[0] if row else self._tail.dispatches.get(dispatch)
 
     def open_dispatches(self, spool: str | None = None) -> tuple[bytes, ...]:
         """Dispatches without an outcome: of one spool file, or all."""
         statement = "SELECT id FROM dispatch WHERE settled = 0 AND (?1 IS NULL OR spool = ?1) ORDER BY intent"
-        tail = self._tail.dispatches
-        indexed = (row[0] for row in self._rows(statement, spool))
-        known = [
-            name for name in indexed if name not in self._tail.settled and not (name in tail and tail[name].settled)
-        ]
-        waiting = [
-            name
-            for name, one in tail.items()
-            if not one.settled
-            and spool in (None, one.spool)
-            and name not in self._tail.settled
-            # Of two intents of one name the first stands, and it may be in the index.
-            and self._one("SELECT 1 FROM dispatch WHERE id = ?", name) is None
-        ]
+        tail = self._tail
+        known = [row[0] for row in self._rows(statement, spool) if row[0] not in tail.settled]
+        # Of two intents of one name the first stands, and it may be in the index.
+        waiting = [name for name in tail.open(spool) if self._one("SELECT 1 FROM dispatch WHERE id = ?", name) is None]
         return tuple(dict.fromkeys((*known, *waiting)))
 
     def position(self, spool: str) -> int:
@@ -179,7 +169,7 @@ class Reading:
                 break  # appended by another process since this one has looked
             if entry.number != frontier.size:
                 raise TamperedError(f"{printable(str(self.path))}: entry {frontier.size} is missing")
-            for level, index, made in frontier.append(merkle.leaf_hash(entry.leaf))[LOWEST_LEVEL:]:
+            for level, index, made in frontier.append(merkle.leaf_hash(entry.leaf), LOWEST_LEVEL):
                 if self._subtree(level, index) != made:
                     raise TamperedError(f"{printable(str(self.path))}: entry {entry.number} or one before was changed")
             _check_record(entry, self.path)
@@ -202,10 +192,10 @@ class Reading:
                 indexed = int(self._meta_value("indexed"))
                 tail = Tail(merkle.Frontier(indexed, self._full_subtrees(indexed)), indexed)
                 statement = f"SELECT number, leaf, {KEYS} FROM entry WHERE number >= ? ORDER BY number"  # noqa: S608
-                for number, *columns in self._database.execute(statement, (indexed,)):
+                for number, leaf, *keys in self._database.execute(statement, (indexed,)):
                     if number != tail.frontier.size:
                         raise TamperedError(f"{printable(str(self.path))}: entry {tail.frontier.size} is missing")
-                    tail.note(*columns)
+                    tail.note(leaf, tuple(keys))
             finally:
                 if begun:
                     self._database.execute("ROLLBACK")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError
@@ -66,6 +67,8 @@ def verify_response(
         raise ParseError(
             "a time-stamp needs the one certificate of its authority, with the purpose time-stamping alone"
         )
+    if is_signed_otherwise(response):
+        raise ParseError("the authority signed with RSASSA-PSS or Ed25519, which cannot be checked here")
     builder = VerifierBuilder(tsa_certificate=signers[0], roots=list(roots), nonce=_nonce(request) if request else None)
     try:
         held = builder.build().verify(decoded, sha256(note).digest())
@@ -78,6 +81,25 @@ def verify_response(
         signers[0].subject.rfc4514_string()[:200],
         signers[0].not_valid_after_utc,
     )
+
+
+def is_signed_otherwise(response: bytes) -> bool:
+    """Whether the authority signed with RSASSA-PSS (RFC 4056) or Ed25519 (RFC 8419), which the library cannot check.
+
+    Nothing can be said then of a token over the right octets: neither that it holds nor that it does not.
+    """
+    try:
+        signers = _children(response, *_signed_data(response)[-1][1:], 0x30)
+        parts = _children(response, *signers[0][1:], None)
+        method = next(part for part, after in pairwise(parts) if part[0] == 0x30 and after[0] == 4)
+        oid, *parameters = _children(response, *method[1:], None)
+    except (IndexError, StopIteration):
+        return False
+    name = response[oid[1] : oid[2]]
+    return (name == _PSS and [tag for tag, *_ in parameters] == [_SEQUENCE]) or (name == _ED25519 and not parameters)
+
+
+_PSS, _ED25519 = bytes.fromhex("2a864886f70d01010a"), bytes.fromhex("2b6570")
 
 
 def stamped_at(response: bytes) -> datetime:
@@ -160,18 +182,21 @@ def _with_sorted_certificates(response: bytes) -> bytes:
     of that form.
     """
     try:
-        # TimeStampResp { status, ContentInfo { oid, [0] { SignedData { version, digests, content, [0] certificates
-        place = _children(response, 0, len(response), _SEQUENCE)[0]
-        token = _children(response, *place[1:], None)[1]
-        explicit = _children(response, *token[1:], None)[1]
-        signed_data = _children(response, *explicit[1:], None)[0]
-        parts = _children(response, *signed_data[1:], None)
-        certificates = next(part for part in parts[3:] if part[0] == _CONTEXT_0)
+        certificates = next(part for part in _signed_data(response)[3:] if part[0] == _CONTEXT_0)
         found = _elements(response, certificates[1], certificates[2])
     except (IndexError, StopIteration):
         return response
     ordered = b"".join(sorted(response[start:end] for start, end in found))
     return response[: certificates[1]] + ordered + response[certificates[2] :]
+
+
+def _signed_data(response: bytes) -> list[tuple[int, int, int]]:
+    """The parts of TimeStampResp { status, ContentInfo { oid, [0] { SignedData; IndexError for another form."""
+    place = _children(response, 0, len(response), _SEQUENCE)[0]
+    token = _children(response, *place[1:], None)[1]
+    explicit = _children(response, *token[1:], None)[1]
+    signed_data = _children(response, *explicit[1:], None)[0]
+    return _children(response, *signed_data[1:], None)
 
 
 def _children(octets: bytes, start: int, end: int, tag: int | None) -> list[tuple[int, int, int]]:

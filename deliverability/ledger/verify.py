@@ -20,7 +20,7 @@ from deliverability.ledger.findings import Dispatch, Finding, Held, KeyShown, St
 from deliverability.ledger.leaves import Body, Leaf, LeafKind, commitment, parse_body, parse_leaf
 from deliverability.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from deliverability.ledger.notes import Note, VerifierKey
-from deliverability.ledger.timestamps import is_over, stamped_at, verify_response
+from deliverability.ledger.timestamps import is_over, is_signed_otherwise, stamped_at, verify_response
 from deliverability.protocols.records import record_from_bytes
 
 if TYPE_CHECKING:
@@ -167,10 +167,11 @@ class _Work:
             yield Finding(Step.TIME, Held.ABSENT, "time-none")
         for token in self._bundle.tokens:
             try:
-                if not roots and not is_over(token, self._bundle.checkpoint):
+                judged = bool(roots) and not is_signed_otherwise(token)
+                if not judged and not is_over(token, self._bundle.checkpoint):
                     yield Finding(Step.TIME, Held.FAILED, "time-bad", {"problem": "it is over something else"})
                     continue
-                if not roots:
+                if not judged:
                     claimed = {"when": stamped_at(token).isoformat()}
                     yield Finding(Step.TIME, Held.UNDECIDED, "time-no-root", claimed)
                     continue

@@ -5,7 +5,7 @@ third of the time, as nothing has to be sorted or looked at twice.
 """
 
 from datetime import UTC, datetime
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring as _quoted
 from typing import Final
 
 from deliverability.errors import ParseError
@@ -19,7 +19,9 @@ MAX_ADDRESS: Final = 1024
 
 def time_to_text(instant: datetime) -> str:
     """RFC 3339, UTC, microseconds always: one instant, one spelling."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat("T", "microseconds")[:26] + "Z"
 
 
 def cut(text: str | None, limit: int) -> str | None:
@@ -30,14 +32,14 @@ def cut(text: str | None, limit: int) -> str | None:
 def intent_octets(record: Intent) -> bytes:
     """Raises :class:`ParseError` for values that have no such form (an unpaired surrogate)."""
     try:
-        signatures = ",".join([f"[{encode_basestring(d)},{encode_basestring(s)}]" for d, s in record.signatures])
+        signatures = ",".join([f"[{_quoted(d)},{_quoted(s)}]" for d, s in record.signatures])
         return (
             f'{{"account":{_text(record.account)},"at":"{time_to_text(record.at)}"'
-            f',"author_domain":{_plain(record.author_domain)},"channel":{_plain(record.channel)}'
-            f',"dispatch":{_plain(record.dispatch)},"forward_path":{_text(record.forward_path)}'
-            f',"hop":"{record.hop.value}","kind":"intent","message_id":{_text(record.message_id)}'
-            f',"next_hop":{_plain(record.next_hop)},"reverse_path":{_text(record.reverse_path)}'
-            f',"schema_version":{SCHEMA_VERSION},"sending":{_plain(record.sending)},"sha256":{_plain(record.sha256)}'
+            f',"author_domain":{_plain(record.author_domain)},"channel":{_quoted(record.channel)}'
+            f',"dispatch":{_quoted(record.dispatch)},"forward_path":{_text(record.forward_path)}'
+            f',"hop":{_quoted(record.hop)},"kind":"intent","message_id":{_text(record.message_id)}'
+            f',"next_hop":{_quoted(record.next_hop)},"reverse_path":{_text(record.reverse_path)}'
+            f',"schema_version":{SCHEMA_VERSION},"sending":{_quoted(record.sending)},"sha256":{_quoted(record.sha256)}'
             f',"signatures":[{signatures}],"size":{record.size:d},"subject":{_text(record.subject)}}}'
         ).encode()
     except (UnicodeEncodeError, TypeError, ValueError) as problem:
@@ -49,8 +51,8 @@ def outcome_octets(record: Outcome) -> bytes:
     try:
         return (
             f'{{"at":"{time_to_text(record.at)}","certificate_sha256":{_plain(record.certificate_sha256)}'
-            f',"detail":{_plain(cut(record.detail, MAX_TEXT))},"dispatch":{_plain(record.dispatch)}'
-            f',"finish":"{record.finish.value}","helo":{_plain(record.helo)},"kind":"outcome"'
+            f',"detail":{_plain(cut(record.detail, MAX_TEXT))},"dispatch":{_quoted(record.dispatch)}'
+            f',"finish":{_quoted(record.finish)},"helo":{_plain(record.helo)},"kind":"outcome"'
             f',"local_ip":{_plain(record.local_ip)},"rcpt_reply":{_reply(record.rcpt_reply)}'
             f',"relay":{_host(record.relay)},"remote_queue_id":{_plain(record.remote_queue_id)}'
             f',"reply":{_reply(record.reply)},"schema_version":{SCHEMA_VERSION},"stage":{_plain(record.stage)}'
@@ -61,11 +63,13 @@ def outcome_octets(record: Outcome) -> bytes:
 
 
 def _plain(text: str | None) -> str:
-    return "null" if text is None else encode_basestring(text)
+    return "null" if text is None else _quoted(text)
 
 
 def _text(text: str | None) -> str:
-    return _plain(cut(text, MAX_ADDRESS))
+    if text is None or len(text) > MAX_ADDRESS:
+        return _plain(cut(text, MAX_ADDRESS))
+    return _quoted(text)
 
 
 def _number(number: int | None) -> str:

@@ -73,3 +73,5 @@ def test_half_of_a_pair_has_no_form(record: Intent) -> None:
         record_to_bytes(replace(record, subject="\ud800"))
     with pytest.raises(ParseError):
         record_to_bytes(replace(record, account=7))  # type: ignore[arg-type]
+    with pytest.raises(ParseError):
+        record_to_bytes(replace(record, next_hop=None))  # type: ignore[arg-type]

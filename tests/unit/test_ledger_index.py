@@ -13,7 +13,7 @@ from ledger_records import AT, intent
 
 from deliverability.errors import CannotLookError, RecordingError
 from deliverability.evidence.recorder import Finish, Outcome
-from deliverability.ledger import merkle
+from deliverability.ledger import indexing, merkle
 from deliverability.ledger import store as store_module
 from deliverability.ledger.batches import Batches
 from deliverability.ledger.checkpoint import parse_checkpoint
@@ -83,6 +83,25 @@ def test_many_entries_are_indexed_on_the_way(tmp_path: Path, monkeypatch: pytest
         bodies = [parse_body(e.body) for n in ledger.store.numbers_of(account="1") if (e := ledger.store.entry(n)).body]
         assert [body.sequence for body in bodies] == list(range(1, 67))
         assert ledger.store.open_dispatches() == ()
+
+
+@pytest.mark.parametrize("remembered", [0, 1 << 15])
+def test_an_account_that_comes_back_late_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: int
+) -> None:
+    monkeypatch.setattr(store_module, "INDEX_AT", 16)
+    monkeypatch.setattr(indexing, "_REMEMBERED", remembered)
+    with Ledger.create(tmp_path / "ledger", ORIGIN, now=NOW) as ledger:
+        for n in range(1, 301):
+            ledger.append_records([intent(n, account=str(n % 100))])
+        ledger.append_records([intent(n, account=str(n % 100)) for n in range(301, 401)])
+        for account in ("0", "1", "99"):
+            entries = [ledger.store.entry(n) for n in ledger.store.numbers_of(account=account)]
+            bodies = [parse_body(entry.body or b"") for entry in entries]
+            assert [body.sequence for body in bodies] == [1, 2, 3, 4]
+            links = [merkle.leaf_hash(entry.leaf) for entry in entries]
+            assert [body.previous for body in bodies] == [None, *links[:-1]]
+        ledger.store.check_tree()
 
 
 KILLED = """
@@ -273,6 +292,12 @@ def test_threads_are_settled_together_and_each_gets_its_own() -> None:
     assert got[13] == "thirteen"
     assert all(value in {2 * n, "thirteen"} for n, value in got.items())
     assert batches.add(1000) == 2000
+    for _ in range(2):  # alone as well, and nobody after it waits
+        with pytest.raises(ValueError, match="thirteen"):
+            batches.add(13)
+        with batches.alone():
+            assert seen[-1] == 13
+    assert batches.add(1) == 2
 
 
 # --- an older file ---

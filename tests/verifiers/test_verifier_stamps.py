@@ -6,19 +6,22 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from hashlib import sha256, sha512
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sealed_bundles
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from deliverability.errors import ParseError
 from deliverability.ledger import verifier_page as builder
 from deliverability.ledger.bundle import parse_bundle
-from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
+from deliverability.ledger.timestamps import certificates_from_pem, is_signed_otherwise, request_for, verify_response
+from deliverability.ledger.verify import verify_bundle
 
 SCRIPTS = [Path(builder.__file__).parent / "verifier" / name for name in builder.SCRIPTS]
 NOTE = b"hosting.example/dispatch\n1\nroot\n"
@@ -347,3 +350,99 @@ def test_a_bundles_verdict_does_not_rest_on_time(tmp_path: Path) -> None:
     root = certificates_from_pem(world.root)[0].public_bytes(Encoding.DER)
     (said,) = page_says([(token, [root], [])], note)
     assert says_shown(said) and said["authority"] == "Test Authority"
+
+
+# --- signed by the authority itself with RSASSA-PSS and Ed25519 ---
+
+TST_INFO, PKCS_9 = "2a864886f70d0109100104", "2a864886f70d0109"
+SHA512 = bytes.fromhex("300b0609608648016503040203")
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8 or 1, "big")
+    return bytes([tag]) + (b"" if len(content) < 128 else bytes([0x80 | len(length)])) + length + content
+
+
+def response_of(token: bytes) -> bytes:
+    return der(0x30, bytes.fromhex("3003020100"), token)
+
+
+def info_of(made: Made, note: bytes) -> bytes:
+    made.stamp(note)
+    for words in (
+        ["ts", "-reply", "-in", "response", "-token_out", "-out", "token.der"],
+        ["cms", "-verify", "-inform", "DER", "-in", "token.der", "-noverify", "-binary", "-out", "info.der"],
+    ):
+        done = subprocess.run(["openssl", *words], cwd=made.folder, check=False, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+    return (made.folder / "info.der").read_bytes()
+
+
+def stamped_by_pss(made: Made, note: bytes, *options: str) -> bytes:
+    info_of(made, note)
+    words = ["cms", "-sign", "-in", "info.der", "-signer", "tsa.pem", "-inkey", "tsa.key", "-md", "sha256", "-cades"]
+    words += ["-binary", "-nodetach", "-outform", "DER", "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-nosmimecap"]
+    for option in ("rsa_padding_mode:pss", *options):
+        words += ["-keyopt", option]
+    done = subprocess.run(["openssl", *words, "-out", "x.der"], cwd=made.folder, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return response_of((made.folder / "x.der").read_bytes())
+
+
+def stamped_by_ed25519(made: Made, info: bytes) -> bytes:
+    """By hand (RFC 5652 §5, RFC 8419 §3): OpenSSL's authority has no such method."""
+    key = load_pem_private_key((made.folder / "tsa.key").read_bytes(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    certificate, octets = made.certificate("tsa"), made.der("tsa")
+
+    def attribute(name: str, value: bytes) -> bytes:
+        return der(0x30, der(6, bytes.fromhex(name)), der(0x31, value))
+
+    kind = der(6, bytes.fromhex(TST_INFO))
+    bound = der(0x30, der(0x30, der(0x30, der(4, sha256(octets).digest()))))
+    attributes = sorted((
+        attribute(PKCS_9 + "03", kind),
+        attribute(PKCS_9 + "04", der(4, sha512(info).digest())),
+        attribute(PKCS_9 + "10022f", bound),
+    ))  # fmt: skip
+    number = certificate.serial_number
+    serial = der(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+    who = der(0x30, certificate.issuer.public_bytes(), serial)
+    method = der(0x30, der(6, bytes.fromhex("2b6570")))
+    signature = der(4, key.sign(der(0x31, *attributes)))
+    signer = der(0x30, bytes.fromhex("020101"), who, SHA512, der(0xA0, *attributes), method, signature)
+    content = der(0x30, kind, der(0xA0, der(4, info)))
+    signed = der(0x30, bytes.fromhex("020103"), der(0x31, SHA512), content, der(0xA0, octets), der(0x31, signer))
+    return response_of(der(0x30, der(6, bytes.fromhex("2a864886f70d010702")), der(0xA0, signed)))
+
+
+def test_what_the_library_cannot_check_is_neither_held_nor_refused(tmp_path: Path) -> None:
+    """The page checks both methods; the command, whose library does not, says that it is undecided."""
+    world = sealed_bundles.make(tmp_path)
+    bundle = parse_bundle(world.good["stamped"])
+    note = bundle.checkpoint
+    by_ed25519 = Authority(key="ed25519").make(tmp_path / "ed25519")
+    by_rsa = Authority(key="rsa", above="rsa").make(tmp_path / "rsa")
+    pss = stamped_by_pss(by_rsa, note, "rsa_pss_saltlen:32")
+    strange = stamped_by_pss(by_rsa, note, "rsa_mgf1_md:sha512")
+    ed25519 = stamped_by_ed25519(by_ed25519, info_of(by_rsa, note))
+    for token, authority in ((pss, by_rsa), (ed25519, by_ed25519)):
+        place = len(token) - 10  # in the signature, which stands last
+        damaged = token[:place] + bytes([token[place] ^ 1]) + token[place + 1 :]
+        asked: list[tuple[bytes, list[bytes], list[str]]] = [(one, [authority.der()], []) for one in (token, damaged)]
+        held, refused = page_says(asked, note)
+        assert says_shown(held) and refused == "Bad: the authority's signature does not hold"
+        roots = certificates_from_pem((authority.folder / "root.pem").read_bytes())
+        with pytest.raises(ParseError):
+            verify_response(token, note, roots)
+        for one in (token, damaged):
+            assert is_signed_otherwise(one)
+            judged = verify_bundle(replace(bundle, tokens=(one,)).to_bytes(), roots=roots)
+            stamps = [finding for finding in judged.findings if finding.step == "time"]
+            assert [(f.held, f.code) for f in stamps] == [("undecided", "time-no-root")]
+        elsewhere = replace(bundle, tokens=(token.replace(sha256(note).digest(), b"x" * 32),)).to_bytes()
+        assert ("failed", "time-bad") in {(f.held, f.code) for f in verify_bundle(elsewhere, roots=roots).findings}
+    (said,) = page_says([(strange, [by_rsa.der()], [])], note)
+    assert (said["vouched"], said["unable"]) == (False, "RSA-PSS")
+    assert not is_signed_otherwise(by_rsa.stamp(note)) and not is_signed_otherwise(b"\x30\x00")
