@@ -12,9 +12,15 @@ from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
 from deliverability.evidence.story import Coverage, FileCoverage, Gap, Looked, Message
+from deliverability.protocols.headless import is_headless
 
 UNREADABLE = frozenset({"unreadable", "damaged"})
 """Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""
+
+HEADLESS = (
+    "lines without a time, as journalctl -o cat prints them, cannot be read: take them with journalctl -o short-iso or"
+    " -o export"
+)
 
 
 def require_mail_log(scans: Sequence[FileScan]) -> None:
@@ -34,7 +40,12 @@ def _useless(scan: FileScan) -> str | None:
     # Latin text in UTF-16 has a zero in every other octet, and perhaps a byte order mark.
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or 10 < head.count(b"\0") <= 20:
         return f"{name}: UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
-    return f"{name}: no mail log in a format that this version knows"
+    return f"{name}: {HEADLESS}" if _is_headless(scan) else f"{name}: no mail log in a format that this version knows"
+
+
+def _is_headless(scan: FileScan) -> bool:
+    """Whether it is no log, but what a mail server said without a time."""
+    return not scan.formats and any(is_headless(line.raw) for line in scan.unread_lines)
 
 
 def coverage_of(scans: Sequence[FileScan], hints: TimeHints) -> Coverage:
@@ -91,6 +102,8 @@ def _gaps(scan: FileScan) -> Iterable[Gap]:
     if scan.cut:
         yield Gap("cut-line", scan.cut, "the last line has no end")
     yield from clock_gaps(scan)
+    if _is_headless(scan):
+        yield Gap("unreadable", None, HEADLESS)
     if scan.damaged:
         yield Gap("damaged" if scan.lines else "unreadable", None, scan.damaged)
 

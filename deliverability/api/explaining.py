@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from deliverability.api.requests import Reader, Request
 from deliverability.compose import catalog, providers
+from deliverability.compose.because import sentence
 from deliverability.compose.catalog import Catalog
 from deliverability.compose.explained import junked_sections, reply_sections
 from deliverability.compose.junked import Junked, Told, read_junked
@@ -193,7 +194,7 @@ def message_to_json(found: ExplainedMessage, t: Catalog) -> dict[str, Any]:
         "header_cut": found.cut,
         "verified": None
         if found.verified is None
-        else [{"check": v.check, "outcome": v.outcome.value, "sentence": v.sentence(t.lang)} for v in found.verified],
+        else [{"check": v.check, "outcome": v.outcome.value, "sentence": sentence(v, t.lang)} for v in found.verified],
     }
 
 

@@ -16,6 +16,7 @@ from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.capture.files import parse_log_argument
 from deliverability.capture.follow import GrowingFile, GrowingInput
+from deliverability.capture.peeling import Peeled
 from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.event import Action, DeliveryEvent, Relation
@@ -185,8 +186,8 @@ class Follower:
         return resolve_times([*arrivals, event], hints)[-1]
 
 
-def _growing(name: str, path: str) -> GrowingFile | GrowingInput:
-    return GrowingInput(name) if path == "-" else GrowingFile(name, path)
+def _growing(name: str, path: str) -> Peeled:
+    return Peeled(GrowingInput(name) if path == "-" else GrowingFile(name, path))
 
 
 def _paths(request: Request) -> list[tuple[str, str]]:

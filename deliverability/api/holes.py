@@ -5,9 +5,11 @@ see a clock that was set or a file that was put together, at no cost for a line.
 days, every line is held against the one before it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
+from operator import le
 from pathlib import Path
 
 from deliverability.api.scan import Edge, FileScan, Step
@@ -30,6 +32,7 @@ NEW_YEAR = timedelta(days=300)
 MAX_TOLD = 10  # in one file
 SMALL = 4 << 20  # octets of a file whose lines are all looked at
 _DATE = 10  # octets of a line's time that are the same on one day, or for some hours
+_YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ 0-3]\d [0-2]\d:[0-5]\d:[0-5]\d(?= )")
 
 
 def clock_gaps(scan: FileScan) -> Iterator[Gap]:
@@ -82,8 +85,11 @@ def steps(whole: Iterable[Block]) -> Iterator[Step]:
     """Where the time steps back or far ahead from one line to the next."""
     last, before = b"", None
     for block in whole:
+        lines = block.content.split(b"\n")
+        if not lines[-1]:  # behind the last line end
+            lines.pop()
         offset = block.offset
-        for number, raw in enumerate(block.content.split(b"\n"), block.line + 1):
+        for number, raw in enumerate(lines, block.line + 1):
             head = raw[:MAX_HEAD]
             # Lines of one day that do not go back are not looked at any closer.
             if head[:_DATE] != last[:_DATE] or head < last:
@@ -95,7 +101,20 @@ def steps(whole: Iterable[Block]) -> Iterator[Step]:
                 last, before = (head, at) if at else (last, before)
             else:
                 last, before = head, None
+            if number == block.line + 1 and last == head and _go_on(lines):
+                last, before = lines[-1][:MAX_HEAD], None
+                break
             offset += len(raw) + 1
+
+
+def _go_on(lines: list[bytes]) -> bool:
+    """Whether lines are of one day, or of one hour, and none goes back: found without a look at each."""
+    if lines[0][:_DATE] != lines[-1][:_DATE]:
+        return False
+    time = _YEARLESS.match(lines[0])
+    # Of lines in order their beginnings are in order; without a fraction of a second many have the same time.
+    ordered = [raw[: time.end()] for raw in lines] if time else lines
+    return all(map(le, ordered, islice(ordered, 1, None)))
 
 
 def _times(scan: FileScan) -> Iterator[tuple[Edge, LogTime]]:

@@ -55,7 +55,7 @@ def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int |
     ]
     head = ("fact.arrived", "fact.queue-ids", "fact.recipient", "fact.claim", "fact.subject", "fact.message-id")
     heads = [t(h) for h in head]
-    heads[0] = f"{heads[0]} ({where})"
+    heads[0] = t.aside(heads[0], str(where))
     return _bytes(_columns([tuple(heads), *rows], screen))
 
 
@@ -84,16 +84,17 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
         sender = message.reverse_path if message.reverse_path != "" else t("fact.null-path")
         said = t("timeline.from-to", sender=sender or "?", recipient=delivery.recipient)
         lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
-        head = (f"{t('attempt.time')} ({where})", t("attempt.result"), t("attempt.server"), t("attempt.reply"))
+        head = (t.aside(t("attempt.time"), str(where)), t("attempt.result"), t("attempt.server"), t("attempt.reply"))
         lines += _columns([head, *_rows(message, delivery.attempts, t, where)], screen)
         means = meanings(delivery.attempts, t)
         lines += [part for one in means for part in _folded(visible(t("colon").join(one)), screen)]
         lines += [visible(f"{t('fact.signings')}{t('colon')}{_signed(s)}") for s in message.signings]
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
-    level = f" (L{claim.level.value})" if claim.level >= 0 else ""
-    lines.append(f"=> {t(f'state.{claim.state}')}{level} · {t(f'role.{claim.role}')} · {basis}")
+    state = t(f"state.{claim.state}")
+    reached = t.aside(state, f"L{claim.level.value}") if claim.level >= 0 else state
+    lines.append(f"=> {reached} · {t(f'role.{claim.role}')} · {basis}")
     for part in delivery.parts:
-        lines.append(visible(f"   {part.recipient}: {t(f'state.{part.state}')}"))
+        lines.append(visible(f"   {part.recipient}{t('colon')}{t(f'state.{part.state}')}"))
     return lines
 
 

@@ -113,13 +113,13 @@ def _members(file: LogFile) -> list[LogFile]:
     """The file, or the files in it when it is a zip archive."""
     if file.problem and not file.content:
         return [file]
-    from deliverability.capture.decoders import archive_files
-
     shown = printable(file.path)
     try:
         with raw_of(file) as raw:
             if not raw.read(4).startswith(ZIP):
                 return [file]
+            from deliverability.capture.decoders import archive_files
+
             inside = archive_files.members(raw, shown)
     except DamagedError as problem:
         return [replace(file, content=None, problem=f"{shown}: {problem}")]

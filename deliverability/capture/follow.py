@@ -27,6 +27,9 @@ class Growing(Protocol):
     def lines(self) -> Iterator[LogLine]:
         """What has come since the last look."""
 
+    def close(self) -> None:
+        """Let go of it."""
+
 
 @dataclass(slots=True)
 class _Cutter:

@@ -1,9 +1,9 @@
 """Hostile logs: whatever the bytes, Exim's parser neither raises nor takes long, nor believes a stranger."""
 
-import time
 from pathlib import Path
 
 import pytest
+from bounded import LONG, hang_guard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,10 +106,9 @@ def test_a_reply_never_becomes_a_success(reply: str) -> None:
     [b'"', b"(", b" H=", b"<", b' <"', b" <", b"\\", b" A=1", b' "@x <"', b": ", b' C="', b" id=", b"a ", b"=?"],
 )
 def test_long_lines_take_linear_time(flag: bytes, piece: bytes) -> None:
-    raw = HEAD + flag + piece * (65_536 // len(piece))
-    started = time.process_time()
-    read([raw, b"Nov 22 05:31:12 h exim[1]: " + raw])
-    assert time.process_time() - started < 2.0
+    raw = HEAD + flag + piece * (LONG // len(piece))
+    with hang_guard():
+        read([raw, b"Nov 22 05:31:12 h exim[1]: " + raw])
 
 
 OUTCOMES = [raw for raw in SAMPLES if any(flag in raw for flag in (b" => ", b" -> ", b" ** ", b" == "))]

@@ -1,9 +1,9 @@
 """Hostile logs: whatever the bytes, Postfix's parser neither raises nor claims, nor takes long."""
 
-import time
 from pathlib import Path
 
 import pytest
+from bounded import LONG, hang_guard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,17 +188,13 @@ STARTS = (
 def test_long_lines_take_linear_time(start: bytes) -> None:
     program = {b"f": b"qmgr", b"u": b"pickup", b"c": b"smtpd", b"m": b"cleanup", b"i": b"cleanup", b"r": b"smtpd"}
     head = HEAD % program.get(start[:1], b"smtp")
-    for piece in PIECES:
-        raw = head + start + piece * (65_000 // len(piece))
-        began = time.process_time()
-        read(raw)
-        assert time.process_time() - began < 0.5
+    with hang_guard():
+        for piece in PIECES:
+            read(head + start + piece * (LONG // len(piece)))
 
 
 @pytest.mark.parametrize("piece", [b"a", b"/", b"/smtp", b"1 ", b"<", b"[", b'"', b"\\", b"=", b"postfix"])
 def test_long_heads_take_linear_time(piece: bytes) -> None:
-    for start in (b"", b"Nov 22 05:31:12 ", b"<22>1 2026-11-22T05:31:12Z out1 app 6 - [", b"Nov 22 05:31:12 out1 "):
-        raw = start + piece * (65_000 // len(piece))
-        began = time.process_time()
-        read(raw)
-        assert time.process_time() - began < 0.5
+    with hang_guard():
+        for start in (b"", b"Nov 22 05:31:12 ", b"<22>1 2026-11-22T05:31:12Z out1 app 6 - [", b"Nov 22 05:31:12 out1 "):
+            read(start + piece * (LONG // len(piece)))

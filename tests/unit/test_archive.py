@@ -520,6 +520,17 @@ def test_every_id_of_every_sample_has_its_token() -> None:
     assert checked > 1000
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_ids_are_all_that_the_expressions_of_a_format_find(times: int) -> None:
+    """Their literals are looked for instead, in a large text by other means."""
+    content = b"".join(path.read_bytes() for path in SAMPLES if "postfix" in path.parts) * times
+    content += b"x: queued as queued as abcde1\nx: orig_id=orig_id=abcde2 - - - - abcde3: y\n"
+    fmt = next(fmt for fmt in load_formats() if fmt.id == "postfix")
+    found = {found for pattern in COVERED["postfix"] for found in re.findall(pattern, content.lower())}
+    assert ids_in(content, (fmt,)) == found
+    assert len(found) > 100
+
+
 @pytest.mark.parametrize(
     ("line", "address"),
     [

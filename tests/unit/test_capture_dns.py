@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import dns.flags
@@ -11,6 +10,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+from bounded import hang_guard
 from free_ports import bound_pair
 
 from deliverability.capture.dns import DnsObserver, Nameserver, parse_nameserver
@@ -199,16 +199,14 @@ def test_a_server_that_says_no(serve: Callable[..., Responder], rcode: dns.rcode
 
 def test_silence_is_a_timeout_within_the_time_given(serve: Callable[..., Responder]) -> None:
     responder = serve(lambda _query, _over: None)
-    start = time.monotonic()
-    assert obstacle(look(responder, timeout=0.1, lifetime=600)) is Obstacle.TIMEOUT
-    assert time.monotonic() - start < 60
+    with hang_guard():  # far less than the lifetime
+        assert obstacle(look(responder, timeout=0.1, lifetime=600)) is Obstacle.TIMEOUT
     assert len(responder.asked) == 2
 
 
 def test_the_lifetime_ends_it_all(serve: Callable[..., Responder]) -> None:
-    start = time.monotonic()
-    assert obstacle(look(serve(lambda _query, _over: None), timeout=600, lifetime=0.2)) is Obstacle.TIMEOUT
-    assert time.monotonic() - start < 60
+    with hang_guard():
+        assert obstacle(look(serve(lambda _query, _over: None), timeout=600, lifetime=0.2)) is Obstacle.TIMEOUT
 
 
 @pytest.mark.parametrize("rcode", [dns.rcode.SERVFAIL, dns.rcode.REFUSED, None])
@@ -582,6 +580,5 @@ def test_a_session_that_ends_early_leaves_no_socket_open(serve: Callable[..., Re
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
 
-    start = time.monotonic()
-    asyncio.run(main())
-    assert time.monotonic() - start < 60
+    with hang_guard():
+        asyncio.run(main())

@@ -159,6 +159,19 @@ def test_no_cell_is_a_formula(cell):
     assert row[1].lstrip("'").replace("\\x09", "\t").replace("\\x0d", "\r") == cell
 
 
+@pytest.mark.parametrize(
+    "cell", ["＝1+1", "＋1", "－x", "＠sum", "\u3000=1", "\xa0＝1", "\ufeff=1", "a;=1+1", 'a"; @x', "a;;-1;+2"]
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_no_cell_is_a_formula_however_the_spreadsheet_splits_the_line(cell, delimiter):
+    """Where commas are decimal points, a spreadsheet splits at semicolons; wide signs are formulas in East Asia."""
+    listed = Listed(2, message_id=None, address=cell)
+    _, line = list(as_csv([Answer(listed, State.NOT_FOUND, None, 0, blind=False)]))
+    for row in csv.reader(io.StringIO(line.decode()), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL):
+        for seen in (one for one in row if one != "-1"):  # the level of what was not found
+            assert not seen.strip('" \u3000\xa0\ufeff').startswith(tuple("=+-@＝＋－＠\t\r"))
+
+
 # --- alerts ---
 
 TELL = "import json,sys; open(sys.argv[1], 'a').write(json.load(sys.stdin)['address'] + chr(10))"

@@ -1,11 +1,12 @@
 import importlib.util
 import re
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from bounded import LONG, hang_guard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -439,10 +440,9 @@ def test_redaction_is_total_and_keeps_texts_without_an_address(text):
 
 def test_redaction_takes_linear_time():
     hide = redactor([], "x")
-    for hostile in ("a" * 200_000, "a@" * 100_000, "@" * 200_000, '"' * 200_000, "=" * 200_000, '"a' * 100_000):
-        started = datetime.now(UTC)
-        hide(hostile)
-        assert datetime.now(UTC) - started < timedelta(seconds=2)
+    with hang_guard():
+        for hostile in ("a", "a@", "@", '"', "=", '"a'):
+            hide(hostile * (LONG // len(hostile)))
 
 
 def test_the_number_of_other_recipients_is_for_support_only():

@@ -192,3 +192,18 @@ def test_folded_header_lines_beside_log_lines_never_become_log_lines(before: byt
     assert shape_of(real + (before + forged) * 40, complete=True) is None
     header = b"P Received: from a by b\nI Message-ID: <1@a.example>\n"
     assert shape_of(header + (before + forged) * 40, complete=True) is None
+
+
+@pytest.mark.parametrize("field", [b"X-A:", b" ", b"\t", b"X-A-1:", b" X: 1:"])
+@pytest.mark.parametrize("first", [b"From: a@b.example\n", b"Return-Path: <a@b.example>\nReceived: from a by b\n"])
+def test_header_fields_of_a_message_never_become_log_lines(field: bytes, first: bytes) -> None:
+    """A stranger's message that was saved as a file: its fields may hold whole log lines."""
+    forged = b"".join(field + line + b"\n" for line in EXIM.splitlines())
+    for header in (first + forged, b"X-First: 1\n" + forged + first):
+        assert shape_of(header + b"\nbody\n", complete=True) is None
+        assert read(header + b"\nbody\n") == header + b"\nbody\n"
+
+
+def test_a_log_below_the_head_of_a_mail_is_read() -> None:
+    mail = b"From: a@b.example\nSubject: our log\n\nHello,\n" + before(b"> ")(POSTFIX)
+    assert POSTFIX.splitlines()[0] in read(mail).splitlines()

@@ -1,9 +1,9 @@
 """The survey of SPF records: what every branch costs, what is remarked on, and where the walk ends."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
+from bounded import hang_guard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -231,13 +231,12 @@ def test_a_tree_without_end_is_bounded() -> None:
             children = " ".join(f"include:{i}.{name[-60:]}" for i in range(10))
             return [f"v=spf1 {children} a:x.{name[-60:]} -all"] if rdtype == "TXT" else default
 
-    started = time.monotonic()
-    found, observations = walk(Endless())
+    with hang_guard():
+        found, observations = walk(Endless())
     assert len(found.branches) <= MAX_BRANCHES
     assert len(observations) <= MAX_QUESTIONS
     assert len(found.remarks) <= MAX_REMARKS
     assert not found.complete
-    assert time.monotonic() - started < 60
 
 
 def test_ten_thousand_mx_are_not_looked_up() -> None:
@@ -261,11 +260,10 @@ def test_ten_thousand_mx_are_not_looked_up() -> None:
     ],
 )
 def test_a_record_of_sixty_kilobytes_takes_no_time(text: str) -> None:
-    started = time.monotonic()
-    found, _ = walk({"host.example TXT": [text]})
+    with hang_guard():
+        found, _ = walk({"host.example TXT": [text]})
     assert len(found.remarks) <= MAX_REMARKS
     assert all(len(remark.text) <= 121 * 6 and remark.text.isprintable() for remark in found.remarks)
-    assert time.monotonic() - started < 60
 
 
 @settings(max_examples=150, deadline=None)

@@ -24,11 +24,38 @@ def unwrapped(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
 
 
 def _structured(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
-    found = _container(head.removeprefix(_BOM))
+    if len(head) >= HEAD - len(_BOM) and head.removeprefix(_BOM).lstrip(b" \t\r\n")[:1] in (b"{", b"["):
+        head, stream = _first_record(head, stream)
+    bare = head.removeprefix(_BOM)
+    if bare[:200].lstrip().startswith(b"<"):
+        from deliverability.capture.decoders import pages
+
+        if pages.is_page(bare):  # once: what a page's text says of tags is text
+            found, names = _contained(*beginning(Decoded(pages.text_lines(Ahead(bare, stream))), HEAD))
+            return found, (*names, "HTML")
+    found, names = _contained(bare, stream)
+    if names:
+        return found, names
+    if len(bare) < len(head) and is_plain(bare):
+        return found, ("byte order mark",)
+    return Ahead(head, stream), ()
+
+
+def _contained(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
+    found = _container(head)
     if found is None:
         return Ahead(head, stream), ()
     name, unwrap = found
-    return Decoded(unwrap(Ahead(head.removeprefix(_BOM), stream))), (name,)
+    return Decoded(unwrap(Ahead(head, stream))), (name,)
+
+
+def _first_record(head: bytes, stream: Stream) -> tuple[bytes, Stream]:
+    """As much more of JSON as shows its first record, which may hold the whole text of a notice."""
+    from deliverability.capture.decoders.json_rows import MAX_LONG_ROW, begins_long
+
+    if not begins_long(head.removeprefix(_BOM)):
+        return head, stream
+    return beginning(Ahead(head, stream), MAX_LONG_ROW)
 
 
 def _container(head: bytes) -> tuple[str, Unwrap] | None:
@@ -53,9 +80,13 @@ def _container(head: bytes) -> tuple[str, Unwrap] | None:
 
 
 def _json(head: bytes, *, journal: bool) -> tuple[str, Unwrap] | None:
-    from deliverability.capture.decoders import ndjson
+    from deliverability.capture.decoders import json_rows, ndjson
+    from deliverability.protocols.wrapped import layout_of
 
-    layout, document = ndjson.sample_of(head)
+    records, document = ndjson.sample_of(head)
+    layout = layout_of(records) if records else None
+    if layout is None and json_rows.are_rows(records):
+        return ("JSON", json_rows.row_documents) if document else ("NDJSON", json_rows.row_lines)
     if layout is None:
         return None
     if document:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from deliverability.capture.decoders.ndjson import as_json
+from deliverability.capture.decoders.json_rows import as_json
 from deliverability.capture.decoders.streams import DamagedError
 from deliverability.errors import CannotLookError
 

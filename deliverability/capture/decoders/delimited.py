@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from deliverability.capture.decoders.ndjson import as_json
+from deliverability.capture.decoders.json_rows import MAX_LONG_ROW, as_json
 from deliverability.capture.decoders.streams import DAMAGED, MAX_RECORD, Stream, lines
 from deliverability.protocols.wrapped import Layout, is_whole, layout_of
 from deliverability.protocols.wrapped_line import inert
@@ -19,11 +19,14 @@ DELIMITERS = ",;\t"
 _MAX_COLUMNS = 200
 _MAX_NAME = 128
 _MAX_HEADER = 16 << 10
-_MAX_ROW_LINES = 1000
+_MAX_ROW_LINES = 20_000  # of a notice's text
+_MANY = 1000  # lines that are no text of a notice, where the row has another form
+_FEWEST = 5  # columns of a table whose first row nobody has seen whole
 _SAMPLED = 50  # rows
 _NAME = re.compile(r"[^\x00-\x1f\x7f<>=]{0,128}\Z")
 _LETTER = re.compile(r"[^\W\d_]")
 _FIELDS = "#Fields:"
+_VALUES = {one: re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^"\r\n{one}]*+))({one}|\r?\n?\Z)') for one in DELIMITERS}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -53,7 +56,7 @@ def table_of(head: bytes) -> Table | None:
     # Only rows are looked at, never lines: a line within a value is a stranger's, and may imitate a log.
     sampled = _sampled(found, [_text(line) + "\n" for line in whole[found.skipped :][:200]])
     rows = [row for row in sampled if len(row) == len(found.columns)]
-    if 2 * len(rows) < len(sampled):
+    if 2 * len(rows) < len(sampled) and not _is_cut(found, sampled, text):
         return None
     layout = layout_of([dict(zip(found.columns, row, strict=True)) for row in rows]) if rows else None
     if layout is None and 2 * sum(is_whole(row[0].encode("utf-8", "replace")) for row in rows) > len(rows):
@@ -74,6 +77,12 @@ def _sampled(table: Table, following: list[str]) -> list[list[str]]:
     except csv.Error:
         pass
     return rows[:-1] if len(rows) > 1 else rows  # the last may be cut
+
+
+def _is_cut(table: Table, sampled: list[list[str]], text: bytes) -> bool:
+    """Whether all that was seen is the beginning of one row, with a quote that is still open: a notice's text is long."""
+    after = text.split(b"\n", table.skipped)[-1]
+    return len(sampled) == 1 and _FEWEST <= len(table.columns) > len(sampled[0]) and after.count(b'"') % 2 == 1
 
 
 def _text(line: bytes) -> str:
@@ -126,7 +135,7 @@ class _Lines:
     """The lines of a file one by one, with those of the present row kept."""
 
     def __init__(self, stream: Stream) -> None:
-        self._batches = lines(stream)
+        self._batches = lines(stream, MAX_LONG_ROW)
         self._batch: list[bytes] = []
         self._next = 0
         self._size = 0
@@ -144,7 +153,7 @@ class _Lines:
     def __next__(self) -> str:
         if self._last:
             raise StopIteration
-        if len(self.row) >= _MAX_ROW_LINES or self._size >= MAX_RECORD:
+        if len(self.row) >= _MAX_ROW_LINES or self._size >= MAX_LONG_ROW:
             raise _TooLongError
         line = self._line()
         self.row.append(line)
@@ -206,10 +215,12 @@ def row_lines(stream: Stream, table: Table) -> Iterator[bytes]:
 def _row(reader: "Iterator[list[str]]", source: _Lines, table: Table) -> tuple[bytes, Table]:
     """The next row as lines, the last without its end; and the table, which a new ``#Fields:`` line changes."""
     try:
-        row = next(reader, [])
-    except (csv.Error, _TooLongError):
-        # What was swallowed may be rows: all of it is told as unread.
-        return b"\n".join(inert(line) if line.strip() else b"" for line in source.row), table
+        try:
+            row = next(reader, [])
+        except csv.Error:
+            row = _long_row(source, table.delimiter)
+    except _TooLongError:
+        return _unread(source.row), table
     empty = b"\n" * (len(source.row) - 1)
     if not any(row):
         return empty, table
@@ -220,6 +231,27 @@ def _row(reader: "Iterator[list[str]]", source: _Lines, table: Table) -> tuple[b
             table = replace(table, columns=again.columns) if again else table
         return empty, table
     if len(row) != len(table.columns):
-        return inert(b"\n".join(source.row)) + empty, table
+        return (_unread(source.row) if len(source.row) > _MANY else inert(b"\n".join(source.row)) + empty), table
     record = dict(zip(table.columns, row, strict=True))
     return (as_json(record) if table.layout is None else table.layout.line(record)) + empty, table
+
+
+def _unread(swallowed: list[bytes]) -> bytes:
+    """What was taken for a row may be many: all of it is told as unread."""
+    return b"\n".join(inert(line[:MAX_RECORD]) if line.strip() else b"" for line in swallowed)
+
+
+def _long_row(source: _Lines, delimiter: str) -> list[str]:
+    """The row that the library gave up because of a value that is too long for it, by RFC 4180 §2 alone."""
+    quotes = sum(line.count(b'"') for line in source.row)
+    while quotes % 2 and next(source, None) is not None:
+        quotes += source.row[-1].count(b'"')
+    text = "\n".join(map(_text, source.row))
+    row: list[str] = []
+    at = 0
+    while len(row) <= _MAX_COLUMNS and (match := _VALUES[delimiter].match(text, at)):
+        row.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+        at = match.end()
+        if match[3] != delimiter:
+            return row
+    raise _TooLongError

@@ -8,6 +8,7 @@ again.  What is done is settled once, by the first lines, and only where those c
 that is read as it is, no message can choose to be taken for a paste.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ _ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d
 # Exim's reject log quotes whole headers, a line each: in them a stranger writes at the beginning of a line.
 _REJECTED = re.compile(rb"Envelope-(?:from|to): <|-{40}[ \t]*\Z")
 _QUOTED_HEADER = re.compile(rb"[A-Z* ] [A-Za-z][A-Za-z0-9-]{1,70}: ")  # "P Received: ", "  Subject: "
+# A message that was saved as a file: fields that a stranger wrote may hold whole log lines.
+_FIELD = re.compile(
+    rb"(?:From|To|Date|Subject|Received|Return-Path|Message-ID|MIME-Version|Content-Type):", re.IGNORECASE
+)
 _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
 
@@ -93,7 +98,40 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     headed = [bare for line in every if _begins(bare := _without(line, prefix))]
     spaced = sum(map(_is_spaced, headed)) >= _SHARE * len(headed)
     shape = Shape(prefix, width, joint, b"&lt;" in head and b"<" not in head, bool(headed) and spaced)
-    return None if shape == Shape() or any(_is_rejected(line, prefix) for line in every) else shape
+    strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
+    return None if strange else shape
+
+
+def _is_header(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> bool:
+    """Whether what would become log lines stands among the header fields of a message, before the first empty line."""
+    header = list(itertools.takewhile(bytes.strip, every))
+    return any(map(_FIELD.match, header)) and any(prefix and _bare(line, prefix) is not None for line in header)
+
+
+def is_log_line(line: bytes) -> bool:
+    """Whether it is a line of a log as it stands."""
+    return is_whole(line) or _is_spaced(line)
+
+
+def is_changed_line(line: bytes) -> bool:
+    """Whether it is a line of a log, but for what stands before it."""
+    return any(_bare(line, prefix) is not None for prefix in _PREFIXES)
+
+
+def is_quoted_header(line: bytes) -> bool:
+    """Whether it may be of the headers that a reject log quotes: there a stranger writes at the beginning of a line."""
+    return any(_is_rejected(line, prefix) for prefix in _PREFIXES)
+
+
+def straightened(line: bytes, shape: Shape) -> bytes:
+    """One line as it was, without its end; what was wrapped stays so."""
+    line = _without(line, shape.prefix)
+    if shape.escaped:
+        for entity, sign in _ENTITIES:
+            line = line.replace(entity, sign)
+    if shape.spaced and (match := _SPACED.match(line)):
+        line = _closed(match) + line[match.end() :]
+    return line
 
 
 def _is_rejected(line: bytes, prefix: re.Pattern[bytes] | None) -> bool:
@@ -205,12 +243,7 @@ class _Whole:
         """What is complete with this line."""
         shape = self._shape
         raw = raw.rstrip(b" \t\r") if shape.joint else raw.removesuffix(b"\r")
-        line = _without(raw, shape.prefix)
-        if shape.escaped:
-            for entity, sign in _ENTITIES:
-                line = line.replace(entity, sign)
-        if shape.spaced and (match := _SPACED.match(line)):
-            line = _closed(match) + line[match.end() :]
+        line = straightened(raw, shape)
         if shape.width is None:
             yield line + b"\n" * ended
         elif self._goes_on(line, shape.width):

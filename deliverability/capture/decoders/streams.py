@@ -91,21 +91,33 @@ def beginning(stream: Stream, size: int) -> tuple[bytes, Stream]:
     return b"".join(found), stream
 
 
-def lines(stream: Stream) -> Iterator[list[bytes]]:
+def gathered(stream: Stream, size: int = 4 * PIECE) -> Iterator[bytes]:
+    """The octets in pieces of ``size``, however little a read gives: for whoever looks at a whole record again."""
+    while True:
+        piece, stream = beginning(stream, size)
+        if piece:
+            yield piece
+        if len(piece) < size:
+            if isinstance(stream, Broken):
+                stream.read1()
+            return
+
+
+def lines(stream: Stream, most: int = MAX_RECORD) -> Iterator[list[bytes]]:
     """The lines of a stream, many at a time and without their ends; the last has none when nothing comes after it.
 
-    So a file that ends with a line end gives an empty last line.  Of a line longer than :data:`MAX_RECORD` only that
-    much is given.
+    So a file that ends with a line end gives an empty last line.  Of a line longer than ``most`` octets only about
+    that much is given.
     """
-    rest = b""
-    dropping = False
+    rest: list[bytes] = []
+    size = 0
     while piece := stream.read1(PIECE):
         *whole, tail = piece.split(b"\n")
         if whole:
-            whole[0] = rest if dropping else rest + whole[0]
-            rest, dropping = tail, False
+            whole[0] = b"".join(rest if size >= most else (*rest, whole[0]))
+            rest, size = [], 0
             yield whole
-        elif not dropping:
-            rest += tail
-            dropping = len(rest) >= MAX_RECORD
-    yield [rest]
+        if size < most:
+            rest.append(tail)
+            size += len(tail)
+    yield [b"".join(rest)]
