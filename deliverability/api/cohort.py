@@ -4,10 +4,14 @@ Each row is then told as ``trace`` would tell it, from the lines of its own mess
 the rows in a child process.
 """
 
+import gc
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import accumulate
 
 from deliverability.api.cohort_look import Look, Where
 from deliverability.api.covering import coverage_of, notes, require_mail_log
@@ -29,6 +33,7 @@ from deliverability.evidence.story import Coverage, Delivery, Message
 MAX_ROWS = 100_000
 BATCH = 20_000  # rows of one pass: what is found for them is in memory together
 WORTHWHILE = 200  # rows that are worth a child process
+SHARE = 0.46  # of what is to be told in this process, which judges and writes all rows besides
 
 _PLAIN_ADDRESS = re.compile(r"[\w.!#$%&'*+/?^`{|}~=-]+@[A-Za-z0-9.-]+", re.ASCII)
 
@@ -146,8 +151,21 @@ class _Looks:
 
     def _telling(self, start: int) -> "_Telling":
         queries = self._queries[start : start + BATCH]
-        look = _look(self._request, self._logs, queries, self._formats)
+        with _uncollected():
+            look = _look(self._request, self._logs, queries, self._formats)
         return _Telling(look, queries, self._logs, self._request.own())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Not looking for cycles: a look only gathers lines that are kept, and going through them takes long."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
 
 
 @dataclass(slots=True)
@@ -167,11 +185,11 @@ class _Telling:
         return tell(events, query, self.own) if events else ()
 
     def brief_rows(self) -> Iterator[BriefRow]:
-        """All rows in brief; the second half of many is told by a child process."""
+        """All rows in brief; of many, about half are told by a child process."""
         count = len(self.queries)
-        middle = count // 2 if count >= WORTHWHILE and aside.possible() else count
+        middle = self._middle() if count >= WORTHWHILE and aside.possible() else count
         self._samples()
-        beside = aside.start(lambda: [self._brief(row) for row in range(middle, count)]) if middle < count else None
+        beside = aside.start(lambda: self._rest(middle)) if middle < count else None
         try:
             for row in range(middle):
                 yield self._brief(row)
@@ -180,6 +198,15 @@ class _Telling:
             if beside:
                 beside.abandon()
         yield from (self._brief(row) for row in range(middle, count)) if found is None else found
+
+    def _rest(self, middle: int) -> list[BriefRow]:
+        with _uncollected():
+            return [self._brief(row) for row in range(middle, len(self.queries))]
+
+    def _middle(self) -> int:
+        """The row before which this process' share of the lines is."""
+        ahead = list(accumulate(len(self.look.reached(row)) for row in range(len(self.queries))))
+        return bisect_left(ahead, ahead[-1] * SHARE)
 
     def _brief(self, row: int) -> BriefRow:
         messages = self.told(row, self.queries[row])

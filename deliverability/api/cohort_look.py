@@ -48,13 +48,19 @@ class _CohortPass(FirstPass):
 
     def _found(self, window: Window) -> Iterator[LogLine]:
         block, near = window.block, Nearby(window)
-        for at, rows in self._words.find(block.raw, block.end):
-            entry = near.entry(at)
-            if entry:
-                first = entry[0]
-                self._recognise_line(first.raw)
-                yield _Hit(first.place, first.raw, first.cut, tuple(rows))
-                yield from entry[1:]
+        found = self._words.find(block.raw, block.end)
+        hits = [(entry, rows) for at, rows in found if (entry := near.entry(at))]
+        self._recognise_lines([entry[0].raw for entry, _ in hits])
+        for (first, *others), rows in hits:
+            yield _Hit(first.place, first.raw, first.cut, tuple(rows))
+            yield from others
+
+    def _recognise_lines(self, lines: Sequence[bytes]) -> None:
+        """As :meth:`_recognise_line` of each; nearly always nothing new is among them, which one look at all tells."""
+        together = b"".join(line + b"\n" for line in lines)
+        if any(fmt.sniff(together) > 0 for fmt in self._every if fmt not in self.scan.formats):
+            for line in lines:
+                self._recognise_line(line)
 
 
 def _entries(lines: Iterable[LogLine]) -> Iterator[tuple[tuple[int, ...], list[LogLine]]]:

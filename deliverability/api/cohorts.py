@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +26,9 @@ WORST_FIRST = (
     *(State.CANCELLED, State.DEFERRED, State.QUEUED, State.HANDED_OVER, State.ACCEPTED, State.DELIVERED),
 )
 HEAD = ("line", "notice", "recipient", "state", "level", "arrived", "answered", "server", "reply", "messages")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet takes for a formula at the beginning of a cell (OWASP, "CSV Injection"), wide forms as well; and
+# behind a semicolon, at which one splits whose language writes decimals with a comma.
+_FORMULA = re.compile(r"(\A|;)(?=[\s\ufeff\"]*[-=+@\t\r\uff0d\uff1d\uff0b\uff20])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +187,13 @@ def _csv(row: Sequence[str]) -> bytes:
 
 
 def _harmless(cell: str) -> str:
-    """Visible text that no spreadsheet takes for a formula."""
-    if cell.isascii() and cell.isprintable() and not cell.lstrip(" ").startswith(_FORMULA):
+    """Visible text that no spreadsheet takes for a formula: an apostrophe stands before what would be one."""
+    plain = cell.isascii() and cell.isprintable()
+    if not cell or (plain and cell[0].isalnum() and ";" not in cell) or cell.lstrip("-").isdecimal():
         return cell
-    whole = cell.lstrip("-").isdecimal()
-    seen = cell if whole else printable(cell, limit=len(cell))
-    return seen if whole or not cell.lstrip(" ").startswith(_FORMULA) else f"'{seen}"
+    seen = cell if plain else printable(cell, limit=len(cell))
+    marked = _FORMULA.sub(r"\1'", seen)
+    return marked if marked != seen or not _FORMULA.match(cell) else f"'{seen}"
 
 
 def as_ndjson(answers: Iterable[Answer]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from deliverability.api.surroundings import (
 )
 from deliverability.capture.blocks import MAX_LINE, Block, Window
 from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.protocols.octets import count
 
 HEAD = 512  # octets of a line in which its process is named
 NEWLINE = 0x0A
@@ -42,7 +43,7 @@ class Nearby:
         if at - start >= MAX_LINE:
             return []
         if self._is_alone(start, following) and not (session and self._may_have_session(start)):
-            self._number += raw.count(b"\n", self._at, start)
+            self._number += count(raw, b"\n", self._at, start)
             self._at = start
             place = Place(window.file.log, window.file.path, self._number, window.block.offset + start)
             return [LogLine(place, raw[start : following - 1].removesuffix(b"\r"))]
@@ -56,7 +57,8 @@ class Nearby:
         if following - start > MAX_LINE or raw[following - 1] != NEWLINE:
             return False
         timed = _TIME.match(raw, start) and _TIME.match(raw, following)
-        return timed is not None and _PART.search(raw, start, following) is None
+        may_be_part = raw.find(b" [", start, following) >= 0  # quick, and seldom
+        return timed is not None and not (may_be_part and _PART.search(raw, start, following))
 
     def _may_have_session(self, start: int) -> bool:
         """Whether :func:`session_before` might give something."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from deliverability.api.pieces import pieces
 from deliverability.protocols.octets import WORTHWHILE, Places, any_of, each_position
 
-FEW = 16  # words found in one piece that are looked for again one by one, to learn where they stand
-TELLING = 8  # octets by which strings are told apart when all are looked for at once
-ANCHOR = 16  # octets of each that are looked for
+FEW = 16  # words that are looked at one by one, to learn where they stand
+ANCHOR = 16  # octets of each that are looked for when all are looked for at once
+TELLING = 8  # octets at their end, by which Hyperscan tells them apart
+BEFORE = 24  # octets before the "@" among which they are chosen
 MARKS = b" \t\r\n<>,;:\"'()[]{}=|\\/`\0"
 """What stands between words; addresses that hold one of these are found by their longest piece without."""
 
@@ -130,7 +131,7 @@ class _AtOnce:
 
     _places: Places
     _wholes: Sequence[Sequence[tuple[bytes, int]]]
-    """The words that stand around what is found, and how many of their octets come before it."""
+    """The words that stand around what is found, and how many of their octets come before it; none where too many may."""
 
     @classmethod
     def of(cls, words: Iterable[bytes]) -> "_AtOnce | None":
@@ -140,30 +141,36 @@ class _AtOnce:
             start = max(0, end - ANCHOR)
             anchored.setdefault(word[start:end], []).append((word, start))
         places = any_of(anchored, caseless=True) if anchored else None
-        return None if places is None else cls(places, list(anchored.values()))
+        return None if places is None else cls(places, [w if len(w) <= FEW else () for w in anchored.values()])
 
     def find(self, content: bytes, end: int) -> list[int]:
-        """Where any of the words begins, in order, perhaps in the middle of another."""
+        """Where any of the words may stand, in order: each is somewhere in the line of one of these places."""
         found = set()
         for at, which in self._places(content, end):
-            for word, before in self._wholes[which]:
-                start = at - before
-                if start >= 0 and content[start : start + len(word)].lower() == word:
-                    found.add(start)
+            wholes = self._wholes[which]
+            if not wholes or any(_stands(content, word, at - before) for word, before in wholes):
+                found.add(at)
         return sorted(found)
+
+
+def _stands(content: bytes, word: bytes, at: int) -> bool:
+    return at >= 0 and content[at : at + len(word)].lower() == word
 
 
 def _anchor_ends(words: Iterable[bytes]) -> list[tuple[bytes, int]]:
     """Each word, and where its part ends by which it is looked for.
 
     Hyperscan tells strings apart by their last octets: where thousands end alike, as addresses do, each line that holds
-    this end is held against them.  So a part ends where few other words look the same; and around the "@", for what
-    stands there is not in every line.
+    this end is held against them.  So a part ends where only a few others end so; and rather behind the "@" than before
+    it, for what stands there is not in every line.
     """
     ends = {}
     for word in words:
-        at = word.find(b"@")
-        first = min(max(at + 1, TELLING), len(word))
-        ends[word] = range(first, min(max(at + TELLING, ANCHOR), len(word)) + 1)
-    alike = Counter(word[max(0, end - TELLING) : end] for word, some in ends.items() for end in some)
-    return [(w, min(some, key=lambda end: (alike[w[max(0, end - TELLING) : end]], -end))) for w, some in ends.items()]
+        at = max(word.find(b"@"), TELLING)
+        ends[word] = range(min(max(TELLING, at - BEFORE), len(word)), min(at + TELLING, len(word)) + 1)
+    alike = Counter(_telling(word, end) for word, some in ends.items() for end in some)
+    return [(w, min(some, key=lambda end: (max(alike[_telling(w, end)], FEW), -end))) for w, some in ends.items()]
+
+
+def _telling(word: bytes, end: int) -> bytes:
+    return word[max(0, end - TELLING) : end]

@@ -225,6 +225,8 @@ def _scope(event: DeliveryEvent, hosts: Hosts) -> Scope:
 
 def _remarks_last(events: Sequence[DeliveryEvent], hosts: Hosts) -> list[DeliveryEvent]:
     """Remarks on an id before its first line of another kind are put behind that line; the rest stays in order."""
+    if not any(event.action in REMARKS for event in events):
+        return list(events)
     waiting: dict[Scope, list[DeliveryEvent]] = {}
     begun: set[Scope] = set()
     told: list[DeliveryEvent] = []
@@ -249,12 +251,17 @@ def in_order(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
     by_file: dict[tuple[str, str], list[DeliveryEvent]] = {}
     for event in events:
         by_file.setdefault((event.line.place.log, event.line.place.file), []).append(event)
-    keyed = []
+    files = []
     for found in by_file.values():
         # Of a file that several programs write, each format brings its own events.
         found.sort(key=lambda e: e.line.place.offset)
+        files.append(list(_turned(found)) if _is_newest_first(found) else found)
+    if len(files) == 1:
+        return files[0]
+    keyed = []
+    for found in files:
         reached = _BEFORE_ALL
-        for event in _turned(found) if _is_newest_first(found) else found:
+        for event in found:
             if event.at.instant and not event.at.contradicted:
                 reached = max(reached, event.at.instant)
             keyed.append((reached, event))

@@ -10,6 +10,7 @@ Wordings: Postfix source, 2.0 to 3.12 (``log_adhoc.c``, ``smtp_proto.c``, ``smtp
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from deliverability.evidence.smtp import Host, Reply, Tls
@@ -156,6 +157,7 @@ def _address(words: bytes, start: int, end: re.Pattern[bytes]) -> tuple[bytes, i
     return (words[start : match.start()], match.end(), False) if match else None
 
 
+@lru_cache(maxsize=1024)  # a log names the same few again and again
 def parse_host(shown: str) -> tuple[Host | None, str | None]:
     """``name[ip]:port`` as a host; ``name[path]`` as a host and the socket's path; anything else is none."""
     match = _HOST.match(shown)

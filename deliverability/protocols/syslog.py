@@ -55,6 +55,7 @@ _LINE = re.compile(
     }
 )
 _SOLARIS_ID = re.compile(rb"\[ID \d{1,10} [a-z0-9]{1,12}\.[a-z0-9]{1,12}\] ")
+_RFC3339_LENGTHS = frozenset((20, 25, 27, 32))  # seconds or microseconds, "Z" or an offset with a colon
 _UTF8_BOM = b"\xef\xbb\xbf"  # RFC 5424 §6.4
 
 
@@ -136,9 +137,11 @@ def _instant(local: datetime, year: int, offset: timedelta) -> datetime | None:
 
 def _log_time(raw: bytes) -> LogTime | None:
     text = raw.decode("ascii")
-    offset: timedelta | None = None
+    if raw[4:5] == b"-" and (aware := _rfc3339(text)):
+        return _stated(text, aware.replace(tzinfo=None), aware.utcoffset())
     if raw[:9].isdigit():
         return _from_unix(text)
+    offset: timedelta | None = None
     if raw[4:5] == b"-" or raw[8:9] == b"-":
         date, clock, offset = _date_and_zone(text)
         year, month, day = (int(part) for part in date.split("-"))
@@ -151,29 +154,35 @@ def _log_time(raw: bytes) -> LogTime | None:
     local = _local(year, month, day, clock)
     if local is None:
         return None
-    at = LogTime(
-        logged=text,
-        local=local,
-        has_year=has_year,
-        offset=offset,
-        year_from=TimeBasis.LOGGED if has_year else None,
-        zone_from=TimeBasis.LOGGED if offset is not None else None,
-    )
-    return resolve(at, year=None, year_from=None, offset=None, zone_from=None)
+    return _stated(text, local, offset) if has_year else LogTime(logged=text, local=local, has_year=False, offset=None)
 
 
-def _from_unix(text: str) -> LogTime | None:
-    second, _, micro = text.partition(".")
-    local = datetime(1970, 1, 1) + timedelta(seconds=int(second), microseconds=int(micro))  # noqa: DTZ001 - naive on purpose
-    at = LogTime(
+def _rfc3339(text: str) -> datetime | None:
+    """A time with microseconds at most and a zone, as most logs have it; all others are taken apart by hand."""
+    try:
+        at = datetime.fromisoformat(text) if len(text) in _RFC3339_LENGTHS else None
+    except ValueError:  # a leap second, or a day that is none
+        return None
+    return at if at and at.tzinfo else None
+
+
+def _stated(text: str, local: datetime, offset: timedelta | None) -> LogTime:
+    """A time whose line states the year."""
+    return LogTime(
         logged=text,
         local=local,
         has_year=True,
-        offset=timedelta(0),
+        offset=offset,
+        instant=None if offset is None else _instant(local, local.year, offset),
         year_from=TimeBasis.LOGGED,
-        zone_from=TimeBasis.LOGGED,
+        zone_from=None if offset is None else TimeBasis.LOGGED,
     )
-    return resolve(at, year=None, year_from=None, offset=None, zone_from=None)
+
+
+def _from_unix(text: str) -> LogTime:
+    second, _, micro = text.partition(".")
+    local = datetime(1970, 1, 1) + timedelta(seconds=int(second), microseconds=int(micro))  # noqa: DTZ001 - naive on purpose
+    return _stated(text, local, timedelta(0))
 
 
 def _date_and_zone(text: str) -> tuple[str, str, timedelta | None]:

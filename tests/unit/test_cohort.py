@@ -1,6 +1,7 @@
 """A cohort: each row is told as ``trace`` tells it, in one look for all."""
 
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from deliverability.api.cohort import Wanted, read_cohort
 from deliverability.api.requests import Request
 from deliverability.api.tracing import read_logs
 from deliverability.errors import CannotLookError, UsageError
+from deliverability.protocols import octets
 
 LOGS = Path(__file__).parents[1] / "cases" / "logs"
 ALL = [
@@ -40,6 +42,26 @@ def test_every_row_is_told_as_trace_tells_it(name: str) -> None:
         assert row.messages == alone.messages
     assert sum(bool(row.messages) for row in rows) > 60
     assert result.coverage.files[0].unread == 0
+
+
+@pytest.mark.parametrize("name", [ALL[0], ALL[2]])
+def test_libraries_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also where the head of the log does not show all formats that are in it."""
+    log = tmp_path / "mail.log"
+    others = (LOGS / "postfix/postfix-3.10.rfc3164.log", LOGS / "exim/4.96/syslog")
+    log.write_bytes((LOGS / name).read_bytes() + b"".join(other.read_bytes() for other in others))
+    asked = [Wanted(address=one) for one in addresses(log)[::3]]
+    told = []
+    for without in ({}, {"hyperscan": None}, {"hyperscan": None, "stringzilla": None}):
+        with monkeypatch.context() as patch:
+            for library in without:
+                patch.setitem(sys.modules, library, None)
+            if "stringzilla" in without:
+                patch.setattr(octets, "_vectors", lambda: None)
+            result = read_cohort(Request(logs=(str(log),)), asked)
+            told.append(([(row.wanted, row.messages) for row in result.rows], result.coverage, result.notes))
+    assert told[0] == told[1] == told[2]
+    assert sum(bool(messages) for _, messages in told[0][0]) > 30
 
 
 def test_message_ids_and_addresses_bound_each_other() -> None:

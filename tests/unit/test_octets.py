@@ -56,6 +56,25 @@ def test_the_same_is_said_without_the_libraries(log: Path, question: tuple[str, 
         assert said(log, missing, *question) == told
 
 
+def summary(log: Path, without: str) -> dict[str, object]:
+    asked = ["summary", "--log", str(log), "--jobs", "1", "--format", "json", "--now", "2026-11-23T00:00:00Z"]
+    done = subprocess.run([sys.executable, "-c", RUN, without, *asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, object] = json.loads(done.stdout)
+    return told
+
+
+def test_the_same_is_counted_without_the_libraries(log: Path, tmp_path: Path) -> None:
+    """Lines of another server in the same log too: each kind is known by octets of its own."""
+    mixed = tmp_path / "mail.log"
+    mixed.write_bytes(log.read_bytes() + (LOGS / "exim" / "4.98-cpanel" / "syslog").read_bytes())
+    told = summary(mixed, "")
+    assert "rate-limit" in json.dumps(told["coverage"])
+    assert "eximhost.example" in json.dumps(told)
+    assert told != summary(log, "")
+    assert summary(mixed, "stringzilla") == told
+
+
 def test_short_texts_load_no_library() -> None:
     look = (
         "import sys; from deliverability.protocols import octets; from deliverability.api.needles import Needles\n"
