@@ -4,7 +4,8 @@
 
 Writes a log in the shapes of a recorded one (``log_writer.py``), then measures in turn, ``N`` times, and prints medians
 of processor and elapsed time, and the largest memory of a process.  The events alone are what every use of the
-delivery lines pays; the summary counts them, tells what the log covers, and writes the page.
+delivery lines pays; the summary counts them, tells what the log covers, and writes the page; ``ingest`` compresses the
+log and makes the index by address and id.
 """
 
 import argparse
@@ -27,6 +28,14 @@ from deliverability.capture.files import head, log_files
 (file,) = log_files((sys.argv[1],))
 read = plugins.load("ingest", "postfix").deliveries(head(file))
 print(sum(1 for window in windows(file, 0) for _ in read(window.block.content)))
+"""
+
+INGEST = """
+import sys, tempfile
+from deliverability.__main__ import main
+with tempfile.TemporaryDirectory() as directory:
+    sys.argv[1:] = ["ingest", "--log", sys.argv[1], "--archive", directory + "/archive.db"]
+    main()
 """
 
 
@@ -60,6 +69,7 @@ def main() -> None:
             ("events of all delivery lines", (python, "-c", EVENTS, log)),
             ("summary, one process", (*summary, "--jobs", "1")),
             ("summary, two processes", (*summary, "--jobs", "2")),
+            ("ingest into a new archive", (python, "-c", INGEST, log)),
         ]
         peer = shutil.which("pflogsumm")
         if peer:

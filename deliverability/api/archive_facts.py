@@ -13,7 +13,7 @@ from typing import Any
 
 from deliverability.api.holes import MAX_TOLD, steps
 from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass, Step
-from deliverability.capture.blocks import MAX_LINE, Window, blocks
+from deliverability.capture.blocks import BLOCK, MAX_LINE, Block, Window, blocks
 from deliverability.capture.files import LogFile, Stream
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
@@ -61,7 +61,8 @@ def scan_segment(content: bytes, every: Sequence[LogFormat], known: Sequence[Log
     for _ in first:
         pass
     scan = first.scan
-    scan.steps = list(islice(steps(blocks(scan.file)), MAX_TOLD))
+    whole = blocks(scan.file) if len(content) > BLOCK else [Block(content, len(content), 0)]
+    scan.steps = list(islice(steps(whole), MAX_TOLD))
     if not scan.formats and len(scan.unread_lines) < MAX_UNREAD_KEPT:
         scan.unread = len(scan.unread_lines)  # whether other programs' lines count is known once all was read
     return scan

@@ -20,6 +20,7 @@ from deliverability.correlate.clock import resolve_one
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.plugin import LogFormat
 from deliverability.ledger.archive import MAX_SEGMENT, Archive, NewSegment, Packed, Segment, Source, pack
+from deliverability.protocols import octets
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def cuts(stream: Reading, start: int, line: int, had: bytes = b"") -> Iterator[C
         at = 0
         while size := _size(content, at, ended=ended, grows=stream.grows):
             cut = Cut(start + at, line, content[at : at + size])
-            line += cut.content.count(b"\n")
+            line += octets.count(cut.content, b"\n", 0, size)
             at += size
             yield cut
         start, rest = start + at, content[at:]

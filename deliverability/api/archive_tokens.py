@@ -5,13 +5,16 @@ read.  None is left out: an address, a Message-ID or a queue id is cut to its to
 log.
 """
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 from deliverability.evidence.plugin import LogFormat
+from deliverability.protocols import octets
 
 MAX_PROBE = 4096  # octets of a line
+DIGEST = 8  # octets of a token's hash
 PROBES = 16  # lines of a segment that tell which formats are in it, apart from those that are known
 
 # What can stand next to "@" in an address, but for marks that logs put around addresses or that an address may be
@@ -19,28 +22,35 @@ PROBES = 16  # lines of a segment that tell which formats are in it, apart from 
 _LOCAL = re.compile(rb'@"?\\?([0-9a-z._+\-]*)')  # in reversed text; a quoted local part counts like a bare one
 _DOMAIN = re.compile(rb"@([0-9a-z._\-\x80-\xff]*)")
 _USER = re.compile(rb"[<:]\)([0-9a-z._+\-]*)")  # in reversed text: a name in parentheses, or the end of one
-_OWN = rb": ([0-9a-z]{5,40})(?=:)"  # TAG[PID]: ID: and TAG: ID:
-SOLARIS = rb"\] ([0-9a-z]{5,40}):"  # [ID 197553 mail.info] ID:
-_STRUCTURED = rb" - - +(?:\xef\xbb\xbf)?([0-9a-z]{5,40}):"  # RFC 5424 without data
-_QUEUED_AS = rb"queued as ([0-9a-z]{5,40})"
+_OWN = rb": ([0-9a-z]{5,40}+)(?=:)"  # TAG[PID]: ID: and TAG: ID:
+SOLARIS = rb"\] ([0-9a-z]{5,40}+):"  # [ID 197553 mail.info] ID:
+_STRUCTURED = rb" - - +(?:\xef\xbb\xbf)?([0-9a-z]{5,40}+):"  # RFC 5424 without data
+_QUEUED_AS = rb"queued as ([0-9a-z]{5,40}+)"
+_ORIGINAL = rb"orig_id=([0-9a-z]{5,40}+)"
+_NOTIFIED = rb"notification: ([0-9a-z]{5,40}+)"
 _SYSLOG = (_OWN, SOLARIS, _STRUCTURED)
 _EXIM = re.compile(rb"-(?:[0-9a-z]{6}|[0-9a-z]{11})-[0-9a-z]{2,4}(?![0-9a-z])")
+_BLAKE2B = blake2b(digest_size=DIGEST)
 _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 COVERED = {
-    "postfix": (*_SYSLOG, _QUEUED_AS, rb"orig_id=([0-9a-z]{5,40})", rb"notification: ([0-9a-z]{5,40})"),
-    "sendmail": (*_SYSLOG, _QUEUED_AS, rb"\(([0-9a-z]{5,40}) message accepted", rb": clone ([0-9a-z]{5,40})"),
+    "postfix": (*_SYSLOG, _QUEUED_AS, _ORIGINAL, _NOTIFIED),
+    "sendmail": (*_SYSLOG, _QUEUED_AS, rb"\(([0-9a-z]{5,40}+) message accepted", rb": clone ([0-9a-z]{5,40}+)"),
     "opendkim": _SYSLOG,
     "opendmarc": _SYSLOG,
     "exim": (),
 }
 """By format: expressions that find all of its queue ids at once; of all other formats each line is asked."""
-MARKS = {SOLARIS: b"[id ", _STRUCTURED: b" - - ", _QUEUED_AS: b"queued as "}
+MARKS = {SOLARIS: b"[id ", _STRUCTURED: b" - - "}
 """What stands wherever such an expression finds something, to be looked for first: it is seldom there."""
+LITERALS = {_QUEUED_AS: b"queued as ", _ORIGINAL: b"orig_id=", _NOTIFIED: b"notification: "}
+"""What such an expression begins with: to look for that first is quicker."""
 
 
 def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> frozenset[int]:
     """The tokens of whole lines; ``formats`` are those known of the log, ``probed`` those that may be in it too."""
-    return frozenset(map(_hash, addresses_in(content) | ids_in(content, formats, probed)))
+    lower = content.lower()
+    digests = b"".join(map(_digest, _addresses(lower) | _ids(content, lower, formats, probed)))
+    return frozenset(number >> 1 for number in struct.unpack(f">{len(digests) // DIGEST}Q", digests))
 
 
 def needle_token(needle: bytes, fmt: LogFormat) -> int | None:
@@ -71,22 +81,29 @@ def id_token(queue_id: str) -> int:
 
 def addresses_in(content: bytes) -> set[bytes]:
     """What stands around each "@", and each domain by itself."""
-    lower = content.lower()
+    return _addresses(content.lower())
+
+
+def _addresses(lower: bytes) -> set[bytes]:
     domains = _DOMAIN.findall(lower)
     locals_ = _LOCAL.findall(lower[::-1])
     locals_.reverse()
-    pairs = {(local, domain.strip(b".")) for local, domain in set(zip(locals_, domains, strict=True))}
-    return {local[::-1] + b"@" + domain for local, domain in pairs} | {b"@" + domain for _, domain in pairs}
+    spelled = {domain: b"@" + domain.strip(b".") for domain in set(domains)}
+    found = {local[::-1] + spelled[domain] for local, domain in set(zip(locals_, domains, strict=True))}
+    found.update(spelled.values())
+    return found
 
 
 def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> set[bytes]:
     """Every queue id by which a line belongs to a message, and some words that look like one."""
-    lower = content.lower()
+    return _ids(content, content.lower(), formats, probed)
+
+
+def _ids(content: bytes, lower: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat]) -> set[bytes]:
     found: set[bytes] = set()
     present = [*formats, *_met(content, [fmt for fmt in probed if fmt not in formats])]
     for pattern in dict.fromkeys(p for fmt in present for p in COVERED.get(fmt.id, ())):
-        if MARKS.get(pattern, b"") in lower:
-            found.update(re.findall(pattern, lower))
+        found.update(_found(pattern, lower))
     if any(fmt.id == "exim" for fmt in present):
         found.update(_exim_ids(lower))
     asked = [fmt for fmt in present if fmt.id not in COVERED]
@@ -95,6 +112,25 @@ def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFor
         lines = content.split(b"\n")
         found.update(i.encode("utf-8", "surrogateescape").lower() for i in _asked(lines, asked))
     return found
+
+
+def _found(pattern: bytes, lower: bytes) -> Iterable[bytes]:
+    """All that an expression finds, no octet in two of them."""
+    literal, mark, end = LITERALS.get(pattern), MARKS.get(pattern), len(lower)
+    if literal:
+        return _after(literal, re.compile(pattern), lower)
+    if mark and octets.find(lower, mark, 0, end) < 0:
+        return ()
+    return re.findall(pattern, lower)
+
+
+def _after(literal: bytes, pattern: re.Pattern[bytes], lower: bytes) -> Iterator[bytes]:
+    """What an expression that begins with a literal finds."""
+    following = 0
+    for at in octets.each_position(lower, literal, 0, len(lower)):
+        if at >= following and (found := pattern.match(lower, at)):
+            following = found.end()
+            yield found[1]
 
 
 def _met(content: bytes, formats: Sequence[LogFormat]) -> list[LogFormat]:
@@ -121,5 +157,11 @@ def _asked(lines: Sequence[bytes], formats: Sequence[LogFormat]) -> Iterable[str
             yield from fmt.queue_ids(line)
 
 
+def _digest(token: bytes) -> bytes:
+    hashed = _BLAKE2B.copy()  # quicker than to set up another
+    hashed.update(token)
+    return hashed.digest()
+
+
 def _hash(token: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(token, digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(_digest(token), "big") >> 1

@@ -81,8 +81,9 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
                 sample = head(task.file, SAMPLE) if any(fmt.deliveries for fmt in formats) else b""
                 found = {**dict.fromkeys(formats, sample), **found}
             _add_readers(found, job, readers, slow)
+            content = block.content
             for reader in readers:
-                counter.take(reader(block.content), block.content, block.offset, block.line)
+                counter.take(reader(content), content, block.offset, block.line)
             for fmt in slow:
                 _take_slowly(counter, fmt, window)
             if not first:
@@ -118,9 +119,12 @@ def _counter(task: Task, job: Job, formats: Sequence[LogFormat], window: Window)
         place = Place(task.file.log, task.file.path, len(lines) + 1, block.offset + at)
         lines.append(LogLine(place, block.raw[at:end]))
         at = end + 1
-    events = [event for fmt in formats for event in fmt.parse(lines)]
-    clock = Clock(task.file.path, job.hints, (*resolve_times(events, job.hints), *task.like))
-    return Counter(job.own, clock, job.since, job.until)
+
+    def like() -> tuple[DeliveryEvent, ...]:
+        events = [event for fmt in formats for event in fmt.parse(lines)]
+        return (*resolve_times(events, job.hints), *task.like)
+
+    return Counter(job.own, Clock(task.file.path, job.hints, like), job.since, job.until)
 
 
 def _add_readers(found: Mapping[LogFormat, bytes], job: Job, readers: list[Reader], slow: list[LogFormat]) -> None:

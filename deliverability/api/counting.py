@@ -3,10 +3,8 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_all_start_methods, get_context
+from typing import TYPE_CHECKING
 
 from deliverability.api import progress
 from deliverability.api.attempts import STORES, Job, Result, Task, count, count_all, load
@@ -20,7 +18,11 @@ from deliverability.correlate import TimeHints, resolve_times
 from deliverability.errors import CannotLookError
 from deliverability.evidence.plugin import LogFormat
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 PART = 8 << 20  # octets of a plain file that are counted at once
+LINE = 64 << 10  # octets in which the end of a line is looked for
 AHEAD = 3  # parts for each process that are under way or wait to be put together
 
 
@@ -131,7 +133,7 @@ def _line_start(read: Callable[[int, int], bytes], at: int, last: int) -> int:
     """Where the first line begins that starts at ``at`` or later."""
     at -= 1
     while at < last:
-        piece = read(at, 1 << 20)
+        piece = read(at, LINE)
         end = piece.find(b"\n")
         if end >= 0 or not piece:
             return min(at + end + 1, last) if piece else last
@@ -151,6 +153,15 @@ def _results(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[
             for tally, seen in count(numbered[1], job):
                 yield numbered, ([tally], seen)
         return
+    yield from _beside(tasks, job, jobs)
+
+
+def _beside(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[_Numbered, Result]]:
+    """The same, counted by several processes."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_all_start_methods, get_context
+
     # A fork is quick and shares what is loaded; with other threads about it is not safe.
     forks = "fork" in get_all_start_methods() and threading.active_count() == 1
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("fork" if forks else "spawn"))

@@ -165,7 +165,7 @@ class Kept:
         erased = sum(segment.erased for segments in self._segments.values() for segment in segments)
         count = f"{len(self._sources)} log file{'s' if len(self._sources) != 1 else ''}"
         said = f"{printable(str(self._archive.path))}: searched {count} as the archive holds them"
-        yield said + (f"; {erased} lines in it were erased" if erased else "")
+        yield said + (f"; lines erased in it: {erased}" if erased else "")
 
     def look(self) -> Found:
         """Search what the index names, until no id leads further."""
@@ -254,7 +254,7 @@ class Kept:
         missing = [str(text) for text in (facts.loaded(source.facts).get("missing"),) if text]
         first = self._segments[source.id][0]
         if first.start:
-            missing.append(f"the first {first.line} lines were pruned from the archive")
+            missing.append(f"the archive was pruned before line {first.line + 1}")
         return LogFile(
             source.log, self._paths[source.id], source.modified, missing="; ".join(missing) or None, kept=kept
         )

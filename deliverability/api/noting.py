@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deliverability.api.scan import MAX_NOTED, MAX_SNIFFED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, SAMPLE
+from deliverability.api.scan import MAX_NOTED, MAX_SNIFFED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, SAMPLE, strange
+from deliverability.api.sniffing import sniffable
 from deliverability.capture.blocks import Block, Window
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols import syslog
+from deliverability.protocols import octets, syslog
 
 _DATED = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d )")
 SIGNS = {
@@ -68,7 +69,9 @@ class Noting:
         found = dict(self._shown(block))
         raw, end = block.raw, block.end
         ended = raw[end - 1] == 0x0A
-        lines = (block.ends if block.ends is not None else block.lines()) + (not ended)
+        if block.ends is None:
+            block.ends = octets.count(raw, b"\n", 0, end)
+        lines = block.lines() + (not ended)
         seen.blank = seen.blank and not raw[: min(end, 4096)].strip() and not block.content.strip()
         seen.size += end + (block.passed_over or 0)
         seen.lines += lines
@@ -92,12 +95,13 @@ class Noting:
         found: dict[LogFormat, bytes] = {}
         for fmt in self._others:
             sign = SIGNS.get(fmt.id)
-            if sign and block.raw.find(sign, 0, block.end) >= 0:
+            if sign and octets.find(block.raw, sign, 0, block.end) >= 0:
                 found |= self._recognise(_sample(_lines_with(sign, block)), (fmt,))
         return found
 
     def _recognise(self, sample: bytes, among: Sequence[LogFormat] | None = None) -> dict[LogFormat, bytes]:
-        found = {fmt: sample for fmt in (self._others if among is None else among) if fmt.sniff(sample) > 0}
+        shown = sniffable(sample)
+        found = {fmt: sample for fmt in (self._others if among is None else among) if fmt.sniff(shown) > 0}
         if found:
             self.formats = (*self.formats, *found)
             self._others = tuple(fmt for fmt in self._others if fmt not in found)
@@ -112,11 +116,16 @@ class Noting:
             return False
         last = block.raw.rfind(b"\n", 0, block.end - 1) + 1
         ends = (self._readable.match(block.raw, at) for at in (0, last))
-        return all(ends) and block.raw.count(b"\n" + dated[0], 0, block.end) + 1 == lines
+        return all(ends) and octets.count(block.raw, b"\n" + dated[0], 0, block.end) + 1 == lines
 
     def _count_unread(self, window: Window) -> Mapping[LogFormat, bytes]:
         """Count lines of no known form; they may be of one that was not met before."""
         block, seen, at = window.block, self.seen, 0
+        if not self.formats and len(seen.unread_lines) >= MAX_UNREAD_KEPT:
+            # Before its lines, the block was asked whether any format knows it: millions may be counted as one.
+            runs = (run[0] for run in strange().finditer(block.content))
+            seen.unread += sum(run.count(b"\n") + (not run.endswith(b"\n")) for run in runs)
+            return {}
         unread: list[tuple[int, bytes]] = []
         for raw in io.BytesIO(block.content):
             if raw.strip() and not self._is_read(raw.rstrip(b"\r\n")):
@@ -138,8 +147,12 @@ class Noting:
 
     def _note_lost(self, window: Window) -> None:
         raw, end, seen = window.block.raw, window.block.end, self.seen
-        at = raw.find(b"messages", 0, end)
-        while at >= 0 and len(seen.lost) < MAX_NOTED:
+        stop = 0
+        for at in octets.each_position(raw, b"messages", 0, end):
+            if len(seen.lost) >= MAX_NOTED:
+                return
+            if at < stop:
+                continue
             start, stop = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at)
             stop = stop if stop >= 0 else end
             words = raw[start:stop]
@@ -148,7 +161,6 @@ class Noting:
                 said = (event for fmt in self.formats for event in fmt.parse([line]))
                 if any(event.action is Action.GAP for event in said):
                     seen.lost.append(line)
-            at = raw.find(b"messages", stop, end)
 
 
 def _readable(formats: Iterable[LogFormat]) -> re.Pattern[bytes]:
@@ -158,12 +170,11 @@ def _readable(formats: Iterable[LogFormat]) -> re.Pattern[bytes]:
 
 
 def _lines_with(sign: bytes, block: Block) -> Iterator[bytes]:
-    raw, end = block.raw, block.end
-    at = raw.find(sign, 0, end)
-    while at >= 0:
-        stop = raw.find(b"\n", at, end) + 1 or end
-        yield raw[raw.rfind(b"\n", 0, at) + 1 : stop]
-        at = raw.find(sign, stop, end)
+    raw, end, stop = block.raw, block.end, 0
+    for at in octets.each_position(raw, sign, 0, end):
+        if at >= stop:
+            stop = raw.find(b"\n", at, end) + 1 or end
+            yield raw[raw.rfind(b"\n", 0, at) + 1 : stop]
 
 
 def _sample(lines: Iterable[bytes]) -> bytes:

@@ -2,9 +2,10 @@
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from deliverability.api.times import stamp
 from deliverability.compose.fates import Judged, judge
@@ -14,7 +15,7 @@ from deliverability.evidence.attempted import Lean, Said
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis, Transport
 from deliverability.evidence.summary import ARRIVED, BOUNDS, FATES, Fate
-from deliverability.protocols import idclock
+from deliverability.protocols import idclock, octets
 
 MAX_DOMAINS = 50_000
 MAX_CAUSES = 2000
@@ -34,6 +35,8 @@ _ARRIVED = frozenset(FATES.index(fate) for fate in ARRIVED)
 EXPIRED = FATES.index(Fate.EXPIRED)
 _ASSUMED = (TimeBasis.ASSUMED, TimeBasis.FILE_DATE)
 
+_verdict = lru_cache(MAX_KNOWN)(judge)
+
 OTHERS = b"\0others"
 """Stands for the domains past :data:`MAX_DOMAINS`."""
 
@@ -44,8 +47,9 @@ class Clock:
 
     path: str
     hints: TimeHints
-    like: tuple[DeliveryEvent, ...] = ()
-    """Resolved events of the same place."""
+    like: Callable[[], tuple[DeliveryEvent, ...]] = tuple
+    """Gives resolved events of the same place: asked once, if a line does not state its instant itself."""
+    _like: tuple[DeliveryEvent, ...] | None = None
     _known: dict[bytes, tuple[datetime | None, bool]] = field(default_factory=dict)
 
     def at(self, logged: bytes | LogTime) -> tuple[datetime | None, bool]:
@@ -61,7 +65,9 @@ class Clock:
         return known
 
     def _resolve(self, at: LogTime) -> tuple[datetime | None, bool]:
-        told = resolve_one(at, self.path, self.hints, self.like)
+        if at.instant is None and self._like is None:
+            self._like = self.like()
+        told = resolve_one(at, self.path, self.hints, self._like or ())
         return told.instant, told.zone_from not in _ASSUMED
 
 
@@ -160,7 +166,7 @@ class Counter:
     def take(self, leans: Iterable[Lean], block: bytes, offset: int, line: int) -> None:  # noqa: C901, PLR0912 - hot loop
         """Count the attempts of a block that begins at ``offset``, after ``line`` lines."""
         tally, known, slots = self.tally, self._judged, self._slots
-        opened, settle = tally.opened, tally.settled.append
+        opened, settle, bounds = tally.opened, tally.settled.append, BOUNDS
         windowed = self.since is not None or self.until is not None
         minute, rest, slot = b"", b"", _NO_SLOT
         for start, at, queue_id, recipient, delay, tls, said in leans:
@@ -191,7 +197,9 @@ class Counter:
                 cell = self._cell(judged, domain, (block, start, offset, line))
             cell[0] += 1
             if judged.open:
-                opened.setdefault(queue_id, {})[recipient] = (fate, domain)
+                if (waiting := opened.get(queue_id)) is None:
+                    waiting = opened[queue_id] = {}
+                waiting[recipient] = (fate, domain)
                 continue
             if queue_id in opened:
                 opened[queue_id].pop(recipient, None)
@@ -200,7 +208,7 @@ class Counter:
                 cell[1] += tls
                 took = self._since_arrival(queue_id, at, slot) if delay is None else delay
                 if took is not None:
-                    cell[bisect_left(BOUNDS, took) + 2] += 1
+                    cell[bisect_left(bounds, took) + 2] += 1
                     if took > self._slow:
                         self._note_slow(took, (block, start, offset, line), domain, queue_id)
         self._fold()
@@ -210,7 +218,7 @@ class Counter:
             self._fold()
             self._judged.clear()
         # The saying is kept beside its verdict: as long as it is, no other can have its identity.
-        judged = self._judged[id(said)] = _Judged(said, judge(said, self.own))
+        judged = self._judged[id(said)] = _Judged(said, _verdict(said, self.own))
         return judged
 
     def _slot(self, when: bytes | None, at: bytes | LogTime) -> "_Slot":
@@ -308,7 +316,7 @@ class Counter:
 
 
 def _number(block: bytes, start: int, line: int) -> int:
-    return line + block.count(b"\n", 0, start) + 1
+    return line + octets.count(block, b"\n", 0, start) + 1
 
 
 def _line(block: bytes, start: int) -> bytes:

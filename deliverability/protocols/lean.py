@@ -11,6 +11,7 @@ from deliverability.evidence.attempted import MAX_WORDS, Lean, Said
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.smtp import Host
+from deliverability.protocols import octets
 from deliverability.protocols.hosts import is_loopback
 
 MAX_SAYINGS = 8192
@@ -93,10 +94,11 @@ def by_marks(full: Full, marks: tuple[bytes, ...]) -> Callable[[bytes], Iterator
     def read(block: bytes) -> Iterator[Lean]:
         starts = set()
         for mark in marks:
-            at = block.find(mark)
-            while at >= 0:
-                starts.add(block.rfind(b"\n", 0, at) + 1)
-                at = block.find(mark, (block.find(b"\n", at) + 1) or len(block))
+            following = 0
+            for at in octets.each_position(block, mark, 0, len(block)):
+                if at >= following:
+                    starts.add(block.rfind(b"\n", 0, at) + 1)
+                    following = (block.find(b"\n", at) + 1) or len(block)
         for start in sorted(starts):
             end = block.find(b"\n", start)
             yield from read_fully(full, block, start, end if end >= 0 else len(block), ended=end >= 0)
