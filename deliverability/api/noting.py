@@ -71,7 +71,7 @@ class Noting:
         ended = raw[end - 1] == 0x0A
         if block.ends is None:
             block.ends = octets.count(raw, b"\n", 0, end)
-        lines = block.lines() + (not ended)
+        lines = block.lines() + (not ended and block.passed_over is None)
         seen.blank = seen.blank and not raw[: min(end, 4096)].strip() and not block.content.strip()
         seen.size += end + (block.passed_over or 0)
         seen.lines += lines

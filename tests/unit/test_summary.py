@@ -467,3 +467,12 @@ def test_the_configuration_vouches_for_acceptance(log):
     path = log(attempt(1, "a@x.example", "sent (250 ok)"))
     told = of(path, configuration=Configuration(routed_by_mx=True))
     assert told.total.attempts == {Fate.ACCEPTED: 1}
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_that_is_far_too_long_is_one_line(tmp_path, end):
+    path = tmp_path / "mail.log"
+    long = b"Nov 22 05:01:32 out1 x: " + b"y" * 3_000_000
+    path.write_bytes(line(1, "removed").encode() + long + end)
+    (file,) = of(path).coverage.files
+    assert file.lines == read_logs(Request(logs=(str(path),), to=("a@b.example",)))[0].coverage.files[0].lines == 2
