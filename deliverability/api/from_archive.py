@@ -254,7 +254,7 @@ class Kept:
         missing = [str(text) for text in (facts.loaded(source.facts).get("missing"),) if text]
         first = self._segments[source.id][0]
         if first.start:
-            missing.append(f"the archive was pruned before line {first.line + 1}")
+            missing.append(f"lines up to {first.line} were pruned from the archive")
         return LogFile(
             source.log, self._paths[source.id], source.modified, missing="; ".join(missing) or None, kept=kept
         )

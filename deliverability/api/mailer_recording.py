@@ -13,6 +13,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from deliverability.api.sending import log
 from deliverability.errors import RecordingError
 from deliverability.evidence.recorder import OctetRecorder, Record, Recorder
 
@@ -27,17 +28,38 @@ IN_PLACE_SECONDS: Final = 0.002
 
 
 class _Batch:
-    """What is in the thread's hands, and how the loop comes to know what became of it."""
+    """What is in the thread's hands, and how the loop comes to know what became of it.
 
-    __slots__ = ("awaited", "gate", "groups", "handed", "told")
+    The thread leaves its word, then looks whether the loop stands at the gate.  A loop that goes away says so, then looks
+    for the word.  So one of the two always sees the other; where both do, the loop is told twice, and ignores the second.
+    """
+
+    __slots__ = ("_awaited", "_gate", "groups", "handed", "told")
 
     def __init__(self, groups: list[Group], handed: float) -> None:
         self.groups, self.handed = groups, handed
         self.told: Told | None = None
-        self.awaited = False
-        """Whether the loop stands at the gate; else it has to be called."""
-        self.gate = threading.Lock()
-        self.gate.acquire()
+        """The thread's word."""
+        self._awaited = False
+        """Whether the loop stands at the gate."""
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def settle(self, told: Told) -> bool:
+        """The thread's side: leave word; whether the loop has to be called, as it does not stand here."""
+        self.told = told
+        self._gate.release()
+        return not self._awaited
+
+    def wait(self, seconds: float) -> None:
+        """The loop's side: stand here until there is word, or the time is up."""
+        opened = False
+        try:
+            self._awaited = True
+            opened = self._gate.acquire(timeout=seconds)
+        finally:  # also where a signal's handler raises
+            if not opened:
+                self._awaited = False
 
 
 class _Writer:
@@ -80,8 +102,8 @@ class Recording:
         done: asyncio.Future[None] = self._loop.create_future()
         try:
             made = self._writer.made(records)
-        except RecordingError as problem:
-            _tell(done, problem)
+        except Exception as problem:  # noqa: BLE001 - a recorder of somebody else's
+            _tell(done, _own(problem))
             return done
         self._waiting.append((made, done))
         if not self._busy:
@@ -112,13 +134,11 @@ class Recording:
         batch = self._batch
         if batch is None or not any(one is done for _, one in batch.groups):
             return
-        # The thread leaves its word, then looks whether anybody stands at the gate; here it is the other way round, so
-        # that one of the two sees the other.  Where both do, the second to tell finds the batch told.
-        batch.awaited = True
-        if not batch.gate.acquire(timeout=IN_PLACE_SECONDS):
-            batch.awaited = False
-        if batch.told is not None:
-            self._tell(batch)
+        try:
+            batch.wait(IN_PLACE_SECONDS)
+        finally:
+            if batch.told is not None:
+                self._tell(batch)
 
     def _hand_over(self) -> None:
         batch = self._batch = _Batch(self._waiting, self._loop.time())
@@ -133,7 +153,8 @@ class Recording:
             except RuntimeError:
                 # The system gives no more threads: rather the loop waits for the disk than a message for its record.
                 self._working = False
-                self._handed.get()
+                while self._handed.get() is not batch:
+                    pass  # that the thread was to end
                 batch.told = self._settle(batch.groups)
                 self._tell(batch)
 
@@ -153,9 +174,7 @@ class Recording:
         while batch := self._next():
             told = self._settle(batch.groups)
             self._quick = self._loop.time() - batch.handed < IN_PLACE_SECONDS
-            batch.told = told
-            batch.gate.release()
-            if not batch.awaited:
+            if batch.settle(told):
                 with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
                     self._loop.call_soon_threadsafe(self._tell, batch)
 
@@ -171,25 +190,29 @@ class Recording:
                     return None
 
     def _settle(self, groups: list[Group]) -> Told:
-        problem = self._problem(self._writer.joined([made for made, _ in groups]))
+        problem = self._problem([made for made, _ in groups])
         if problem is None or len(groups) == 1:
             return [(done, problem) for _, done in groups]
         # A record that cannot be written must not take those of others with it.
-        return [(done, self._problem(made)) for made, done in groups]
+        return [(done, self._problem([made])) for made, done in groups]
 
-    def _problem(self, made: Any) -> RecordingError | None:
+    def _problem(self, made: list[Any]) -> RecordingError | None:
         """Make it durable; what kept it from that."""
         try:
-            if made:
-                self._writer.write(made)
-        except RecordingError as problem:
-            return problem
+            if content := self._writer.joined(made):
+                self._writer.write(content)
         except BaseException as problem:  # noqa: BLE001 - whoever waits has to be told, whatever it was
-            # A recorder of somebody else's: whatever it raises, the message is sent or held by the mailer's policy.
-            own = RecordingError(f"the recorder failed: {type(problem).__name__}")
-            own.__cause__ = problem
-            return own
+            return _own(problem)
         return None
+
+
+def _own(problem: BaseException) -> RecordingError:
+    """Whatever a recorder of somebody else's raises, the message is sent or held by the mailer's policy."""
+    if isinstance(problem, RecordingError):
+        return problem
+    own = RecordingError(f"the recorder failed: {type(problem).__name__}")
+    own.__cause__ = problem
+    return own
 
 
 def _all(groups: list[tuple[Record, ...]]) -> tuple[Record, ...]:
@@ -198,9 +221,9 @@ def _all(groups: list[tuple[Record, ...]]) -> tuple[Record, ...]:
 
 def _tell(done: "asyncio.Future[None]", problem: RecordingError | None) -> None:
     if done.done():
-        return
-    if problem is None:
+        if problem is not None:
+            log.critical("what nobody waits for any more could not be recorded: %s", problem)
+    elif problem is None:
         done.set_result(None)
     else:
-        done.set_exception(problem)
-        done.exception()  # looked at: whoever was cancelled does not come for it
+        done.set_exception(problem)  # asyncio says it on its log where nobody comes for it

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from deliverability.compose.because import because
 from deliverability.compose.gate import Gate, authenticated, gate
 from deliverability.compose.kinds import ARRIVED, REFUSED, Kind, kind_of
 from deliverability.evidence.bundle import Assessment
@@ -104,7 +105,7 @@ class Decision:
         """Why there is none, in words; empty where there is one."""
         if self.made:
             return ""
-        return fill(SENTENCES[self.reason][lang], {"title": form.title[lang], "problem": self.problem})
+        return fill(SENTENCES[self.reason][lang], {"title": form.title[lang], "problem": because(self.problem, lang)})
 
 
 def whole(assessment: Assessment) -> Reason:

@@ -13,6 +13,15 @@ from deliverability.errors import UsageError, printable
 from deliverability.evidence.plugin import LANGUAGES
 from deliverability.evidence.verdict import fill
 
+_NOUNS = {
+    **{f"{noun}s": noun for noun in ("attempt", "bit", "byte", "check", "day", "field", "message", "octet", "part")},
+    **{f"{noun}s": noun for noun in ("look-up", "record", "second", "server", "step")},
+    "addresses": "address",
+    "entries": "entry",
+}
+_VERBS = {"are": "is", "were": "was", "have": "has", "contact": "contacts"}
+_COUNTED = re.compile(rf"\{{(\w+)\}} (more )?({'|'.join(_NOUNS)})\b(?: ({'|'.join(_VERBS)})\b)?")
+_WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -25,7 +34,13 @@ class Catalog:
 
     def __call__(self, key: str, /, **parameters: object) -> str:
         """The sentence under ``key`` with its placeholders filled; foreign text in them stays text."""
-        return fill(self.sentences[key], {name: str(value) for name, value in parameters.items()})
+        filled = {name: str(value) for name, value in parameters.items()}
+        template = self.sentences[key]
+        return fill(counted(template, filled) if self.lang == "en" else _closed_up(template, filled), filled)
+
+    def aside(self, text: str, note: str) -> str:
+        """A text with a note in brackets behind it."""
+        return self("list.aside", text=text, note=note)
 
     def has(self, key: str) -> bool:
         """Whether there is a sentence under ``key``."""
@@ -34,6 +49,28 @@ class Catalog:
     def pick(self, localized: Mapping[str, str]) -> str:
         """A plug-in's own prose in this language; English where it has none."""
         return localized.get(self.lang) or localized.get("en", "")
+
+
+def counted(template: str, parameters: Mapping[str, str]) -> str:
+    """An English template in which a noun, and a verb at its side, agree with a number that is one."""
+    if "1" not in parameters.values():
+        return template
+    return _COUNTED.sub(lambda match: _one(match) if parameters.get(match[1]) == "1" else match[0], template)
+
+
+def _one(match: re.Match[str]) -> str:
+    verb = match[4]
+    return f"{{{match[1]}}} {match[2] or ''}{_NOUNS[match[3]]}" + (f" {_VERBS[verb]}" if verb else "")
+
+
+def _closed_up(template: str, parameters: Mapping[str, str]) -> str:
+    """The template without the blank that sets Latin letters off from Chinese, where the value begins or ends in Chinese."""
+    for name, value in parameters.items():
+        if value and _WIDE.match(value[0]):
+            template = template.replace(f" {{{name}}}", f"{{{name}}}")
+        if value and _WIDE.match(value[-1]):
+            template = template.replace(f"{{{name}}} ", f"{{{name}}}")
+    return template
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from datetime import tzinfo
 
+from deliverability.compose.because import sentence
 from deliverability.compose.catalog import Catalog
 from deliverability.compose.junked import Junked, Told
 from deliverability.compose.when import exact
@@ -155,5 +156,5 @@ def _delay(delay: Delay, t: Catalog) -> str:
 
 
 def _verified(verified: tuple[Verdict, ...], t: Catalog) -> Section:
-    rows = tuple((f"{t.pick(v.title)} – {t(f'outcome.{v.outcome}')}", v.sentence(t.lang)) for v in verified)
+    rows = tuple((f"{t.pick(v.title)} – {t(f'outcome.{v.outcome}')}", sentence(v, t.lang)) for v in verified)
     return Section("verified", t("explain.heading.verified"), (Facts(rows),) if rows else ())

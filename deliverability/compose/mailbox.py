@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+from deliverability.compose.because import known
 from deliverability.compose.case import Case
 from deliverability.compose.gate import Gate, gate
 from deliverability.compose.kinds import ARRIVED, PERHAPS_ARRIVED, Kind
@@ -101,7 +102,7 @@ def _instructions(case: Case, steps: Steps) -> Instructions:
     shown = steps.steps.get(case.lang) or steps.steps["en"]
     small = t(f"steps.{steps.certainty}", day=case.provider.steps_date.isoformat())
     if case.support:
-        small = case.together(small, t("steps.source", source=steps.source))
+        small = case.together(small, t("steps.source", source=known(steps.source, t.lang)))
     return Instructions(t(f"surface.{steps.surface}"), tuple(_filled(case, step) for step in shown), small)
 
 

@@ -174,7 +174,7 @@ class _Words:
         return self.t("summary.own-code", code=cause.code) if cause.own_code else cause.code
 
     def _top(self, cause: Cause) -> str:
-        return self.t("list.separator").join(f"{name or '–'} ({_number(count)})" for name, count in cause.domains)
+        return self.t("list.separator").join(self.t.aside(name or "–", _number(count)) for name, count in cause.domains)
 
     def _example(self, cause: Cause) -> Iterable[Piece]:
         """One of the replies, and what it means, where that is known and does not rest on its first digit alone."""

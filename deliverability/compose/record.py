@@ -111,7 +111,10 @@ def _attempt_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
     shown = " ".join(filter(None, (tls.version, tls.cipher))) if tls else ""
     return [
         ("fact.relay", str(attempt.relay) if attempt.relay else None),
-        ("fact.client-ip", f"{client_ip.value} ({t(f'origin.{client_ip.origin}')})" if client_ip else attempt.local_ip),
+        (
+            "fact.client-ip",
+            t.aside(client_ip.value, t(f"origin.{client_ip.origin}")) if client_ip else attempt.local_ip,
+        ),
         ("fact.tls", f"{shown}{t('list.semicolon')}{t(_TLS_VERIFIED[tls.verified])}" if tls else _no_tls(case)),
         ("fact.reply", case.hide(words(attempt.reply)) if attempt.reply else None),
         ("fact.reply-means", meaning(attempt, t)),

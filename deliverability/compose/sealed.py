@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from deliverability.compose.because import worded
 from deliverability.compose.catalog import Catalog
 from deliverability.compose.when import exact
 from deliverability.evidence.recorder import Finish, Hop, Intent, Later, Outcome
@@ -41,7 +42,9 @@ class Told:
 
 def finding_lines(t: Catalog, findings: Iterable[tuple[str, str, Mapping[str, str]]]) -> list[tuple[str, str]]:
     """Each finding's word (shown, FAILED, absent, undecided) and sentence; a finding is held, code, parameters."""
-    return [(t(f"seal.held.{held}"), t(f"seal.{code}", **parameters)) for held, code, parameters in findings]
+    return [
+        (t(f"seal.held.{held}"), t(f"seal.{code}", **worded(parameters, t.lang))) for held, code, parameters in findings
+    ]
 
 
 def told_lines(t: Catalog, told: Iterable[Told], where: tzinfo) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Final
 
+from deliverability.compose.because import worded
 from deliverability.compose.when import exact
 from deliverability.evidence.verdict import fill
 from deliverability.protocols.witness import Carried, Cover, Hop
@@ -71,7 +72,7 @@ def cover_lines(lang: str, carried: Carried) -> list[str]:
         "reason": first.reason.value if first else "",
     }
     code = "unsigned-mail" if carried.cover is Cover.UNSIGNED else carried.cover.value
-    lines = [fill(said[code], parameters)]
+    lines = [fill(said[code], worded(parameters, lang))]
     if carried.cover is Cover.COVERED and not carried.sealed:
         lines.append(said["not-sealed"])
     return lines
@@ -88,9 +89,9 @@ def received_line(lang: str, hops: Sequence[Hop], where: tzinfo) -> str:
     claims = [f"{hop.by or '?'} {exact(hop.at, where)}" for hop in hops if isinstance(hop.at, datetime)]
     if not claims:
         return MESSAGES[lang]["no-received"]
-    return fill(MESSAGES[lang]["received"], {"hops": "; ".join(claims[:_SHOWN])})
+    return fill(MESSAGES[lang]["received"], {"hops": ("；" if lang == "zh-Hant-TW" else "; ").join(claims[:_SHOWN])})
 
 
 def sentences(lang: str, codes: Iterable[tuple[str, Mapping[str, str]]]) -> list[str]:
     """Findings as sentences."""
-    return [fill(MESSAGES[lang][code], parameters) for code, parameters in codes]
+    return [fill(MESSAGES[lang][code], worded(parameters, lang)) for code, parameters in codes]

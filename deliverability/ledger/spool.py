@@ -74,11 +74,14 @@ class Spool:
                     self._file.close()
                 self._file = _File.make(self.folder)
             self._file.append(content)
-        except OSError as problem:
-            # What a failed write left in the file is unknown: nothing more may be written behind it.
+        except BaseException as problem:
+            # What a failed or interrupted write left in the file is unknown, and the sequencer may have read it: nothing
+            # more may be written there.
             if self._file:
                 self._file.close()
                 self._file = None
+            if not isinstance(problem, OSError):
+                raise
             raise RecordingError(
                 f"{printable(str(self.folder))}: evidence cannot be recorded: {problem.strerror}"
             ) from problem

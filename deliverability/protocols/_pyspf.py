@@ -14,6 +14,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final, cast
 
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Record, Unobserved
+from deliverability.protocols import spf_problems
+from deliverability.protocols.spf_problems import MAX_MX, MAX_VOID
 from deliverability.protocols.spf_steps import MAX_KEPT, Below, Step, Way, foresee, question_of
 from deliverability.protocols.spf_terms import MAX_TERMS
 
@@ -27,9 +29,7 @@ MAX_TERM: Final = 1024
 """Octets of one term: pyspf's expressions take quadratic time on longer ones."""
 MAX_FORESEEN: Final = 40
 """Questions that may be asked ahead of need."""
-MAX_MX: Final = 10  # RFC 7208 §4.6.4, as are the next two
-MAX_PTR: Final = 10
-MAX_VOID: Final = 2
+MAX_PTR: Final = 10  # RFC 7208 §4.6.4
 MAX_STEPS: Final = 400
 MAX_SHARED: Final = 500
 """Included records whose way to the result is kept; each with what it rests on:"""
@@ -178,7 +178,7 @@ class Query(spf.query):
             or text.count(" ") > MAX_TERMS
             or any(len(term) > MAX_TERM for term in text.split(" "))
         ):
-            raise PermError("record or term too long")
+            raise PermError(spf_problems.TOO_LONG)
         for question in self._foresee(text, domain):
             self._way.foreseen.append(question)
             if len(self._foreseen) < MAX_FORESEEN:
@@ -189,7 +189,7 @@ class Query(spf.query):
         """Addresses of all MX, asked at once; one void at most for the whole term (RFC 7208 §4.6.4)."""
         records = cast("list[tuple[int, str]]", self.dns(domainname, "MX"))
         if len(records) > MAX_MX:
-            raise PermError(f"More than {MAX_MX} MX records returned")
+            raise PermError(spf_problems.MANY_MX)
         names = [name for _preference, name in sorted(records)]
         self._require(names)
         found = [address for name in names for address in self.dns(name, self.A, ignore_void=True)]
@@ -244,7 +244,7 @@ class Query(spf.query):
     def _void(self) -> None:
         self.void_lookups += 1
         if self.void_lookups > MAX_VOID:
-            raise PermError(f"Void lookup limit of {MAX_VOID} exceeded")
+            raise PermError(spf_problems.MANY_VOID)
 
     def _foresee(self, text: str, domain: str) -> Iterable[DnsQuestion]:
         """What the terms of one record will ask, as far as no macro hides it."""
@@ -252,9 +252,12 @@ class Query(spf.query):
 
 
 def problem_of(query: Query) -> str | None:
-    """What was wrong, in pyspf's words: foreign text inside, for the middle of a sentence."""
-    told: str | None = query.prob
-    return told.rstrip(".").replace("mechnism", "mechanism") if told else told
+    """What was wrong, for the middle of a sentence: the term at fault inside, as far as pyspf tells it."""
+    error = cast("Any", query).perm_error
+    if error is None:
+        told: str | None = query.prob
+        return told
+    return spf_problems.told(str(error.msg), str(error.mech or ""))
 
 
 def _with_known_modifiers(record: str) -> str:
@@ -349,8 +352,8 @@ def _validated(mech: str, domain: str, version: str, cidrmax: int) -> tuple[obje
 def _network(address: object) -> IPv4Network | IPv6Network:
     try:
         return ip_network(address)  # type: ignore[arg-type]
-    except ValueError as problem:
-        raise PermError(str(problem)) from None
+    except ValueError:
+        raise PermError(spf_problems.NO_NETWORK, str(address)) from None
 
 
 @lru_cache(maxsize=4096)
@@ -358,8 +361,8 @@ def _within(client: str, address: object, prefix: int) -> bool:
     """Whether the client is in the network around an address; pyspf's ``cidrmatch``, whose errors it has."""
     try:
         return ip_address(client) in _network(address).supernet(new_prefix=prefix)
-    except ValueError as problem:
-        raise PermError(str(problem)) from None
+    except ValueError:
+        raise PermError(spf_problems.NO_NETWORK, f"{address}/{prefix}") from None
 
 
 def _value(qtype: str, record: Record) -> object:

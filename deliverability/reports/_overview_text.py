@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from deliverability.compose.catalog import catalog
 from deliverability.errors import printable
 from deliverability.evidence.document import Facts, Note, Paragraph, Quote, Table
 from deliverability.evidence.overview import Chart, Overview, Piece
@@ -14,18 +15,19 @@ _NUMBER = frozenset("0123456789\u202f")
 
 def render_text(page: Overview) -> bytes:
     """The whole overview, UTF-8."""
+    colon = catalog(page.lang)("colon").rstrip()
     lines = [_seen(page.title), "=" * _width(page.title)]
     for part in page.parts:
         lines += ["", _seen(part.heading), "-" * _width(part.heading)]
         for piece in part.pieces:
-            lines += _piece(piece)
+            lines += _piece(piece, colon)
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
-def _piece(piece: Piece) -> Iterable[str]:
+def _piece(piece: Piece, colon: str) -> Iterable[str]:
     match piece:
         case Facts():
-            yield from _columns([(f"{name}:", value) for name, value in piece.rows])
+            yield from _columns([(f"{name}{colon}", value) for name, value in piece.rows])
             yield ""
         case Table():
             yield from ("", _seen(piece.caption), *_columns([piece.head, *piece.rows]), "")
@@ -34,7 +36,7 @@ def _piece(piece: Piece) -> Iterable[str]:
         case Note():
             yield f"! {_seen(piece.text)}"
         case Quote():
-            yield from (f"{_seen(piece.label)}:", f"    {_seen(piece.text)}")
+            yield from (f"{_seen(piece.label)}{colon}", f"    {_seen(piece.text)}")
         case Chart():
             return
 

@@ -12,7 +12,7 @@ from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import moment, request_from, settings_of
 from deliverability.terminal.options import ConfigOption, NowOption, TableFormat, ToOption
 from deliverability.terminal.status import ACCEPTED, TAMPERED
-from deliverability.terminal.streams import say, write
+from deliverability.terminal.streams import number, say, write
 
 if TYPE_CHECKING:
     from deliverability.api import Request
@@ -69,16 +69,15 @@ def status(archive: ArchiveOption = None, form: FormOption = TableFormat.TEXT, c
 
 
 def _as_text(path: Path, found: "Status") -> bytes:
-    lines = [
-        f"{printable(str(path))}: {found.kept} octets of {len(found.files)} log files, kept in {found.octets} octets"
-    ]
+    held = f"{number(found.kept, 'octet')} of {number(len(found.files), 'log file')}"
+    lines = [f"{printable(str(path))}: {held}, kept in {number(found.octets, 'octet')}"]
     for file in found.files:
         name = f"{printable(file.log)}={printable(file.path)}" if file.log else printable(file.path)
-        more = [f"{file.erased} lines erased"] * bool(file.erased) + [f"{file.pruned} octets pruned"] * bool(
-            file.pruned
-        )
+        more = [f"{number(file.erased, 'line')} erased"] * bool(file.erased) + [
+            f"{number(file.pruned, 'octet')} pruned"
+        ] * bool(file.pruned)
         span = f"{_when(file.first)} to {_when(file.last)}"
-        lines.append(f"  {name}: {span}, {file.lines} lines" + "".join(f", {one}" for one in more))
+        lines.append(f"  {name}: {span}, {number(file.lines, 'line')}" + "".join(f", {one}" for one in more))
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
@@ -123,7 +122,7 @@ def prune(
     until = moment(before, "--before", None)
     assert until is not None  # noqa: S101 - the option is required
     count = dropped(required(archive, config), until)
-    say(f"{count} segments were dropped; lines that are as old and stand beside newer ones stay with them")
+    say(f"{number(count, 'segment')} dropped; lines that are as old and stand beside newer ones stay with them")
 
 
 @archive_app.command(short_help="Erase a person.")
@@ -139,7 +138,8 @@ def erase(
     path = required(archive, config)
     done = erased(request_from({"to": to, "config": config, "now": now}), path)
     say(
-        f"{done.blanked} lines were made blank; in {done.struck} lines that speak of others too the address was struck out"
+        f"{number(done.blanked, 'line')} made blank; the address struck out of {number(done.struck, 'line')} "
+        "where others are spoken of too"
     )
 
 
@@ -156,10 +156,13 @@ def verify(archive: ArchiveOption = None, config: ConfigOption = None) -> None:
     for problem in found.problems:
         say(problem)
     if found.unindexed:
-        say(f"the index lacks {found.unindexed} entries: `deliverability archive reindex` puts them back")
+        say(f"the index lacks {number(found.unindexed, 'entry')}: `deliverability archive reindex` puts them back")
     good = not found.problems
-    words = "all as they were kept" if good else f"{len(found.problems)} problems"
-    write(f"{printable(str(path))}: {found.segments} segments, {found.octets} octets: {words}\n".encode(), None)
+    words = "all as they were kept" if good else number(len(found.problems), "problem")
+    write(
+        f"{printable(str(path))}: {number(found.segments, 'segment')}, {number(found.octets, 'octet')}: {words}\n".encode(),
+        None,
+    )
     raise typer.Exit(ACCEPTED if good else TAMPERED)
 
 
@@ -168,7 +171,7 @@ def reindex(archive: ArchiveOption = None, config: ConfigOption = None) -> None:
     """Build the index again from what is kept."""
     from deliverability.api.keeping import reindex as indexed
 
-    say(f"{indexed(required(archive, config))} segments were indexed")
+    say(f"{number(indexed(required(archive, config)), 'segment')} indexed")
 
 
 def keep_for(text: str | None, settings: "Configuration") -> timedelta | None:

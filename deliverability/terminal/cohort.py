@@ -13,7 +13,7 @@ from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import read_file
 from deliverability.terminal.status import COULD_NOT_LOOK, dispatch_status, worst
-from deliverability.terminal.streams import progress, say, spare_inputs, stdout_stream
+from deliverability.terminal.streams import number, progress, say, spare_inputs, stdout_stream
 
 if TYPE_CHECKING:
     from deliverability.api import Request
@@ -106,10 +106,14 @@ def trace_cohort(given: dict[str, Any], request: "Request") -> int:
             statuses.add(dispatch_status(one.state, _Looked(blind=one.blind)))  # type: ignore[arg-type]
             yield one
 
-    _write(given, answers, counted(), listed)
-    say(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) + f" of {len(listed.rows)} notices")
+    _write(given, answers, counted(), listed, _language(given, request))
+    say(
+        ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        + f" of {number(len(listed.rows), 'notice')}"
+    )
     if done.run:
-        say(f"the alert command ran for {done.run} notices" + (f", {done.failed} times in vain" if done.failed else ""))
+        vain = f", {number(done.failed, 'time')} in vain" if done.failed else ""
+        say(f"the alert command ran for {number(done.run, 'notice')}{vain}")
     return worst(statuses)
 
 
@@ -147,14 +151,24 @@ def _tell_problems(path: Path, listed: "CohortFile") -> None:
         say(f"{name}: {listed.bad} rows were left out in all")
 
 
-def _write(given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") -> None:
+def _language(given: dict[str, Any], request: "Request") -> str:
+    from deliverability.api.rendering import language_of
+    from deliverability.terminal.asking import reader_for
+
+    return language_of(reader_for(given.get("lang")), request)
+
+
+def _write(
+    given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile", lang: str
+) -> None:
     """The answers as they come, to a file or to stdout; every row is gone through whoever listens."""
     from deliverability.api.cohorts import as_csv
 
     form, output = str(given.get("form") or "text"), given.get("output")
     if form == "text" and output is not None and output.suffix.lower() == ".csv":
         form = "csv"
-    pieces = as_csv(rows) if form == "csv" else _json(answers, rows, listed) if form == "json" else _text(given, rows)
+    told = {"csv": lambda: as_csv(rows), "json": lambda: _json(answers, rows, listed)}
+    pieces = told.get(form, lambda: _text(given, rows, lang))()
     with ExitStack() as opened:
         stream: IO[bytes] | None = None
         try:
@@ -173,15 +187,17 @@ def _write(given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], 
                 stream = None  # the alerts are run all the same
 
 
-def _text(given: dict[str, Any], rows: Iterator["Answer"]) -> Iterator[bytes]:
+def _text(given: dict[str, Any], rows: Iterator["Answer"], lang: str) -> Iterator[bytes]:
     """Rows that lack acceptance, or all with ``--all``."""
     from deliverability.api.alerts import TAKEN
+    from deliverability.compose.catalog import catalog
     from deliverability.terminal.cohort_table import heading, shown
 
-    yield heading().encode()
+    t = catalog(lang)
+    yield heading(t).encode()
     for one in rows:
         if given.get("every") or one.state not in TAKEN:
-            yield shown(one).encode("utf-8", "backslashreplace")
+            yield shown(one, t).encode("utf-8", "backslashreplace")
 
 
 def _json(answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") -> Iterator[bytes]:

@@ -9,44 +9,53 @@ from deliverability.errors import printable
 
 if TYPE_CHECKING:
     from deliverability.api.cohorts import Answer
+    from deliverability.compose.catalog import Catalog
 
 WIDTH = 80
-_LINE, _NOTICE, _STATE = 6, 33, 14
+_LINE, _NOTICE_AND_STATE = 6, 47
+_STATE = {"en": 14, "zh-Hant-TW": 16}
 _INDENT = " " * (_LINE + 2)
 _UNTIL_SECONDS = "%Y-%m-%d %H:%M:%SZ"
 
 
-def heading() -> str:
+def heading(t: "Catalog") -> str:
     """The names of the columns, and a rule below them."""
-    names = _row("line", "notice", "state", "answered")
+    names = _row(t, *(t(f"cohort.{name}") for name in ("line", "notice", "state", "answered")))
     return f"{names}{'-' * (WIDTH - 1)}\n"
 
 
-def shown(one: "Answer") -> str:
+def shown(one: "Answer", t: "Catalog") -> str:
     """One notice: what was asked about, what became of it, when, and in whose words."""
     told = one.told
     attempt = told.brief.delivery.decisive if told else None
     when = attempt.instant if attempt else None
     notice = _visible(one.listed.shown)
     answered = f"{when:{_UNTIL_SECONDS}}" if when else "-"
-    state = "could not look" if one.blind and not told else one.state.value
-    lines = _row(str(one.listed.line), notice, state, answered)
+    # in English by the words of the other forms, by which it can be searched
+    word = one.state.value if t.lang == "en" else t(f"state.{one.state}")
+    state = t("cohort.could-not-look") if one.blind and not told else word
+    lines = _row(t, str(one.listed.line), notice, state, answered)
     recipient = told.brief.delivery.recipient if told and not one.listed.address else None
     words = (attempt.reply.text if attempt.reply else attempt.text) if attempt else ""
     server = str(attempt.relay) if attempt and attempt.relay else ""
-    details = [f"to {recipient}" if recipient else "", ": ".join(filter(None, (server, words)))]
-    details.append(f"{one.messages} messages fit; the worst is shown" if one.messages > 1 else "")
-    details.append("more lines spoke of it than are kept" if one.partial else "")
+    details = [t("cohort.to", recipient=recipient) if recipient else "", ": ".join(filter(None, (server, words)))]
+    details.append(t("cohort.several", count=one.messages) if one.messages > 1 else "")
+    details.append(t("cohort.partial") if one.partial else "")
     below = "".join(f"{_INDENT}{_cut(_visible(text), WIDTH - len(_INDENT) - 1)}\n" for text in details if text)
     return lines + below
 
 
-def _row(line: str, notice: str, state: str, answered: str) -> str:
+def _row(t: "Catalog", line: str, notice: str, state: str, answered: str) -> str:
     """One line of the table; a notice that is too wide has a line of its own, and is never cut."""
-    end = f"{_padded(state, _STATE)}  {answered}".rstrip()
-    if _width(notice) > _NOTICE:
-        return f"{line:>{_LINE}}  {notice}\n{_INDENT}{' ' * _NOTICE}  {end}\n"
-    return f"{line:>{_LINE}}  {_padded(notice, _NOTICE)}  {end}\n"
+    wide = _NOTICE_AND_STATE - _STATE[t.lang]
+    end = f"{_padded(state, _STATE[t.lang])}  {answered}".rstrip()
+    if _width(notice) > wide:
+        return f"{_led(line)}  {notice}\n{_INDENT}{' ' * wide}  {end}\n"
+    return f"{_led(line)}  {_padded(notice, wide)}  {end}\n"
+
+
+def _led(text: str) -> str:
+    return " " * (_LINE - _width(text)) + text
 
 
 def _padded(text: str, columns: int) -> str:

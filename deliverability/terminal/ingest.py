@@ -10,7 +10,7 @@ from deliverability.terminal.archive import ArchiveOption, archive_of, keep_for
 from deliverability.terminal.asking import request_from
 from deliverability.terminal.options import ConfigOption, LogsOption, NowOption, TableFormat, TzOption
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK
-from deliverability.terminal.streams import progress, say, write
+from deliverability.terminal.streams import number, progress, say, write
 
 if TYPE_CHECKING:
     from deliverability.api.archiving import IngestResult
@@ -61,10 +61,10 @@ def _as_text(done: "IngestResult") -> bytes:
             lines.append(f"{name}: not kept")
             continue
         new = ", first read now" if file.new else ""
-        waiting = f"; {file.waiting} octets of a line without its end wait" if file.waiting else ""
-        lines.append(f"{name}: {file.lines} new lines, {file.octets} octets{new}{waiting}")
+        waiting = f"; of a line without its end {number(file.waiting, 'octet')} held back" if file.waiting else ""
+        lines.append(f"{name}: {number(file.lines, 'new line')}, {number(file.octets, 'octet')}{new}{waiting}")
     if done.pruned:
-        lines.append(f"{done.pruned} segments were older than is to be kept, and were dropped")
+        lines.append(f"{number(done.pruned, 'segment')} dropped, older than is to be kept")
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 

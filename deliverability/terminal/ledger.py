@@ -11,7 +11,7 @@ from deliverability.terminal.asking import moment, read_file, settings_of
 from deliverability.terminal.keys import verifier_key
 from deliverability.terminal.options import ConfigOption, Lang, NowOption, OutputOption, TableFormat
 from deliverability.terminal.status import COULD_NOT_LOOK, PENDING, TAMPERED, UNKNOWN
-from deliverability.terminal.streams import say, write
+from deliverability.terminal.streams import number, say, write
 
 MAX_BUNDLE_FILE = 64 << 20
 MAX_HEAD_FILE = 64 << 10
@@ -101,7 +101,7 @@ def checkpoint(
 
     settings, at = settings_of(config), clock(moment(now, "--now", None))
     with open_ledger(settings, folder, write=True) as log:
-        say(f"{log.drain(at)} records taken in; {log.store.size} entries")
+        say(f"{number(log.drain(at), 'record')} taken in; {number(log.store.size, 'entry')}")
         note = log.sign(at, signers_for(log, settings))
         done = anchor(log, settings.ledger.authorities, at) if stamp else ()
     for one in done:
@@ -134,7 +134,8 @@ def verify(folder: FolderOption = None, config: ConfigOption = None) -> None:
 
     with open_ledger(settings_of(config), folder, write=False) as log:
         log.store.check_tree()
-        say(f"{log.store.size} entries are those that were sealed; root {log.store.root().hex()}")
+        size = number(log.store.size, "entry")
+        say(f"{size} {'is' if log.store.size == 1 else 'are'} as sealed; root {log.store.root().hex()}")
 
 
 @ledger.command(short_help="A bundle that anyone can verify.")
@@ -201,7 +202,7 @@ def erase(
         log.drain(at)
         count = sealing.erase(log, account=account, address=to, now=at)
         log.sign(at, sealing.signers_for(log, settings))
-    say(f"{count} records erased; backups made before still hold them")
+    say(f"{number(count, 'record')} erased; backups made before still hold them")
 
 
 @ledger.command(name="rotate-key", short_help="Let a new key sign, with the old one for a while.")

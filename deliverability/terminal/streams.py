@@ -18,6 +18,13 @@ BINARY = (b"%PDF-", b"\x89PNG\r\n\x1a\n")
 PROGRESS_SECONDS = 0.5  # between two lines of progress
 
 
+def number(count: int, noun: str) -> str:
+    """``1 line``, ``2 lines``, ``3 entries``."""
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("ry") else f"{count} {noun}s"
+
+
 def write(content: bytes, output: Path | None, *, exact: bool = False) -> None:
     """The answer, to a file or to stdout; ``exact``: nothing is added, as a format with one spelling demands."""
     if output is not None and str(output) != "-":

@@ -64,16 +64,16 @@ def test_the_configuration_names_the_archive(place: Path, capfd: pytest.CaptureF
     found = answer(capfd, "trace", *question)
     assert found[:2] == (status, alone)
     assert "searched 1 log file as" in found[2]
-    assert "1 log files" in answer(capfd, "archive", "status", "--config", str(config))[1]
+    assert "1 log file," in answer(capfd, "archive", "status", "--config", str(config))[1]
 
 
 def test_looked_over_verified_erased_pruned(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert answer(capfd, "ingest", "--log", "mainlog", "--archive", "a.db")[0] == 0
     assert answer(capfd, "archive", "verify", "--archive", "a.db")[:2] == (
         0,
-        f"a.db: 1 segments, {len(EXIM)} octets: all as they were kept\n",
+        f"a.db: 1 segment, {len(EXIM)} octets: all as they were kept\n",
     )
-    assert "were made blank" in answer(capfd, "archive", "erase", "--archive", "a.db", "--to", WHO)[2]
+    assert "made blank; the address" in answer(capfd, "archive", "erase", "--archive", "a.db", "--to", WHO)[2]
     assert WHO.encode() not in (place / "a.db").read_bytes()
     assert answer(capfd, "trace", "--archive", "a.db", "--to", WHO, "--offline")[0] == 4
     status, out, _ = answer(capfd, "archive", "status", "--archive", "a.db", "--format", "json")
@@ -158,7 +158,7 @@ def test_a_syslog_that_holds_no_mail_yet_is_kept_until_it_does(place: Path, capf
     status, out, err = answer(capfd, "ingest", "--log", "syslog", "--archive", "a.db")
     assert (status, err.count("\n")) == (0, 1)
     assert "only lines of other programs so far" in err
-    assert "1 new lines" in out
+    assert "1 new line," in out
     with log.open("ab") as more:
         more.write((LOGS / "postfix" / "postfix-3.10.rfc3164.log").read_bytes())
     status, out, err = answer(capfd, "ingest", "--log", "syslog", "--archive", "a.db")

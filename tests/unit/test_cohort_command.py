@@ -13,6 +13,7 @@ import pytest
 from deliverability.api.alerts import command_of
 from deliverability.api.cohorts import Answer, as_csv
 from deliverability.capture.alerting import key_of, memory, run
+from deliverability.compose import catalog
 from deliverability.errors import CannotLookError, UsageError
 from deliverability.evidence.story import State
 from deliverability.protocols.cohort_file import AFTER, BEFORE, Listed, read_cohort_file
@@ -20,6 +21,7 @@ from deliverability.reports.text import width
 from deliverability.terminal import cohort_table
 from deliverability.terminal.asking import request_from
 from deliverability.terminal.cohort import trace_cohort
+from deliverability.terminal.options import Lang
 
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / "tests" / "cases" / "logs" / "postfix" / "postfix-3.10.iso8601.log"
@@ -144,10 +146,22 @@ def test_the_table_fits_into_80_columns_whatever_is_in_it(tmp_path):
     states = [line for line in shown if line.rstrip().endswith("-") and "not-found" in line]
     assert [line.index("not-found") for line in states] == [shown[0].index("state")]
     hostile = Listed(7, address="=\x1b[31m測試\u202e@x.example")
-    text = cohort_table.shown(Answer(hostile, State.NOT_FOUND, None, 0, blind=True))
+    text = cohort_table.shown(Answer(hostile, State.NOT_FOUND, None, 0, blind=True), catalog("en"))
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "could not look" in text
+
+
+def test_the_table_speaks_chinese_and_fits_too(tmp_path):
+    wide = "用戶" * 30
+    rows = f"Email,Date\n{wide}@utf8.example,2026-11-22\nnouser1@gmail.example,2026-11-22\n"
+    status(given(tmp_path, rows, form="text", lang=Lang.ZH))
+    shown = (tmp_path / "out").read_text().splitlines()
+    assert shown[0].split() == ["行", "通知", "狀況", "回覆時間"]
+    assert all(width(line) < 80 for line in shown if wide not in line)
+    assert any(line.split()[1:3] == ["nouser1@gmail.example", "拒收"] for line in shown)
+    assert any(line.endswith("查過的紀錄裡沒有  -") for line in shown)
+    assert max(width(catalog("zh-Hant-TW")(f"state.{state}")) for state in State) <= 16
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-x", "@sum", "\t=1", " =1", "\r=1"])

@@ -10,6 +10,7 @@ from babel.messages.pofile import read_po
 
 from deliverability import plugins
 from deliverability.compose import catalog
+from deliverability.compose.catalog import messages
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Strength
 from deliverability.evidence.event import Result, TimeBasis
@@ -19,10 +20,13 @@ from deliverability.evidence.verdict import Outcome
 from deliverability.protocols.mx import MxKind
 
 EN, ZH = (catalog(lang).sentences for lang in LANGUAGES)
+REASONS = messages(
+    files("deliverability.compose").joinpath("locales", "zh_Hant_TW", "LC_MESSAGES", "reasons.po").read_text("utf-8")
+)
 KEY = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+\Z|colon\Z")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 HAN = re.compile(r"[\u3400-\u9fff]")
-SAME_IN_BOTH = {"fact.message-id", "forward.message-id", "colon", "list.separator", "list.semicolon"}
+SAME_IN_BOTH = {"fact.message-id", "forward.message-id", "colon", "list.aside", "list.separator", "list.semicolon"}
 
 # Simplified forms that the first level of Big5 holds as characters of their own, which our texts have no use for.
 SIMPLIFIED_IN_BIG5 = set("于党冲听")
@@ -45,7 +49,7 @@ MAINLAND_WORDS = (
 
 
 def sources():
-    for folder in ("api", "compose", "reports"):
+    for folder in ("api", "compose", "reports", "terminal"):
         for path in files("deliverability").joinpath(folder).iterdir():
             if path.name.endswith(".py"):
                 yield path.name, ast.parse(path.read_text(encoding="utf-8"))
@@ -177,6 +181,7 @@ def test_the_test_for_simplified_characters_finds_them():
 
 def zh_texts():
     yield from ZH.items()
+    yield from REASONS.items()
     for folder, attribute in (("providers", None), ("checks", "messages"), ("filters", "messages")):
         for plugin, loaded in plugins.load_all(folder):
             if isinstance(loaded, Exception):

@@ -1,10 +1,13 @@
 """How records of one event loop are made durable: where a healthy disk is waited for in place, and where it is not."""
 
 import asyncio
+import gc
 import random
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from ledger_records import OUTCOME, intent
@@ -186,3 +189,84 @@ def test_a_failure_in_place_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
         await recording.durable(recording.put([OUTCOME]))
 
     run(Fails(), work)
+
+
+def test_whoever_interrupts_the_wait_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's handler raises while the loop stands where it waits; what comes later is recorded, and told."""
+    bound(monkeypatch, FOR_EVER)
+    raised, main = threading.Event(), threading.get_ident()
+
+    class Interrupts(Waits):
+        def record(self, records: Sequence[Record]) -> None:
+            while not raised.wait(0.001):
+                signal.pthread_kill(main, signal.SIGUSR1)
+            super().record(records)
+
+    def interrupt(_signal: int, frame: FrameType | None) -> None:
+        if frame and frame.f_code is mailer_recording._Batch.wait.__code__ and not raised.is_set():
+            raised.set()
+            raise KeyboardInterrupt
+
+    async def made() -> Recording:
+        return Recording(memory)
+
+    async def send(number: int) -> None:
+        recording.under_way = 1
+        await recording.durable(recording.put([intent(number)]))
+
+    memory, handler = Interrupts(), signal.signal(signal.SIGUSR1, interrupt)
+    loop = asyncio.new_event_loop()
+    try:
+        recording = loop.run_until_complete(made())
+        memory.goes_on.clear()
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(send(1))
+        memory.goes_on.set()
+        loop.run_until_complete(asyncio.wait_for(send(2), 60))
+        loop.run_until_complete(asyncio.wait_for(recording.close(), 60))
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+        loop.close()
+    assert memory.records == [intent(1), intent(2)]
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_what_nobody_waits_for_any_more_fails_aloud(caplog: pytest.LogCaptureFixture, cancelled: bool) -> None:
+    class Fails:
+        def record(self, records: Sequence[Record]) -> None:
+            raise OSError("gone")
+
+    async def work(recording: Recording) -> None:
+        done = recording.put([OUTCOME])
+        if cancelled:
+            done.cancel()
+
+    run(Fails(), work)
+    gc.collect()
+    assert "the recorder failed: OSError" in caplog.text
+
+
+class Strange(Memory):
+    """Somebody else's, that cannot make octets of everything, nor join what it made."""
+
+    def __init__(self, made: object) -> None:
+        super().__init__()
+        self._made = made
+
+    def to_octets(self, records: Sequence[Record]) -> bytes:
+        if isinstance(self._made, Exception) and records == [intent(1)]:
+            raise self._made
+        return self._made if records == [intent(1)] else b"octets"  # type: ignore[return-value]
+
+    def record_octets(self, octets: bytes) -> None:
+        assert octets == b"octets"
+
+
+@pytest.mark.parametrize("made", [ValueError("no"), "text"])
+def test_a_defect_of_somebody_elses_is_told_as_a_failure(made: object) -> None:
+    async def work(recording: Recording) -> None:
+        with pytest.raises(RecordingError, match=r"the recorder failed: (ValueError|TypeError)"):
+            await asyncio.wait_for(recording.record([intent(1)]), 60)
+        await asyncio.wait_for(recording.record([intent(2)]), 60)
+
+    run(Strange(made), work)

@@ -231,6 +231,29 @@ def test_a_full_disk_is_an_error_and_the_next_file_is_whole(tmp_path: Path) -> N
     assert sorted(int(r.dispatch, 16) for r in read(tmp_path)) == [*said, 1000]
 
 
+def test_nothing_is_written_over_what_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's handler raises while the disk is at work, and the sequencer has read the record meanwhile."""
+    spool, sync = Spool(tmp_path), os.fdatasync
+    spool.record([intent(1)])
+    (file,) = spooled(tmp_path)
+
+    def interrupted(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fdatasync", sync)
+        sync(descriptor)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fdatasync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        spool.record([intent(2, subject="a longer record than the next one " * 9)])
+    *_, (_, position) = file.lines()
+    before = file.path.read_bytes()
+    spool.record([intent(3)])
+    spool.record([intent(4)])
+    assert file.path.read_bytes() == before
+    assert list(file.lines(position)) == []
+    assert sorted(int(record.dispatch, 16) for record in read(tmp_path)) == [1, 2, 3, 4]
+
+
 def test_octets_of_several_calls_are_written_at_once(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.record_octets(spool.to_octets([intent(1), OUTCOME]) + spool.to_octets([intent(2)]))
