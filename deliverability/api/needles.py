@@ -1,7 +1,8 @@
 """Where byte strings stand in a block, ASCII case not counting, as fast as the block can be read.
 
-Hyperscan finds all of them in one go, and fastest by what they share.  Without it, each string is found by the part of it that takes the least time in
-this very log: a rare one, whose letters are rare too, perhaps one without letters, which needs no folding of case.
+Hyperscan finds all of them in one go, and fastest by what they share.  Without it, each string is found by the part of
+it that takes the least time in this very log: a rare one, whose letters are rare too, perhaps one without letters, which
+needs no folding of case.
 What is found is the same whatever part is chosen: every place is held against the whole string.
 """
 
@@ -78,16 +79,18 @@ class Needles:
             return None
         wholes = [(which, whole, whole.index(part)) for which, whole in enumerate(self.wanted)]
 
-        def find(content: bytes, end: int) -> list[tuple[int, int]]:
+        def find(content: bytes, end: int) -> Iterable[tuple[int, int]]:
             found = []
             hits = list(places(content, end))
+            if len(hits) > TOO_MANY // len(wholes):  # a part that is not rare: each for itself from now on
+                self._at_once = any_of(self.wanted, caseless=True)
+                if self._at_once is not None:
+                    return self._at_once(content, end)
             for at, _ in hits:
                 for which, whole, before in wholes:
                     start = at - before
                     if start >= 0 and start + len(whole) <= end and _stands(content, content, whole, start):
                         found.append((start, which))
-            if len(hits) > TOO_MANY // len(wholes):  # a part that is not rare: each for itself from now on
-                self._at_once = any_of(self.wanted, caseless=True)
             return found
 
         return find
@@ -145,11 +148,15 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _parts(whole: bytes) -> Iterator[bytes]:
-    """The string itself, and some of its parts that stand in it only once."""
+    """The string itself, and some of its parts that stand in it only once.
+
+    None that overlaps itself: of two places with octets in common only the first is found, which may be the wrong one.
+    """
     yield whole
     lengths = [n for n in (MIN_ANCHOR, 10, 16) if n < len(whole)]
     places = [(at, n) for n in lengths for at in range(len(whole) - n + 1)]
     for at, n in places[:: len(places) // MAX_TRIED + 1]:
         part = whole[at : at + n]
-        if whole.find(part, at + 1) < 0 and whole.find(part) == at:
+        overlaps = any(part.endswith(part[:n]) for n in range(1, len(part)))
+        if not overlaps and whole.find(part, at + 1) < 0 and whole.find(part) == at:
             yield part

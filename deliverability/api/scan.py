@@ -294,14 +294,15 @@ class FirstPass:
         if len(self.scan.lost) >= MAX_NOTED:
             return
         words = _LOST_WORDS if end >= LARGE and octets.is_quick() else (_LOST,)
+        following = 0
         for at in sorted(at for word in words for at in octets.each_position(raw, word, 0, end)):
-            start = raw.rfind(b"\n", 0, at) + 1
-            said = raw[start : raw.find(b"\n", at) + 1 or end]
+            if at < following:
+                continue
+            start, following = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at) + 1 or end
+            said = raw[start:following]
             if _LOST not in said or not any(word in said for word in _LOST_WORDS):
                 continue
             line, _ = window.line(window.start + start)
-            if self.scan.lost[-1:] == [line]:
-                continue
             events = (event for fmt in self._every for event in fmt.parse([line]))
             if len(self.scan.lost) < MAX_NOTED and any(event.action is Action.GAP for event in events):
                 self.scan.lost.append(line)

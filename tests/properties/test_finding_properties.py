@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deliverability.api import needles as finding
@@ -58,6 +58,29 @@ def test_needles_are_found_in_any_case(text: bytes, wanted: list[bytes], repeats
         assert {lower.rfind(b"\n", 0, at) for at in Needles(wanted).find(content + LONG, len(content + LONG))} == lines
     finally:
         finding.MIN_SAMPLE = kept
+
+
+@example("ababab@c", "ab", "")
+@given(st.text("ab@.", min_size=1, max_size=40), st.text("ab@.", max_size=20), st.text("ab@.", max_size=20))
+def test_no_part_hides_behind_itself(whole: str, before: str, after: str) -> None:
+    """A string is found by its part though the part begins before it, with octets of both."""
+    name = whole.encode()
+    content = before.encode() + name + after.encode()
+    for part in list(finding._parts(name))[1:]:
+        assert len(before) + name.index(part) in each_position(content, part, 0, len(content))
+
+
+@given(st.integers(0, 40), st.integers(1, 3))
+def test_many_needles_that_share_what_is_not_rare(common: int, copies: int) -> None:
+    wanted = [b"%d@corp.example" % number for number in range(300)]
+    content = LONG + b"".join(b"<%dA@corp.example> <%d@Corp.example>\n" % (n, n + 290) for n in range(common)) * copies
+    lower = content.lower()
+    expected = {lower.rfind(b"\n", 0, at) for w in wanted if (at := lower.find(b"<" + w)) >= 0}
+    needles = Needles(wanted)
+    for _ in range(2):
+        found = {lower.rfind(b"\n", 0, at) for at in needles.find(content, len(content))}
+        assert expected <= found
+        assert all(any(w in lower[at + 1 : lower.find(b"\n", at + 1)] for w in wanted) for at in found)
 
 
 @given(st.integers(0, 70_000), st.integers(0, 40), st.integers(1, 2000))

@@ -270,3 +270,37 @@ def test_a_defect_of_somebody_elses_is_told_as_a_failure(made: object) -> None:
         await asyncio.wait_for(recording.record([intent(2)]), 60)
 
     run(Strange(made), work)
+
+
+def test_without_a_thread_each_record_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system gives none, and word that the last one was to end is still in the queue."""
+    memory = Memory()
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work(recording: Recording) -> None:
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", refused)
+            recording._handed.put(None)
+            await recording.record([intent(1)])
+            await recording.record([intent(2)])
+        await recording.record([intent(3)])
+
+    run(memory, work)
+    assert memory.records == [intent(1), intent(2), intent(3)]
+
+
+def test_a_closed_loop_loses_no_record() -> None:
+    memory = Waits()
+
+    async def work() -> None:
+        memory.goes_on.clear()
+        Recording(memory).put([intent(1)])
+
+    asyncio.run(work())
+    memory.goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "deliverability-recording":
+            thread.join(60)
+    assert memory.records == [intent(1)]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bounded import calls
 
 from deliverability.api import progress
 from deliverability.api import search as searching
@@ -132,6 +133,17 @@ def test_a_receivers_words_are_no_gap_and_the_loggers_are() -> None:
     assert found_in(POSTFIX + reply * 300).scans[0].lost == []
     (lost,) = found_in(POSTFIX + reply + logger + reply).scans[0].lost
     assert lost.raw == logger.rstrip()
+
+
+@pytest.mark.parametrize("word", [b"messages ", b"rate-limit "])
+@pytest.mark.parametrize("around", [1, 6000])  # the block is read line by line, or as a large one is
+def test_a_line_with_a_loggers_words_is_looked_at_once(word: bytes, around: int) -> None:
+    def work(times: int) -> int:
+        said = OTHER % (1, 1) + b"Nov 22 05:01:39 out1 rsyslogd: messages rate-limit " + word * times + b"\n"
+        return calls(lambda: found_in(POSTFIX + said * 2 + (OTHER % (40, 2)) * 3 * around))
+
+    work(1)  # what is made once has been made
+    assert work(5000) < work(1) + 500_000  # a few for each place; to have the line read takes 300
 
 
 def test_unread_lines_are_counted_without_limit_and_kept_within_one() -> None:
