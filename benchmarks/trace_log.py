@@ -95,7 +95,7 @@ def peers(given: argparse.Namespace, part: Path, one: str) -> dict[str, Work]:
     if given.collate:
         cases["collate"] = lambda: run("perl", given.collate, str(part))
     if given.mailforensics:
-        cases["mailforensics"] = lambda: run(given.mailforensics, "trace", str(part), "--to", one)
+        cases["mailforensics"] = lambda: run(given.mailforensics, "trace", "-f", str(part), "--to", one)
     return cases if len(cases) > 1 else {}
 
 
