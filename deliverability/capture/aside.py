@@ -49,8 +49,12 @@ class Aside:
 
 
 def start(work: Callable[[], object]) -> Aside:
-    """Do ``work`` in a child; what it gives must be picklable."""
+    """Do ``work`` in a child; what it gives must be picklable.
+
+    Whoever watches the parent (context variables) does not watch the child: two would talk into one another's line.
+    """
     import pickle
+    from contextvars import Context
 
     reading, writing = os.pipe()
     pid = os.fork()
@@ -60,7 +64,7 @@ def start(work: Callable[[], object]) -> Aside:
     status = 1
     try:
         os.close(reading)
-        content = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
+        content = pickle.dumps(Context().run(work), pickle.HIGHEST_PROTOCOL)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(content)
         status = 0

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from deliverability.config import Configuration
 
 MAX_MESSAGE_FILE = 64 << 20
+APART = frozenset(",;<>()\uff0c\uff1b\uff1a\u3002\u3001\uff08\uff09\u300c\u300d\u300a\u300b\uff01\uff1f")
+"""What parts an address from the sentence or the list that it was pasted with; the wide forms are Chinese."""
+WORDS = 3  # as many are a sentence; two may be a local part as logs write it, without its quotes
 FIRST_YEAR, LAST_YEAR = 1970, 2999  # of mail; and far enough from the ends of ``datetime`` to calculate with
 
 
@@ -35,7 +38,7 @@ def request_from(given: dict[str, Any]) -> "Request":
     now = given.get("now")
     return Request(
         logs=tuple(given.get("log") or ()),
-        to=tuple(given.get("to") or ()),
+        to=lone_addresses(given.get("to") or ()),
         message_id=given.get("message_id"),
         queue_id=given.get("queue_id"),
         remote_id=given.get("remote_id"),
@@ -61,6 +64,48 @@ def request_from(given: dict[str, Any]) -> "Request":
         configuration=settings,
         now=moment(now, "--now", None),
     )
+
+
+def lone_addresses(given: Iterable[str]) -> tuple[str, ...]:
+    """As given; a sentence or a list is refused with the address in it, for the logs know no such recipient."""
+    texts = tuple(given)
+    for text in texts:
+        named = address_within(text)
+        if named:
+            raise UsageError(f"--to {printable(text)!r} is more than one address alone; was this meant: --to {named}")
+    return texts
+
+
+def address_within(text: str) -> str | None:
+    """The first address in a text that is more than an address; ``None`` where the text may be one."""
+    whole = text.strip().strip("<>")
+    quoted = whole.startswith('"') and '"@' in whole and whole.count('"') == 2
+    if quoted or not (len(whole.split()) >= WORDS or any(sign in APART for sign in whole)):
+        return None
+    for word in "".join(" " if sign in APART else sign for sign in whole).split():
+        local, _, domain = word.strip("\"'.:[]").partition("@")
+        local = re.split(r"[^\x21-\x7e]|:", local)[-1] or local  # Chinese is written up against it, and "mailto:"
+        if local and "." in domain and "@" not in domain and domain.isprintable():
+            return printable(f"{local}@{domain}")
+    return None
+
+
+def say_narrowing(request: "Request") -> None:
+    """After a search in vain: what beside the address it asked for, for without that other mail may well be there."""
+    if not request.to:
+        return
+    asked = (
+        ("--message-id", request.message_id),
+        ("--queue-id", request.queue_id),
+        ("--remote-id", request.remote_id),
+        ("--subject", request.subject),
+        ("--from", request.sender),
+        ("--since", request.since.isoformat(" ", "minutes") if request.since else None),
+        ("--until", request.until.isoformat(" ", "minutes") if request.until else None),
+    )
+    given = ", ".join(f"{option} {printable(value)!r}" for option, value in asked if value)
+    if given:
+        say(f"only mail with {given} was looked for; without that, other mail to the address may be found")
 
 
 def refuse_idle_options(given: dict[str, Any]) -> None:

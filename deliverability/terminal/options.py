@@ -98,7 +98,10 @@ SubjectOption = Annotated[
 ]
 SenderOption = Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="Envelope sender of the notice.")]
 SinceOption = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00.")
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Not before: 2026-11-22, with 13:05, with +08:00; else in --tz, else UTC."
+    ),
 ]
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Not after; a bare date includes that day.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.errors import UsageError
+from deliverability.terminal.asking import say_narrowing
 from deliverability.terminal.options import EditionName, ReportFormat
 from deliverability.terminal.streams import joined, say, write
 
@@ -39,6 +40,8 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
     found = any(a.claim and a.claim.state == "not-found" for a in assessments)
     if wanted.edition in (None, EditionName.CUSTOMER) and found:
         say("nothing was found: this page is for support, there is none for the customer")
+    if found:
+        say_narrowing(request)
     refuse_idle_forms(wanted.form.value, attach_to=wanted.attach_to, bundle=wanted.bundle, link=wanted.link)
     folder = wanted.output if wanted.output is not None and wanted.output.is_dir() else None
     several = len(assessments) > 1 and not folder

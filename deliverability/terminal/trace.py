@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deliverability.terminal.archive import ArchiveOption, with_archive
-from deliverability.terminal.asking import reader_for, request_from
+from deliverability.terminal.asking import reader_for, request_from, say_narrowing
 from deliverability.terminal.cohort import (
     AfterOption,
     AlertOption,
@@ -121,6 +121,8 @@ def trace(
     reader = reader_for(lang, zone)
     talk(result, unread=unread)
     write(timeline(result, reader, form.value, request), output)
+    if any(t.claim.state == "not-found" for t in result.told):
+        say_narrowing(request)
     if not result.picked_one:
         say(several_match(result))
         raise typer.Exit(USAGE)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deliverability.api import search as searching
+from deliverability.api.progress import tell, watched
 from deliverability.api.search import Found, search
 from deliverability.capture import aside
 from deliverability.capture.files import LogFile
@@ -101,3 +102,17 @@ def test_a_child_that_fails_is_no_answer() -> None:
     child = aside.start(lambda: open("/dev/zero", "rb").read(1 << 20) and __import__("time").sleep(600))  # noqa: PTH123, SIM115
     child.abandon()
     assert child.pid == 0
+
+
+def test_a_child_is_not_watched(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+
+    def show(file: str, octets: int) -> None:
+        with seen.open("a") as talk:
+            talk.write(f"{file} {octets}\n")
+
+    with watched(show):
+        tell("parent", 1)
+        child = aside.start(lambda: tell("child", 2) or "done")
+        assert child.result() == "done"
+    assert seen.read_text() == "parent 1\n"
