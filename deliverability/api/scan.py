@@ -16,6 +16,7 @@ from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.frozen import frozen
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import octets, syslog
 
@@ -36,7 +37,7 @@ _LOST = b"messages"
 _LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edge:
     """The heads of the first and the last line of a block."""
 
@@ -47,7 +48,7 @@ class Edge:
     last: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A part of a file, between two line starts, that a time window reaches."""
 
@@ -65,7 +66,7 @@ def strange() -> re.Pattern[bytes]:
     return re.compile(rb"(?:^(?!(?:%s)|[ \t\r\v\f]*+(?:\n|\Z))[^\n]*+(?:\n|\Z))++" % syslog.HEAD, re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A line whose time does not follow that of the line before it."""
 

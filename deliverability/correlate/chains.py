@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from deliverability.correlate.entries import Entry, EntryKey, address_key
+from deliverability.correlate.entries import AddressKey, Entry, EntryKey, address_key
 from deliverability.correlate.hosts import Near
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.story import Tie
@@ -33,6 +33,27 @@ class Chain:
     ties: dict[EntryKey, Tie] = field(default_factory=dict)
     followed: dict[int, Entry] = field(default_factory=dict)
     """By ``id()`` of the event that handed the message on: the entry it led to."""
+    originals: dict[int, str] = field(default_factory=dict)
+    """By ``id()`` of an attempt behind a filter: the address that aliases led from, which only the hop before saw."""
+
+    def remember_originals(self) -> None:
+        """Fill :attr:`originals`, from each entry to the one that it led to."""
+        named: dict[tuple[EntryKey, AddressKey], str] = {}
+        for entry in self.entries:
+            for event in entry.events:
+                if event.action is not Action.ATTEMPTED or event.recipient is None:
+                    continue
+                key = address_key(event.recipient)
+                original = event.original_recipient or named.get((entry.key, key))
+                if original is None:
+                    continue
+                self.originals[id(event)] = original
+                if id(event) in self.followed:
+                    named.setdefault((self.followed[id(event)].key, key), original)
+
+    def original(self, event: DeliveryEvent) -> str:
+        """The address that the sender wrote to, as far as lines show it."""
+        return event.original_recipient or self.originals.get(id(event)) or event.recipient or ""
 
     @property
     def began(self) -> datetime | None:
@@ -215,7 +236,9 @@ def _named(entries: list[Entry], by_id: dict[str, list[Entry]], near: Near, unio
         old = _predecessor(entry, by_id.get(entry.requeued_from or "", []))
         if old:
             union.join(old, entry, Tie.REQUEUED)
-            if entry.session and entry.session.client:  # not requeued: handed to a filter, which gave it back
+            # Not requeued by an operator, but handed to a filter, which gave it back.  Without its line of arrival
+            # only a success of the old entry tells: of what was requeued nothing had been sent.
+            if entry.arrived is None or (entry.session and entry.session.client):
                 claims |= {id(e): (e, old, entry) for e in old.events if _led_to(e, entry)}
         for event in entry.events:
             following = _following(entry, event, by_id, near)

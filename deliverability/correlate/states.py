@@ -51,7 +51,7 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     believed = [a for a in successes if not a.at.contradicted]
     if believed:
         # A record may tell of steps on our own side as well: what went furthest is how it ended.
-        success = max(believed, key=lambda a: _FURTHEST.get(_of_success(a), 0))
+        success = max(believed, key=_how_far)
         if around.marked and success.relay and is_loopback(success.relay):
             return Standing(State.CANCELLED, success)  # a filter of ours took it, and says that it kept it
         return Standing(_of_success(success), success)
@@ -84,6 +84,11 @@ _BY_TRANSPORT = {
 
 
 _FURTHEST = {State.DELIVERED: 2, State.HANDED_OVER: 1}
+
+
+def _how_far(attempt: Attempt) -> tuple[int, bool]:
+    """What it came to; of two hand-overs the one that left this machine, for a filter's log may begin too late."""
+    return _FURTHEST.get(_of_success(attempt), 0), not (attempt.relay and is_loopback(attempt.relay))
 
 
 def _of_success(attempt: Attempt) -> State:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deliverability.correlate.attempts import (
@@ -93,6 +93,7 @@ def _sort_key(told: tuple[datetime | None, Message]) -> tuple[str, str]:
 def _message(chain: Chain, asked: frozenset[Key], sessions: Sessions) -> Message | None:
     first = chain.entries[0]
     tried = [(e, event) for e in chain.entries for event in e.events if _counts(event)]
+    chain.remember_originals()
     chosen = _chosen_recipients(chain, tried, asked)
     if not chosen:
         return None
@@ -123,10 +124,10 @@ def _signings(chain: Chain) -> Iterable[Signing]:
 
 def _others(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], chosen: frozenset[Key]) -> int:
     """How many recipients more there were, as the sender counts them where that is known."""
-    mine = [e for _, e in tried if _original_key(e) in chosen or _key(e.recipient) in chosen]
-    told = chosen | {_original_key(e) for e in mine} | {_key(e.recipient) for e in mine}
+    mine = [e for _, e in tried if _original_key(e, chain) in chosen or _key(e.recipient) in chosen]
+    told = chosen | {_original_key(e, chain) for e in mine} | {_key(e.recipient) for e in mine}
     listed = {_key(r) for e in chain.entries for r in e.recipients}
-    named = len(({_original_key(e) for _, e in tried} | listed) - told)
+    named = len(({_original_key(e, chain) for _, e in tried} | listed) - told)
     # Postfix counts the addresses behind aliases, so those of the asked ones are taken off.
     finals = len({_key(e.recipient) for e in mine})
     counted = max((e.recipient_count or 0 for e in chain.entries), default=0)
@@ -142,13 +143,13 @@ def _counts(event: DeliveryEvent) -> bool:
     return event.action in (Action.ATTEMPTED, Action.REJECTED) and not event.probe and event.recipient is not None
 
 
-def _original_key(event: DeliveryEvent) -> Key:
-    return _key(event.original_recipient or event.recipient)
+def _original_key(event: DeliveryEvent, chain: Chain) -> Key:
+    return _key(chain.original(event))
 
 
 def _chosen_recipients(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], asked: frozenset[Key]) -> dict[Key, str]:
     """The addresses to tell about, by key, in the spelling of the log; all of them when none was asked for."""
-    originals = {_original_key(e): e.original_recipient or e.recipient or "" for _, e in tried}
+    originals = {_original_key(e, chain): chain.original(e) for _, e in tried}
     finals = {_key(e.recipient): e.recipient or "" for _, e in tried}
     # An address that was only probed was sent nothing, though its probe passes through the queue like a message.
     probed = {_key(e.recipient) for entry in chain.entries for e in entry.events if e.probe}
@@ -175,7 +176,7 @@ def _delivery(
     name: str, key: Key, chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], sessions: Sessions
 ) -> Delivery:
     """The story of one asked address: one chain of attempts, or one for each address behind an alias."""
-    mine = [(entry, e) for entry, e in tried if _original_key(e) == key]
+    mine = [(entry, e) for entry, e in tried if _original_key(e, chain) == key]
     if not mine:
         mine = [(entry, e) for entry, e in tried if _key(e.recipient) == key]
     finals: dict[Key, list[tuple[Entry, DeliveryEvent]]] = {}
@@ -287,7 +288,11 @@ def _last_entry(found: list[tuple[Entry, DeliveryEvent]], chain: Chain) -> Entry
 
 def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Delivery:
     attempt = plain_attempt(event, entry.shown_id if entry else None)
-    transient = event.result is Result.DEFERRED or (event.reply is not None and event.reply.transient)
+    # A milter's reply may have only the enhanced code: "4.7.1 Try again later".
+    code = event.dsn_code or ""
+    transient = event.result is Result.DEFERRED or (event.reply.transient if event.reply else code.startswith("4."))
+    if transient:
+        attempt = replace(attempt, result=Result.DEFERRED)
     state = State.DEFERRED if transient else State.REFUSED
     return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)
 

@@ -8,8 +8,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from deliverability.evidence.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Exhibit:
     """Bytes as they were found."""
 
@@ -44,7 +46,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogLine:
     """One log line without its line ending, and where it stands."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from deliverability.errors import ParseError, printable
+from deliverability.evidence.frozen import frozen
 
 MAX_DOMAIN_OCTETS = 253  # RFC 1034 §3.1: 255 octets on the wire
 MAX_LABEL_OCTETS = 63
@@ -84,7 +85,7 @@ class Domain:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mailbox:
     """An address, kept as it was written, compared through :attr:`key`."""
 

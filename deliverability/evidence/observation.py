@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from deliverability.evidence.frozen import frozen
+
 T = TypeVar("T")
 
 
@@ -46,7 +48,7 @@ class Rcode(StrEnum):
     NXDOMAIN = "NXDOMAIN"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """One resource record of the asked type, after CNAMEs."""
 
@@ -63,7 +65,7 @@ class Record:
         return b"".join(self.strings)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DnsAnswer:
     """A resolver answered: the records, or that there are none."""
 
@@ -97,7 +99,7 @@ class HttpsQuestion:
         return self.url
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpsAnswer:
     """What a web server answered, or that its certificate does not hold for its name."""
 
@@ -123,7 +125,7 @@ class SmtpProbe:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SmtpAnswer:
     """How a mail server introduced itself."""
 
@@ -159,7 +161,7 @@ class Obstacle(StrEnum):
     """Not asked: the replay has no answer on record, or the network was not to be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CouldNotLook:
     """Nobody could say: never to be read as "there is none"."""
 
@@ -189,7 +191,7 @@ class Unobserved(BaseException):
         self.questions: tuple[Question, ...] = questions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observations:
     """All answers on record, one per question."""
 

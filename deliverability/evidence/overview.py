@@ -3,13 +3,12 @@
 As in :mod:`deliverability.evidence.document` every string is plain text that may hold a stranger's words.
 """
 
-from dataclasses import dataclass
-
 from deliverability.evidence.document import Facts, Note, Paragraph, Quote, Table
+from deliverability.evidence.frozen import frozen
 from deliverability.evidence.summary import Summary
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Series:
     """Numbers of one kind."""
 
@@ -19,7 +18,7 @@ class Series:
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chart:
     """Stacked bars.  The table that follows it in the same section says the same numbers."""
 
@@ -34,7 +33,7 @@ class Chart:
 Piece = Facts | Note | Paragraph | Quote | Table | Chart
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A heading and what stands under it."""
 
@@ -43,7 +42,7 @@ class Part:
     pieces: tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Overview:
     """A whole summary in one language."""
 

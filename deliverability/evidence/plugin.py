@@ -1,7 +1,7 @@
 """The shapes of plug-ins: one file each, one constant each (``docs/adding.md``)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.frozen import frozen
 from deliverability.evidence.verdict import Finding, Messages, Ruling
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Localized = Mapping[str, str]
 LANGUAGES = ("en", "zh-Hant-TW")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Check:
     """One claim that is proved or not.  Module constant ``CHECK`` in ``checks/``."""
 
@@ -46,7 +47,7 @@ class Check:
     third parties or depends on their terms."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LogFormat:
     """How one mail server writes.  Module constant ``FORMAT`` in ``ingest/``."""
 
@@ -109,7 +110,7 @@ class Certainty(StrEnum):
     """No source: the usual way, worded so that it cannot mislead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Steps:
     """What to press, on one surface."""
 
@@ -121,7 +122,7 @@ class Steps:
     """URL, or what it was taken from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SenderRule:
     """What a mailbox provider demands of senders; data, judged from the checks that it names."""
 
@@ -161,7 +162,7 @@ class Actor(StrEnum):
     """It passes by itself: wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ReplyRule:
     """What a provider means by one of its replies."""
 
@@ -181,7 +182,7 @@ class ReplyRule:
     """URL, or what it was taken from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Provider:
     """A mailbox provider: how to recognise it, and what its customer can do.  Module constant ``PROVIDER``."""
 
@@ -232,7 +233,7 @@ class Judgement(StrEnum):
     """What it says is no verdict."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stamp:
     """One header field, as its reader gets it: foreign text, unfolded and bounded."""
 
@@ -240,7 +241,7 @@ class Stamp:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What one filter's header fields say together."""
 
@@ -249,7 +250,7 @@ class Reading:
     """The first decided; codes of :attr:`Filter.messages`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Filter:
     """How one spam filter writes its verdict into a header.  Module constant ``FILTER`` in ``filters/``."""
 
@@ -273,7 +274,7 @@ class Filter:
     """Where the fields are described."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Renderer:
     """One output form.  Module constant ``RENDERER`` in ``reports/``."""
 
@@ -303,7 +304,7 @@ class Need(StrEnum):
     EGRESS_IPS = "egress-ips"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Form:
     """A file that makes a mail system trust one sender.  Module constant ``FORM`` in ``allowlists/``."""
 

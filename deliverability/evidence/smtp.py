@@ -1,12 +1,13 @@
 """SMTP replies and the hosts that give them (RFC 5321 §4.2, RFC 3463)."""
 
 import re
-from dataclasses import dataclass
+
+from deliverability.evidence.frozen import frozen
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\Z")  # RFC 3463 §2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """A reply of an SMTP or LMTP server, as far as the record kept it."""
 
@@ -33,7 +34,7 @@ class Reply:
         return self.code is not None and self.code // 100 == 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """The other end of a connection, as a log names it."""
 
@@ -49,7 +50,7 @@ class Host:
         return shown + (f":{self.port}" if self.port not in (None, 25) else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tls:
     """What the log says of the TLS session a message left through."""
 

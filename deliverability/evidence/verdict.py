@@ -1,10 +1,12 @@
 """Outcomes, findings, verdicts (DESIGN §2, §4.4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
+
+from deliverability.evidence.frozen import frozen
 
 
 class Outcome(StrEnum):
@@ -23,7 +25,7 @@ Messages = Mapping[str, Mapping[str, str]]
 """``messages[code][language]``: a template with ``{name}`` for each parameter of the finding."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """A stable code and its parameters, which may be foreign text: whoever shows them escapes them."""
 
@@ -36,7 +38,7 @@ class Finding:
         return cls(code, MappingProxyType({k: str(v) for k, v in parameters.items()}))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ruling:
     """What ``Check.evaluate`` returns."""
 
@@ -48,7 +50,7 @@ class Ruling:
     """What else there is to say, in order: steps of an evaluation, remarks on a record, advice."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """A check's ruling, with all that a renderer needs to put it into words."""
 

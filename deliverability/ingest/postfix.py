@@ -273,7 +273,8 @@ def _gap(head: Prologue, program: str | None) -> bool:
 
 
 def _fields(line: LogLine, rest: bytes, program: str | None, queue_id: str | None) -> Fields | None:
-    rest = rest.rstrip(b" \t\r")  # a paste may have blanks there; Postfix ends no line with one that matters
+    # A paste may have blanks there, or mailcow's log viewer its comma; Postfix ends no line with one that matters.
+    rest = rest.rstrip(b" \t\r").removesuffix(b",")
     never_queued = queue_id is None and rest.startswith(b"NOQUEUE: ")
     raw = rest.removeprefix(b"NOQUEUE: ") if never_queued else rest
     first = _FIRST_WORD.match(raw)

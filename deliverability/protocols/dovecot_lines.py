@@ -19,9 +19,10 @@ MAX_TEXT = 2000  # characters of a line that are kept as text
 _SESSION = rb"[A-Za-z0-9+/]{8,64}(?::[A-Za-z0-9]{1,16}){0,3}"
 _LEVEL = rb"(?:(?:Debug|Info|Warning|Error|Fatal|Panic): )?"
 _START = re.compile(
-    rb"(?P<service>lmtp|lda|deliver)\((?:(?P<first>\d{1,10}), )?(?P<user>[^\s()<>,]{1,512})\)"
-    rb"(?:<(?P<pid>\d{1,10})><(?P<session>%s)?>)?: %s(?:(?P<later>%s): )?(?:sieve: )?(?=msgid=)"
-    % (_SESSION, _LEVEL, _SESSION)
+    rb"(?:(?P<service>lmtp|lda|deliver)\((?:(?P<first>\d{1,10}), )?(?P<user>[^\s()<>,]{1,512})\)"
+    rb"(?:<(?P<pid>\d{1,10})><(?P<session>%s)?>)?: "
+    rb"|service=(?P<service2>lmtp|lda), user=(?P<user2>[^\s()<>,]{1,512}), ip=\[[0-9A-Fa-f.:]{0,45}\]\. )"
+    rb"%s(?:(?P<later>%s): )?(?:sieve: )?(?=msgid=)" % (_SESSION, _LEVEL, _SESSION)
 )
 _OUTCOME = re.compile(
     rb": (?:[a-z]{3,20} action: )?(?:"
@@ -77,16 +78,19 @@ class Outcome:
 
 
 def parse_start(words: bytes) -> About | None:
-    """Read ``lmtp(user)<pid><session>: [sieve: ]`` in front of ``msgid=`` (2.2: ``lmtp(pid, user): session: ``)."""
+    """Read ``lmtp(user)<pid><session>: [sieve: ]`` in front of ``msgid=`` (2.2: ``lmtp(pid, user): session: ``).
+
+    Plesk sets ``mail_log_prefix`` to ``service=%s, user=%u, ip=[%r]. ``.
+    """
     match = _START.match(words)
     if not match:
         return None
     session = match["session"] or match["later"]
-    pid = match["pid"] or match["first"]
+    pid, service = match["pid"] or match["first"], match["service"] or match["service2"]
     return About(
-        service="lmtp" if match["service"] == b"lmtp" else "lda",
-        user=text(match["user"]),
-        process=f"{text(match['service'])}[{text(pid)}]" if pid else None,
+        service="lmtp" if service == b"lmtp" else "lda",
+        user=text(match["user"] or match["user2"]),
+        process=f"{text(service)}[{text(pid)}]" if pid else None,
         session=text(session) if session else None,
         start=match.end(),
     )

@@ -231,8 +231,8 @@ def _value(text: str, place: int, key: str, found: Fields) -> tuple[str, int] | 
     if key in ("id", "id*"):
         return addr_spec(text, place)
     if text.startswith('"', place):
-        # Exim escapes quotes in C= and T=, but not in a certificate's name: DN= ends at the first one.
-        match = (_STRING if key in ("C", "T") else _NAME if key == "DN" else _VALUE).match(text, place)
+        # Exim escapes quotes in C= and T=, but not in what a peer names (DN=; SNI= before 4.93): it ends at the first.
+        match = (_STRING if key in ("C", "T") else _NAME if key in ("DN", "SNI") else _VALUE).match(text, place)
         if not match or not match.lastindex:
             return None
         found.cut = not match[0].endswith('"') or len(match[0]) == 1

@@ -36,6 +36,7 @@ _OLD_REFUSED = octets_regex(r"(temporarily )?rejected from (?=<)")
 _FAILED_TO_CONNECT = octets_regex(r"Failed to connect to (?=\S{1,255} \[)")
 _NO_MAIL = octets_regex(r"(?:EHLO|HELO|VRFY|EXPN|AUTH|ETRN|STARTTLS|QUIT|NOTQUIT|connection)\b")
 _COMMAND = octets_regex(r"(RCPT|MAIL) (?:TO:|FROM:)?(?=<|[^\s<:])")
+_BARE = octets_regex(r"[A-Za-z0-9._+-]{1,64}")
 _VERIFY = octets_regex(r" (?:sender|recipient) verify (?:fail|defer) for (?=<)")
 
 
@@ -45,12 +46,12 @@ def read_words(words: str, queue_id: str | None, *, cut: bool) -> Facts | None:
     if words.endswith(_OVERFLOWED):
         words, cut = words.removesuffix(_OVERFLOWED), True
     if queue_id is not None:
-        handler = _FLAGS.get(words[:3])
-        if handler:
-            return handler(words, cut)
         for pattern, action in _STATES:
             if pattern.match(words):
                 return {"action": action, "text": readable(words)[:MAX_TEXT]}
+        handler = _FLAGS.get(words[:3])
+        if handler:
+            return handler(words, cut)
         about = _by_operator(words) or _ignored(words)
         if about:
             return about
@@ -128,8 +129,11 @@ def _recipients(words: str, place: int, *, cut: bool) -> Facts | None:
         if cut and place == len(words):
             break  # the last address may not be whole
         found.append(address[0].removesuffix("<trunc>"))
-    if not all(_is_address(a) for a in found if a) or (words[place:].strip(" ") and not cut):
+    named = [a for a in found if a and not _BARE.fullmatch(a)]
+    if not all(_is_address(a) for a in named) or (words[place:].strip(" ") and not cut):
         return None
+    if len(named) < len(found):
+        return {}  # "for root", as cron submits it: which domain Exim gave it, the delivery's own line says
     return {"recipients": tuple(address_text(a) for a in found if a)}
 
 
@@ -141,9 +145,16 @@ def _is_address(text: str) -> bool:
 
 _STATES: tuple[tuple[re.Pattern[str], Action], ...] = (
     (_COMPLETED, Action.REMOVED),
-    (octets_regex(r"Message is frozen\Z|frozen by |Frozen(?: \(|\Z)"), Action.HELD),
+    (octets_regex(r"Message is frozen\Z|[Ff]rozen by |Frozen(?: \(|\Z)"), Action.HELD),
     (octets_regex(r"[Uu]nfrozen by "), Action.RELEASED),
     (octets_regex(r"removed by |cancelled by |Message removed because older than "), Action.CANCELLED),
+    # An ACL, local_scan or the system filter threw away the whole message: it went to nobody.
+    (
+        octets_regex(
+            r"=> (?:blackhole (?:\((?:[\w-]{1,20} ACL|local_scan) discarded recipients\)|\*)|discarded \(system filter\))"
+        ),
+        Action.CANCELLED,
+    ),
     (octets_regex(r"rescind the above message-accept"), Action.REJECTED),
 )
 _MARKED = octets_regex(r"address (?=<)")

@@ -8,7 +8,6 @@ else (numbers, what is wrong) is left to typer.
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,8 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from typer.core import TyperCommand, TyperGroup
+
+from deliverability.evidence.frozen import frozen
 
 
 class LightCommand(TyperCommand):
@@ -53,7 +54,7 @@ def _unless_given(slowly: Callable[[Any, Any], Any], context: Any, value: Any) -
     return slowly(context, value) if value else value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Kind:
     """What an option takes: ``str``, :class:`~pathlib.Path` or an enumeration, once or several times."""
 
