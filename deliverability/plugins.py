@@ -7,8 +7,10 @@ constant that its folder prescribes.
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
+from pkgutil import iter_modules
 from typing import Any
+
+import deliverability
 
 CONSTANTS = {
     "checks": "CHECK",
@@ -23,11 +25,8 @@ CONSTANTS = {
 @cache
 def ids(folder: str) -> tuple[str, ...]:
     """The plug-ins of a folder, sorted; ``_x.py`` is private.  Imports nothing; a folder is listed once a process."""
-    root = files("deliverability").joinpath(folder)
-    names = (entry.name for entry in root.iterdir() if entry.is_file())
-    return tuple(
-        sorted(name[:-3].replace("_", "-") for name in names if name.endswith(".py") and not name.startswith("_"))
-    )
+    found = iter_modules([f"{root}/{folder}" for root in deliverability.__path__])
+    return tuple(sorted(one.name.replace("_", "-") for one in found if not one.ispkg and not one.name.startswith("_")))
 
 
 def load(folder: str, plugin: str) -> Any:

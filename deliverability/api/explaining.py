@@ -20,7 +20,7 @@ from deliverability.protocols.mail import LimitError, Mail, parse_mail
 from deliverability.protocols.replies import Basis, Explanation, explain
 from deliverability.protocols.replies_registry import REGISTRY_DATE
 from deliverability.protocols.shown_json import dumps
-from deliverability.reports.text import wrap
+from deliverability.reports.text import WIDTH, width, wrap
 
 SCHEMA_VERSION: Final = 1
 VERIFIED: Final = ("dkim-pass", "dmarc-pass", "arc-chain-valid")
@@ -116,9 +116,9 @@ def _catalog(reader: Reader) -> Catalog:
 
 
 def _text(title: str, sections: Iterable[Section], t: Catalog) -> bytes:
-    lines = [*wrap(title)]
+    lines = [*wrap(title), "=" * min(WIDTH, width(title))]
     for section in sections:
-        lines += ["", *wrap(section.heading), "-" * 8]
+        lines += ["", *wrap(section.heading), "-" * min(WIDTH, width(section.heading))]
         for number, block in enumerate(section.blocks):
             lines += [*([""] if number else []), *_lines(block, t)]
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

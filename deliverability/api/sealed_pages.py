@@ -102,6 +102,7 @@ def history_page(
                 "last": found.last,
                 "entries": found.entries,
                 "erased": found.erased,
+                "waiting": found.waiting,
                 "notices": [_told_to_json(one) for one in found.told],
             }
         )
@@ -110,7 +111,7 @@ def history_page(
     if form != "text":
         raise UsageError(f"--format {printable(form)!r}: there are text, json and html")
     if not found.told:
-        return (visible(t("history.none", customer=customer)) + "\n").encode("utf-8", "backslashreplace")
+        return "".join(f"{visible(line)}\n" for line in _none(found, customer, t)).encode("utf-8", "backslashreplace")
     rows = [tuple(visible(cell) for cell in row) for row in history_rows(t, found.told, where)]
     widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [visible(t("history.title", customer=customer)), ""]
@@ -123,12 +124,25 @@ def _remarks(found: History, t: Catalog) -> list[str]:
     gapless = found.first is not None and found.last is not None and found.last - found.first + 1 == found.entries
     remarks = [t("history.gapless", first=found.first, last=found.last)] if gapless and not found.erased else []
     remarks += [t("history.erased", count=found.erased)] if found.erased else []
+    remarks += _open(found, t)
     return [*remarks, t("seal.limits.truth"), t("seal.limits.reading")]
+
+
+def _none(found: History, customer: str, t: Catalog) -> list[str]:
+    erased = [t("history.erased", count=found.erased)] if found.erased else []
+    return [t("history.none", customer=customer), *erased, *_open(found, t)]
+
+
+def _open(found: History, t: Catalog) -> list[str]:
+    return [t("history.waiting", count=found.waiting)] if found.waiting else []
 
 
 def _fragment(found: History, customer: str, t: Catalog, where: tzinfo, proof_link: str | None) -> bytes:
     if proof_link is not None and not proof_link.startswith(("https://", "http://", "/")):
         raise UsageError("--proof-link is a web address, or a path that begins with /")
+    if not found.told:
+        notes = (f'<p class="deliverability-note">{_html(line)}</p>\n' for line in _none(found, customer, t))
+        return "".join(notes).encode("utf-8", "backslashreplace")
     head, *rows = history_rows(t, found.told, where)
     lines = [f'<table class="deliverability-history" lang="{t.lang}">']
     lines.append(f"<caption>{_html(t('history.title', customer=customer))}</caption>")

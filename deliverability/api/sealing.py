@@ -1,6 +1,7 @@
 """The ledger's use cases: verifying a bundle, a customer's history, stamping heads, erasing a person."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from deliverability.ledger.keys import CommandSigner, Signer
 from deliverability.ledger.leaves import LeafKind, parse_body
 from deliverability.ledger.log import Ledger
 from deliverability.ledger.proving import bundle_of, continued, numbers_for
+from deliverability.ledger.spool import SUFFIX, Spooled
 from deliverability.ledger.store import Token
 from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
 from deliverability.protocols.record_octets import time_to_text
@@ -121,10 +123,14 @@ class History:
     last: int | None
     entries: int
     erased: int
+    waiting: int = 0
+    """Notices that mailers have recorded since, and that no checkpoint has taken in yet."""
 
 
 def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[str] = ()) -> History:
     """Every notice to a customer, by account or by addresses, oldest first."""
+    # Asked first: what is taken in meanwhile is told twice rather than not at all.
+    waiting = _waiting(ledger, account, {canonical_address(address) for address in addresses})
     numbers: set[int] = set()
     if account is not None:
         numbers.update(numbers_for(ledger, account=account))
@@ -146,7 +152,28 @@ def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[s
             record = record_from_bytes(body.event)
             if isinstance(record, (Intent, Outcome, Later)):
                 records.append(record)
-    return History(_told(records), min(sequences, default=None), max(sequences, default=None), len(numbers), erased)
+    first, last = min(sequences, default=None), max(sequences, default=None)
+    return History(_told(records), first, last, len(numbers), erased, waiting)
+
+
+def _waiting(ledger: Ledger, account: str | None, addresses: set[str]) -> int:
+    """How many notices to that customer stand in the spools alone."""
+    count = 0
+    for path in (ledger.folder / "spool").glob(f"*{SUFFIX}"):
+        try:
+            lines = [line for line, _ in Spooled(path, abandoned=False).lines(ledger.store.position(path.name))]
+        except CannotLookError:
+            if path.exists():
+                raise
+            continue  # it was taken in and cleared away meanwhile
+        for line in lines:
+            with suppress(ParseError):  # damage in a spool is told by the checkpoint that takes it in
+                record = record_from_bytes(line)
+                count += isinstance(record, Intent) and (
+                    (account is not None and record.account == account)
+                    or canonical_address(record.forward_path) in addresses
+                )
+    return count
 
 
 def _told(records: Sequence[Intent | Outcome | Later]) -> tuple[Told, ...]:

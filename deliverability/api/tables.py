@@ -7,6 +7,7 @@ shows them.
 import re
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
+from functools import cache
 
 from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose.catalog import Catalog, catalog
@@ -20,7 +21,6 @@ from deliverability.reports.text import visible, width
 MAX_CELL = 44  # columns; only the last cell of a row may be wider
 MIN_LAST = 40  # columns that the last cell needs beside the others; with fewer it goes below them
 GAP = "  "
-_PIECES = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+\s*|\s+")
 
 
 def timeline_table(result: TraceResult, *, lang: str, zone: str, screen: int | None = None) -> bytes:
@@ -160,10 +160,16 @@ def _columns(rows: Sequence[tuple[str, ...]], screen: int | None) -> list[str]:
     return lines
 
 
+@cache
+def _pieces() -> re.Pattern[str]:
+    """A wide letter, a word with the blanks after it, or blanks; compiled where a text is wrapped, for it takes long."""
+    return re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+\s*|\s+")
+
+
 def fold(text: str, columns: int) -> list[str]:
     """``text`` in lines of at most ``columns``; words stay whole where they fit, Chinese breaks anywhere."""
     lines, line = [], ""
-    for piece in _PIECES.findall(text):
+    for piece in _pieces().findall(text):
         if line and width(line + piece.rstrip()) > columns:
             lines.append(line.rstrip())
             line = ""

@@ -6,7 +6,6 @@ Never through a shell, never with our standard input, and with limits on time an
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ def output_of(command: Command, limit: int, seconds: float = SECONDS) -> tuple[b
 
     What came before a failure is given too: it is evidence, and the problem says that there is more.
     """
+    import tempfile
+
     shown = f"log {printable(command.name)!r}, command {printable(command.words[0])!r}"
     with tempfile.TemporaryFile() as complaint:
         try:

@@ -7,6 +7,7 @@ at the From line alone would let forgers in.
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
@@ -31,6 +32,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
 
 def _ruling(evidence: Evidence, found: "DmarcPolicy") -> Ruling:
     domain = found.author_domain
+    if found.record and found.record.repeated:
+        tag = printable(found.record.repeated[0], 40)
+        return Ruling(Outcome.INDETERMINATE, Finding.of("repeated-tag", where=found.domain, tag=tag))
     if found.enforced:
         return Ruling(Outcome.PASS, Finding.of("enforced", domain=domain, policy=found.effective, where=found.domain))
     from deliverability.protocols.dmarc import PolicyState
@@ -66,6 +70,10 @@ CHECK = Check(
         "testing": {
             "en": "The DMARC policy of {domain} is {policy}, but marked as a test (t=y): in effect none.",
             "zh-Hant-TW": "{domain} 的 DMARC 政策是 {policy}，但標記為測試（t=y），實際效果等於 none。",
+        },
+        "repeated-tag": {
+            "en": "The DMARC record at {where} gives {tag}= more than once, which voids it (RFC 6376 §3.2); what receivers make of it cannot be said. Keep one.",
+            "zh-Hant-TW": "{where} 的 DMARC 紀錄重複寫了 {tag}=，依 RFC 6376 §3.2 因此無效；收件方會如何處理無法判斷。請只保留一個。",
         },
         "advice-publish": {
             "en": "First step: publish a record that only asks for reports, at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:ADDRESS",

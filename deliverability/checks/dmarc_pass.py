@@ -125,6 +125,8 @@ def _spf_part(evidence: Evidence, policy: "DmarcPolicy", identifier: Domain, cli
             return Ruling(Outcome.PASS, Finding.of("by-spf", author=author, identifier=identifier), "pass")
         if found.result is SpfResult.TEMPERROR:
             return grounds.open_question(found.obstacle, "temperror")
+        if found.unsettled:  # of a message the whole reverse-path is known, so it is the HELO name
+            return grounds.need("need-helo")
     what = f"SPF {identifier}: {found.result}, {relation.state}"
     seen = grounds.latest(found.observed_at, relation.observed_at, policy.observed_at)
     return grounds.against(evidence, seen, Finding.of("neither", author=author), what, "fail")
@@ -165,6 +167,7 @@ CHECK = Check(
         "expired-since": grounds.EXPIRED_SINCE,
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-reverse-path": grounds.NEED_REVERSE_PATH,
+        "need-helo": grounds.NEED_HELO,
         "need-author-domain": grounds.NEED_AUTHOR_DOMAIN,
         "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from deliverability.errors import printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import grounds
 
 if TYPE_CHECKING:
+    from deliverability.protocols.dmarc import DmarcRecord
     from deliverability.protocols.dmarc_reports import Destination
 
 
@@ -27,7 +29,7 @@ def _applies(evidence: Evidence) -> Finding | None:
         return (
             None if policy.state is PolicyState.COULD_NOT_LOOK else Finding.of("no-policy", domain=policy.author_domain)
         )
-    if not (policy.record.rua or policy.record.ruf):
+    if not (policy.record.rua or policy.record.ruf or policy.record.unusable_uris):
         return Finding.of("no-addresses", domain=policy.domain)
     return None
 
@@ -42,19 +44,20 @@ def _evaluate(evidence: Evidence) -> Ruling:
     if policy.record is None or policy.domain is None:
         return grounds.open_question(policy.obstacle, "temperror")
     found = destinations(policy.record, policy.domain, evidence.observations)
-    return replace(_ruling(found), details=tuple(_details(found)))
+    return replace(_ruling(found, policy.record), details=tuple(_details(found)))
 
 
-def _ruling(found: "tuple[Destination, ...]") -> Ruling:
+def _ruling(found: "tuple[Destination, ...]", record: "DmarcRecord") -> Ruling:
     from deliverability.protocols.dmarc_reports import Consent
 
     refused = [one for one in found if one.consent is Consent.MISSING]
     if refused:
         named = {"uri": refused[0].uri, "where": refused[0].where, "count": len(refused)}
         return Ruling(Outcome.FAIL, Finding.of("not-authorised", **named))
-    unusable = [one for one in found if one.consent is Consent.UNREADABLE]
+    unusable = [one.uri for one in found if one.consent is Consent.UNREADABLE]
+    unusable += [printable(uri, 200) for uri in record.unusable_uris]
     if unusable:
-        return Ruling(Outcome.FAIL, Finding.of("unreadable", uri=unusable[0].uri))
+        return Ruling(Outcome.FAIL, Finding.of("unreadable", uri=unusable[0]))
     unknown = next((one for one in found if one.consent is Consent.COULD_NOT_LOOK), None)
     if unknown:
         return grounds.open_question(unknown.obstacle)
@@ -87,8 +90,8 @@ CHECK = Check(
             "zh-Hant-TW": "收件方不會把 DMARC 報告寄到 {uri}：該網域尚未同意。須在 {where} 公布「v=DMARC1;」（受影響的地址共 {count} 個）。",
         },
         "unreadable": {
-            "en": "{uri} holds no address that a report could be sent to.",
-            "zh-Hant-TW": "{uri} 沒有可寄送報告的地址。",
+            "en": "{uri} is no address that a report could be sent to: each is written mailto:ADDRESS, without blanks, with commas between them.",
+            "zh-Hant-TW": "{uri} 不是可寄送報告的地址：每個都要寫成 mailto:地址，不含空白，彼此以逗號分隔。",
         },
         "no-mail-address": {
             "en": "No address for DMARC reports is a mailto address ({uri}); receivers need not support any other, so whether reports come is not shown.",

@@ -69,6 +69,8 @@ def _header(mail: "Mail") -> Ruling | None:
     needs = any(_local_part_is_utf8(field.unfolded) for field in raw if field.name.lower() in _ADDRESSES)
     if needs:
         return Ruling(Outcome.INDETERMINATE, Finding.of("needs-smtputf8", fields=names))
+    if all(field.name.lower().startswith("content-") for field in raw):
+        return Ruling(Outcome.FAIL, Finding.of("raw-part-header", part="1"))
     return Ruling(Outcome.FAIL, Finding.of("raw-header", fields=names))
 
 
@@ -124,8 +126,8 @@ CHECK = Check(
             "zh-Hant-TW": "郵件超過 {parts} 個部分或巢狀超過 {depth} 層，沒有全部讀取，而其中有 8 位元內容；無法確認是否全部標明。請減少附件，或壓縮成一個檔案。",
         },
         "raw-header": {
-            "en": "These header fields hold raw UTF-8: {fields}. Write them as encoded words (RFC 2047), or many servers will refuse or garble them.",
-            "zh-Hant-TW": "下列標頭含有未編碼的 UTF-8 文字：{fields}。請改用 RFC 2047 編碼，否則許多伺服器會拒收或顯示亂碼。",
+            "en": "These header fields hold raw UTF-8: {fields}. Write words and names in them as encoded words (RFC 2047) and domains in their xn-- form, or many servers will refuse or garble them.",
+            "zh-Hant-TW": "下列標頭含有未編碼的 UTF-8 文字：{fields}。文字與名稱請改用 RFC 2047 編碼，網域請改用 xn-- 形式，否則許多伺服器會拒收或顯示亂碼。",
         },
         "raw-header-unreadable": {
             "en": "These header fields hold 8-bit octets that are not UTF-8: {fields}. Nobody can know what they mean.",

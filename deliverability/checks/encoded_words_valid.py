@@ -36,8 +36,8 @@ CHECK = Check(
             "zh-Hant-TW": "標頭沒有編碼文字。",
         },
         "malformed": {
-            "en": "{field} holds what is meant as an encoded word, but will be shown as it stands: {word}",
-            "zh-Hant-TW": "{field} 含有格式錯誤的編碼文字，收件者會看到原樣：{word}",
+            "en": "{field} holds what is meant as an encoded word, and is none by its form or place (blanks have to stand around it): readers may show it as it stands: {word}",
+            "zh-Hant-TW": "{field} 含有格式或位置錯誤的編碼文字（前後必須有空白），收件者可能看到原樣：{word}",
         },
         "too-long": {
             "en": "An encoded word in {field} is longer than 75 characters: {word}",

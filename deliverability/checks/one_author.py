@@ -4,12 +4,20 @@ RFC 5322 §3.6.2; RFC 9989 §5.3.1 leaves messages whose authors are of differen
 them.
 """
 
+import re
+
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
+
+
+MAX_NAME_READ = 1000
+"""Characters of the line in which a display name is looked at."""
+# RFC 5322 §3.2.3 dot-atom or §3.2.4 quoted-string, RFC 6532 §3.2; and a domain that ends in no dot.
+_LOCAL_PART = re.compile(r"""(?:[^\x00-\x20()<>@,;:\\".\[\]\x7f]{1,998}(?:\.[^\x00-\x20()<>@,;:\\".\[\]\x7f]{1,998}){0,100}|"[^\x00-\x1f\x7f]{0,998}")@.{1,998}(?<!\.)\Z""")
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -23,6 +31,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
 
     try:
         authors = address_list(found[0].unfolded)
+        strange = next((author for author in authors if not _LOCAL_PART.match(author)), None)
+        if strange:
+            return Ruling(Outcome.FAIL, Finding.of("not-an-address", address=printable(strange, 200)))
         domains = sorted({Domain.parse(author.rpartition("@")[2]).unicode for author in authors})
     except ParseError as problem:
         return Ruling(Outcome.FAIL, Finding.of("malformed", problem=printable(str(problem), 200)))
@@ -31,7 +42,15 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return Ruling(Outcome.FAIL, Finding.of(code, domains=printable(", ".join(domains), 200)))
     if len(authors) > 1 and not mail.all("sender"):
         return Ruling(Outcome.FAIL, Finding.of("sender-missing", count=len(authors)))
-    return Ruling(Outcome.PASS, Finding.of("one-domain", domain=domains[0]))
+    name = _unquoted(found[0].unfolded[:MAX_NAME_READ].decode("utf-8", "replace"))
+    details = (Finding.of("name-to-quote", name=printable(name, 100)),) if name else ()
+    return Ruling(Outcome.PASS, Finding.of("one-domain", domain=domains[0]), details=details)
+
+
+def _unquoted(body: str) -> str:
+    """A display name that holds signs which need quotation marks (RFC 5322 §3.2.3); empty where none does."""
+    before, bracket, _ = re.sub(r'"[^"]{0,998}"|\([^()]{0,998}\)', " ", body).partition("<")
+    return before.strip() if bracket and re.search(r"[@:;\[\]\\]", before) else ""
 
 
 CHECK = Check(
@@ -44,6 +63,14 @@ CHECK = Check(
         "one-domain": {
             "en": "The From line names one author domain, {domain}.",
             "zh-Hant-TW": "寄件者（From）標頭只有一個網域：{domain}。",
+        },
+        "not-an-address": {
+            "en": "What stands in the From line is no address by RFC 5322 §3.4.1: {address}. Receivers refuse such mail, or show another sender.",
+            "zh-Hant-TW": "寄件者（From）標頭中的內容不是 RFC 5322 §3.4.1 的地址：{address}。收件方會拒收，或顯示成別的寄件者。",
+        },
+        "name-to-quote": {
+            "en": "The name in the From line holds signs that need quotation marks around it (RFC 5322 §3.2.3); some receivers refuse it: {name}",
+            "zh-Hant-TW": "寄件者（From）標頭中的名稱含有必須加引號的符號（RFC 5322 §3.2.3），有些收件方會拒收：{name}",
         },
         "no-from": {"en": "The message has no From line.", "zh-Hant-TW": "郵件沒有寄件者（From）標頭。"},
         "several-from": {

@@ -41,7 +41,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
         return Ruling(Outcome.PASS, Finding.of("covered", domain=domain, uri=printable(found.https, 200)))
     if covered is Coverage.UNVERIFIED and signature:
         return _unverified(evidence, signature, domain)
-    return Ruling(Outcome.FAIL, Finding.of(covered.value, domain=domain))
+    # A draft, and what a mailer keeps, is often older than the signature that the server adds.
+    outcome = Outcome.INDETERMINATE if covered is Coverage.UNSIGNED else Outcome.FAIL
+    return Ruling(outcome, Finding.of(covered.value, domain=domain))
 
 
 def _unverified(evidence: Evidence, signature: "DkimSignature", domain: str) -> Ruling:
@@ -100,8 +102,8 @@ CHECK = Check(
             "zh-Hant-TW": "List-Unsubscribe-Post 的內容必須正好是 List-Unsubscribe=One-Click。",
         },
         "unsigned": {
-            "en": "The message carries no DKIM signature, and the offer counts only if one covers it.",
-            "zh-Hant-TW": "郵件沒有 DKIM 簽章；一鍵取消訂閱必須受簽章保護才算數。",
+            "en": "This copy of the message carries no DKIM signature, and the offer counts only if one covers it; the server may add one as it leaves. Give the copy that left the server with --message.",
+            "zh-Hant-TW": "這份郵件沒有 DKIM 簽章；一鍵取消訂閱必須受簽章保護才算數。簽章可能在伺服器寄出時才加上，請以 --message 提供實際寄出的郵件。",
         },
         "not-covered": {
             "en": "The signature of {domain} does not cover both List-Unsubscribe fields: add them to h= when signing.",

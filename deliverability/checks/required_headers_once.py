@@ -15,6 +15,7 @@ from deliverability.protocols import structure
 if TYPE_CHECKING:
     from deliverability.protocols.mail import Mail
 
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _REQUIRED = ("Date", "From", "Message-ID")
 
 
@@ -27,6 +28,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
         stray = _stray_line(evidence.mail.content if evidence.mail else b"", mail)
         told = {"fields": ", ".join(missing), "line": printable(stray[:100].decode("utf-8", "replace"))}
         return Ruling(Outcome.FAIL, Finding.of("cut-short" if stray else "missing", **told))
+    stray = _stray_line(evidence.mail.content if evidence.mail else b"", mail)
+    if stray:
+        line = printable(stray[:100].decode("utf-8", "replace"))
+        return Ruling(Outcome.FAIL, Finding.of("stray-line", line=line))
     repeated = [mail.all(name)[0].name for name in structure.AT_MOST_ONCE if len(mail.all(name)) > 1]
     if repeated:
         return Ruling(Outcome.FAIL, Finding.of("repeated", fields=", ".join(repeated)))
@@ -41,14 +46,31 @@ def _stray_line(content: bytes, mail: "Mail") -> bytes:
 
 
 def _forms(mail: "Mail") -> Ruling:
-    if mail.date is None:
+    flaw = _date_flaw(mail)
+    if flaw:
         said = printable(mail.all("date")[0].unfolded[:100].decode("utf-8", "replace"))
-        return Ruling(Outcome.FAIL, Finding.of("date-unreadable", date=said))
+        return Ruling(Outcome.FAIL, Finding.of(flaw, date=said))
     said = mail.all("message-id")[0].unfolded.decode("utf-8", "replace")
     # Loosely: '<', something, '@', something, '>', and nothing else that would split it.
     if not re.fullmatch(r"<[^\s<>@]{1,900}@[^\s<>@]{1,900}>", said):
         return Ruling(Outcome.FAIL, Finding.of("message-id-malformed", message_id=printable(said, 100)))
     return Ruling(Outcome.PASS, Finding.of("present"))
+
+
+def _date_flaw(mail: "Mail") -> str | None:
+    """RFC 5322 §3.3: a zone, and the weekday, if there is one, of that very day."""
+    if mail.date is None:
+        return "date-unreadable"
+    from email.utils import parsedate_to_datetime
+
+    text = re.sub(r"\([^()]{0,100}\)", " ", mail.all("date")[0].unfolded[:100].decode("ascii", "replace"))
+    if not re.search(r"(?:[+-][0-9]{4}|\b[A-Za-z]|\b(?:UTC?|GMT|[ECMP][SD]T))\s{0,100}\Z", text, re.IGNORECASE):
+        return "date-without-zone"
+    weekday = text.strip()[:3].title()
+    claimed = parsedate_to_datetime(text)
+    if weekday in _WEEKDAYS and _WEEKDAYS.index(weekday) != claimed.weekday():
+        return "date-wrong-weekday"
+    return None
 
 
 CHECK = Check(
@@ -70,6 +92,10 @@ CHECK = Check(
             "en": "The message lacks {fields}: its header ends at a line that is no header field: {line}",
             "zh-Hant-TW": "郵件缺少 {fields} 標頭：標頭在一行不是標頭的內容處就結束了：{line}",
         },
+        "stray-line": {
+            "en": "The header ends at a line that is no header field, so that receivers take it, and all fields below it, for text: {line}",
+            "zh-Hant-TW": "標頭在一行不是標頭的內容處就結束了，收件方會把這一行與其後的標頭都當作內文：{line}",
+        },
         "repeated": {
             "en": "These header fields stand more than once: {fields}. Receivers refuse such messages, or show the wrong one.",
             "zh-Hant-TW": "下列標頭出現不只一次：{fields}。收件方會拒收這種郵件，或顯示錯誤的那一個。",
@@ -77,6 +103,14 @@ CHECK = Check(
         "date-unreadable": {
             "en": "The Date field is no date: {date}.",
             "zh-Hant-TW": "Date 標頭不是有效的日期：{date}。",
+        },
+        "date-without-zone": {
+            "en": "The Date field has no time zone, such as +0800 (RFC 5322 §3.3): {date}.",
+            "zh-Hant-TW": "Date 標頭缺少時區，例如 +0800（RFC 5322 §3.3）：{date}。",
+        },
+        "date-wrong-weekday": {
+            "en": "The weekday in the Date field is not that of its date (RFC 5322 §3.3): {date}.",
+            "zh-Hant-TW": "Date 標頭的星期與日期不符（RFC 5322 §3.3）：{date}。",
         },
         "message-id-malformed": {
             "en": "The Message-ID is not of the form <something@domain>: {message_id}.",

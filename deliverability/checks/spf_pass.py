@@ -39,8 +39,18 @@ def _evaluate(evidence: Evidence) -> Ruling:
         evidence.helo.value if evidence.helo else "",
         evidence.observations,
         at=grounds.judged_at(evidence),
+        local_part_known=evidence.subject is not Subject.DOMAIN,  # of a domain it is made up
     )
+    if found.unsettled:
+        return replace(_unsettled(found), details=tuple(_details(found)))
     return _ruling(evidence, found)
+
+
+def _unsettled(found: "SpfEvaluation") -> Ruling:
+    """The record asks for what nobody has told (RFC 7208 §7.2): no result, rather than that of a made-up value."""
+    if found.unsettled == "h":
+        return grounds.need("need-helo")
+    return Ruling(Outcome.INDETERMINATE, Finding.of("need-local-part", domain=found.domain))
 
 
 def _ruling(evidence: Evidence, found: "SpfEvaluation") -> Ruling:
@@ -155,6 +165,10 @@ CHECK = Check(
         "explanation": {
             "en": "{at} says to those it refuses: {text}",
             "zh-Hant-TW": "{at} 對被拒絕者的說明：{text}",
+        },
+        "need-local-part": {
+            "en": "SPF: the record of {domain} decides by the part of the envelope sender before the @, which a domain alone does not have. Check a message with --message and --from.",
+            "zh-Hant-TW": "SPF：{domain} 的紀錄依信封寄件者 @ 前面的部分判斷，只有網域無從得知。請以 --message 與 --from 檢查實際的郵件。",
         },
         "need-client-ip": grounds.NEED_CLIENT_IP,
         "need-reverse-path": grounds.NEED_REVERSE_PATH,

@@ -44,6 +44,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     if found.state is PublicationState.PUBLISHED:
         return _published(domain, found, surveyed, told, details)
     word = "none" if found.state is PublicationState.NONE else "permerror"
+    near = next((remark for remark in surveyed.remarks if remark.flaw is Flaw.NEAR_MISS), None)
+    if near and found.state is PublicationState.NONE:
+        return Ruling(Outcome.FAIL, Finding.of(near.flaw.value, at=near.domain, term=near.text), word, details)
     loop = next((remark for remark in surveyed.remarks if remark.flaw is Flaw.LOOP), None)
     if loop:
         return Ruling(Outcome.FAIL, Finding.of("loops", **told, at=loop.domain, term=loop.text), word, details)
@@ -178,8 +181,8 @@ CHECK = Check(
             "zh-Hant-TW": "{at} 公布了 {term} 筆 SPF 紀錄，只能有一筆；請只保留一筆。",
         },
         "near-miss": {
-            "en": "{at} publishes a text that looks like SPF and is not, because it does not begin with exactly 'v=spf1 ': {term}",
-            "zh-Hant-TW": "{at} 公布了一段像 SPF 但不是 SPF 的文字，因為開頭不是「v=spf1 」：{term}",
+            "en": "{at} publishes a text that looks like SPF and that receivers pass over, because it does not begin with exactly 'v=spf1 ', the blank included: {term}",
+            "zh-Hant-TW": "{at} 公布了一段像 SPF 的文字，但開頭不是「v=spf1 」（含空白），收件方會略過：{term}",
         },
         "plus-all": {
             "en": "{term} in the record of {at} lets everybody send in its name. Use ~all or -all.",

@@ -7,21 +7,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pkgutil import get_data
 
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.plugin import LANGUAGES
 from deliverability.evidence.verdict import fill
 
 _NOUNS = {
-    **{f"{noun}s": noun for noun in ("attempt", "bit", "byte", "check", "day", "field", "message", "octet", "part")},
-    **{f"{noun}s": noun for noun in ("look-up", "record", "second", "server", "step")},
+    **{
+        f"{noun}s": noun
+        for noun in ("attempt", "bit", "byte", "check", "day", "field", "message", "octet", "part")
+    },
+    **{f"{noun}s": noun for noun in ("look-up", "notice", "record", "second", "server", "step")},
     "addresses": "address",
     "entries": "entry",
 }
-_VERBS = {"are": "is", "were": "was", "have": "has", "contact": "contacts"}
+_VERBS = {"are": "is", "were": "was", "have": "has", "contact": "contacts", "wait": "waits"}
 _COUNTED = re.compile(rf"\{{(\w+)\}} (more )?({'|'.join(_NOUNS)})\b(?: ({'|'.join(_VERBS)})\b)?")
-_WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_WIDE = (("\u2e80", "\u9fff"), ("\uf900", "\ufaff"), ("\uff00", "\uffef"))
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -63,12 +66,17 @@ def _one(match: re.Match[str]) -> str:
     return f"{{{match[1]}}} {match[2] or ''}{_NOUNS[match[3]]}" + (f" {_VERBS[verb]}" if verb else "")
 
 
+def _is_wide(letter: str) -> bool:
+    """Whether a letter is as wide as a Chinese one; to compile a pattern of these ranges takes longer than all comparisons."""
+    return any(first <= letter <= last for first, last in _WIDE)
+
+
 def _closed_up(template: str, parameters: Mapping[str, str]) -> str:
     """The template without the blank that sets Latin letters off from Chinese, where the value begins or ends in Chinese."""
     for name, value in parameters.items():
-        if value and _WIDE.match(value[0]):
+        if value and _is_wide(value[0]):
             template = template.replace(f" {{{name}}}", f"{{{name}}}")
-        if value and _WIDE.match(value[-1]):
+        if value and _is_wide(value[-1]):
             template = template.replace(f"{{{name}}} ", f"{{{name}}}")
     return template
 
@@ -82,10 +90,8 @@ def catalog(lang: str) -> Catalog:
     if lang not in LANGUAGES:
         msg = f"no language {printable(lang)!r}; there are: {', '.join(LANGUAGES)}"
         raise UsageError(msg)
-    path = files("deliverability.compose").joinpath(
-        "locales", lang.replace("-", "_"), "LC_MESSAGES", "deliverability.po"
-    )
-    return Catalog(lang, messages(path.read_text("utf-8")))
+    octets = get_data("deliverability.compose", f"locales/{lang.replace('-', '_')}/LC_MESSAGES/deliverability.po")
+    return Catalog(lang, messages((octets or b"").replace(b"\r\n", b"\n").decode()))
 
 
 def messages(text: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ def told_lines(t: Catalog, told: Iterable[Told], where: tzinfo) -> list[str]:
     for one in told:
         intent = one.intent
         lines.append(f"{exact(intent.at, where)}  {intent.subject or '-'}")
-        lines.append(f"  {t('seal.row.to', recipient=intent.forward_path)}: {finish_sentence(t, one)}")
+        lines.append(f"  {t('seal.row.to', recipient=intent.forward_path)}{t('colon')}{finish_sentence(t, one)}")
         for outcome in one.outcomes:
             said = outcome.reply.text if outcome.reply else outcome.detail
             if said:

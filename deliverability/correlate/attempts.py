@@ -116,10 +116,14 @@ def with_expiries(
 ) -> list[tuple[Entry, DeliveryEvent]]:
     """Postfix's queue manager gives up all that is left of an entry in one line, which names no recipient."""
     whole: list[tuple[Entry, DeliveryEvent]] = []
+    before = False
     for entry in chain.entries:
         mine = [pair for pair in tried if pair[0] is entry]
         whole += mine
-        settled = any(e.result in (Result.SENT, Result.FAILED) for _, e in mine)
+        ended = [e for _, e in mine if e.result in (Result.SENT, Result.FAILED)]
+        settled = bool(ended) or before
+        # What was handed to no other entry is over: a clone made for others does not end it again.
+        before |= any(id(e) not in chain.followed for e in ended)
         if not settled and (mine or not tried or entry.requeued_from):
             whole += [(entry, _for_recipient(e, name)) for e in entry.events if _is_expiry(e)]
     return whole

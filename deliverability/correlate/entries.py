@@ -282,25 +282,26 @@ def _turned(found: Sequence[DeliveryEvent]) -> Iterator[DeliveryEvent]:
 
 
 def with_holds(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
-    """Give a hold that a rule put on a message before it had an id the id that the same process logs next."""
+    """Give what a rule did with a message before it had an id the id that the same process logs next.
+
+    A message that is thrown away has an id only if its data came; its rule speaks for it otherwise.
+    """
     told: list[DeliveryEvent] = []
-    waiting: dict[tuple[str, str | None, str], DeliveryEvent] = {}
+    waiting: dict[tuple[str, str | None, str], int] = {}
     for event in events:
         told.append(event)
         if not event.process or event.session is None:
             continue
         process = (event.line.place.log, event.host, event.process)
-        if event.action is Action.HELD and not event.queue_id:
-            waiting[process] = event
-        elif event.action is Action.ARRIVED:
-            hold = waiting.pop(process, None)
-            if (
-                hold
-                and hold.session
-                and hold.session.client == event.session.client
-                and _same_second(hold.at, event.at)
-            ):
-                told.append(replace(hold, queue_id=event.queue_id))
+        if event.action in (Action.HELD, Action.CANCELLED) and not event.queue_id:
+            waiting[process] = len(told) - 1
+        elif event.action is Action.ARRIVED and (place := waiting.pop(process, None)) is not None:
+            rule = told[place]
+            same_client = rule.session is not None and rule.session.client == event.session.client
+            if same_client and _same_second(rule.at, event.at):
+                named = (rule.recipient,) if rule.recipient else ()
+                told.append(replace(rule, queue_id=event.queue_id, recipient=None, recipients=named))
+                told[place] = replace(rule, session=None, recipient=None)  # told under the id
     return told
 
 

@@ -74,7 +74,7 @@ def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) 
     entries = gather(events)
     sessions = Sessions(events)
     told = [(chain.began, _message(chain, asked, sessions)) for chain in chains(entries, Near(own))]
-    refusals = once(e for e in events if e.action is Action.REJECTED and not e.queue_id)
+    refusals = once(e for e in events if e.action in (Action.REJECTED, Action.CANCELLED) and not e.queue_id)
     told += [(event.at.instant, _rejected(event, asked)) for event in refusals]
     found = [(began, m) for began, m in told if m and m.deliveries]
     found = with_recorded(found, [e for e in events if e.action is Action.RECORDED], asked)
@@ -294,11 +294,13 @@ def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Deli
     if transient:
         attempt = replace(attempt, result=Result.DEFERRED)
     state = State.DEFERRED if transient else State.REFUSED
+    if event.action is Action.CANCELLED:  # a rule of ours threw it away, and the client was told that it was taken
+        return Delivery(name, (), State.CANCELLED, (), None)
     return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)
 
 
 def _rejected(event: DeliveryEvent, asked: frozenset[Key]) -> Message | None:
-    """A message, or one recipient of it, that our own server refused before it had an id."""
+    """A message, or one recipient of it, that our own server refused, or threw away, before it had an id."""
     named = [r for r in (event.recipient, *event.recipients) if r]
     chosen = [r for r in dict.fromkeys(named) if not asked or _key(r) in asked]
     if not chosen or event.probe:

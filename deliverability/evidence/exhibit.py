@@ -5,7 +5,6 @@ what was hashed is never written anew.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 from deliverability.evidence.frozen import frozen
@@ -29,7 +28,7 @@ class Exhibit:
         return hashlib.sha256(self.content).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Place:
     """Where a log line stands, so that anyone can find it again with ``sed -n LINEp``."""
 

@@ -8,7 +8,7 @@ For whoever looks (``fields``, ``replace``, ``match``, ``pickle``, type checkers
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
-from operator import attrgetter
+from operator import attrgetter, ge, gt, le, lt
 from typing import Any, TypeVar, dataclass_transform, overload
 
 T = TypeVar("T")
@@ -17,23 +17,32 @@ T = TypeVar("T")
 @overload
 def frozen(cls: type[T], /) -> type[T]: ...
 @overload
-def frozen(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]: ...
+def frozen(*, kw_only: bool = False, order: bool = False) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def frozen(cls: type[T] | None = None, /, *, kw_only: bool = False) -> type[T] | Callable[[type[T]], type[T]]:
+def frozen(
+    cls: type[T] | None = None, /, *, kw_only: bool = False, order: bool = False
+) -> type[T] | Callable[[type[T]], type[T]]:
     """A class whose objects never change, compare by value, and hold their fields in slots."""
     if cls is None:
-        return lambda given: _made(given, kw_only=kw_only)
-    return _made(cls, kw_only=kw_only)
+        return lambda given: _made(given, kw_only=kw_only, order=order)
+    return _made(cls, kw_only=kw_only, order=order)
 
 
-def _made(plain: type[T], *, kw_only: bool) -> type[T]:
+def _made(plain: type[T], *, kw_only: bool, order: bool) -> type[T]:
     cls = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(plain)
     values = _values_of(tuple(one.name for one in fields(cls) if one.compare))  # type: ignore[arg-type]
+    state = _values_of(tuple(one.name for one in fields(cls)))  # type: ignore[arg-type]
 
     def first_init(self: Any, *given: Any, **named: Any) -> None:
-        init = _init(cls)
-        cls.__init__ = init  # type: ignore[method-assign]
-        init(self, *given, **named)
+        _compile(cls, first_init)
+        cls.__init__(self, *given, **named)
+
+    def first_setstate(self: Any, given: tuple[Any, ...]) -> None:
+        _compile(cls, first_init)
+        cls.__setstate__(self, given)  # type: ignore[attr-defined]
+
+    def getstate(self: Any) -> tuple[Any, ...]:
+        return state(self)
 
     def same(self: Any, other: object) -> Any:
         return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
@@ -48,13 +57,27 @@ def _made(plain: type[T], *, kw_only: bool) -> type[T]:
         "__repr__": _repr,
         "__setattr__": _refuse_set,
         "__delattr__": _refuse_delete,
-        "__getstate__": _getstate,
-        "__setstate__": _setstate,
+        "__getstate__": getstate,
+        "__setstate__": first_setstate,
     }
+    if order:
+        methods |= _comparisons(values)
     for name, method in methods.items():
         if plain.__dict__.get(name) is None:  # a class with its own ``__eq__`` has a ``__hash__`` of None
             setattr(cls, name, method)
     return cls
+
+
+def _comparisons(values: Callable[[Any], tuple[Any, ...]]) -> dict[str, Callable[..., Any]]:
+    """What sorts objects of one class by their fields."""
+
+    def by(compare: Callable[[Any, Any], Any]) -> Callable[[Any, object], Any]:
+        def compared(self: Any, other: object) -> Any:
+            return compare(values(self), values(other)) if other.__class__ is self.__class__ else NotImplemented
+
+        return compared
+
+    return {"__lt__": by(lt), "__le__": by(le), "__gt__": by(gt), "__ge__": by(ge)}
 
 
 def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
@@ -67,24 +90,31 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
-def _init(cls: type) -> Callable[..., None]:
-    """``__init__`` of a class, which sets each slot past the ``__setattr__`` that refuses."""
+def _compile(cls: type, first_init: object) -> None:
+    """What makes objects of a class, which sets each slot past the ``__setattr__`` that refuses."""
     known: dict[str, Any] = {}
     plain: list[str] = []
     named: list[str] = []
     steps: list[str] = []
+    restored: list[str] = []
     for one in fields(cls):
         known[f"set_{one.name}"] = getattr(cls, one.name).__set__
         (named if one.kw_only else plain).append(_parameter(one, known))
         value = f"make_{one.name}() if {one.name} is MISSING else {one.name}"
         steps.append(f"    set_{one.name}(self, {value if f'make_{one.name}' in known else one.name})")
+        restored.append(f"    set_{one.name}(self, {one.name})")
+    names = ", ".join(one.name for one in fields(cls))
     if hasattr(cls, "__post_init__"):
         steps.append("    self.__post_init__()")
     parameters = ", ".join(["self", *plain, *(["*", *named] if named else [])])
-    exec(f"def __init__({parameters}):\n" + ("\n".join(steps) or "    pass"), known | {"MISSING": MISSING}, known)  # noqa: S102 - names of fields, and nothing else
-    init: Callable[..., None] = known["__init__"]
-    init.__qualname__ = f"{cls.__qualname__}.__init__"
-    return init
+    lines = [f"def __init__({parameters}):", *steps, "    return"]
+    lines += ["def __setstate__(self, state):", f"    ({names},) = state" if names else "", *restored, "    return"]
+    exec("\n".join(lines), known | {"MISSING": MISSING}, known)  # noqa: S102 - names of fields, and nothing else
+    for name in ("__init__", "__setstate__"):
+        known[name].__qualname__ = f"{cls.__qualname__}.{name}"
+    if cls.__init__ is first_init:  # type: ignore[misc]
+        cls.__init__ = known["__init__"]  # type: ignore[misc]
+    cls.__setstate__ = known["__setstate__"]  # type: ignore[attr-defined]
 
 
 def _parameter(one: Field[Any], known: dict[str, Any]) -> str:
@@ -109,12 +139,3 @@ def _refuse_set(_self: object, name: str, _value: object) -> None:
 
 def _refuse_delete(_self: object, name: str) -> None:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-
-def _getstate(self: Any) -> list[Any]:
-    return [getattr(self, one.name) for one in fields(self)]
-
-
-def _setstate(self: Any, state: list[Any]) -> None:
-    for one, value in zip(fields(self), state, strict=True):
-        object.__setattr__(self, one.name, value)

@@ -6,7 +6,6 @@ RFC 5890 §2.3.2.1 (A-labels), RFC 6531 §3.3 (UTF-8 in both halves).
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Self
 
 from deliverability.errors import ParseError, printable
@@ -40,7 +39,7 @@ def _u_label(label: str) -> str:
     return shown if all(unicodedata.category(c)[0] in "LMN" or c == "-" for c in shown) else label
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Domain:
     """A domain name in its one comparable form: lower-case A-labels, no trailing dot."""
 

@@ -5,7 +5,7 @@ Evaluators are pure functions of :class:`Observations`.  What is missing they ra
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from deliverability.evidence.frozen import frozen
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class DnsQuestion:
     """A name and a type; the class is always IN."""
 
@@ -89,7 +89,7 @@ class DnsAnswer:
         return self.rcode is Rcode.NOERROR
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class HttpsQuestion:
     """A document to be fetched over HTTPS, without following redirects (RFC 8461 §3.3)."""
 
@@ -114,7 +114,7 @@ class HttpsAnswer:
     observed_at: datetime
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class SmtpProbe:
     """Greet a mail server, offer STARTTLS, and leave before any mail (opt-in: it opens a connection)."""
 

@@ -3,6 +3,8 @@
 Not a spam filter of its own, but what every one of them builds on.
 """
 
+import re
+
 from deliverability.evidence.plugin import Actor, Filter, Judgement, Reading, Stamp
 from deliverability.evidence.verdict import Finding
 from deliverability.protocols.authres import AuthenticationResults, Result, parse_authres
@@ -12,13 +14,21 @@ _ORDER = (
     "dmarc-pass",
     "dkim-fail",
     "spf-fail",
+    "spf-error",
+    "dkim-open",
     "dkim-none",
     "spf-weak",
     "dkim-pass",
     "spf-pass",
+    "dmarc-open",
     "dmarc-none",
 )
-_BAD = frozenset({"fail", "permerror", "hardfail"})
+_FAILED = frozenset({"fail", "hardfail"})
+_PASSED = frozenset({"pass", "success"})  # "success": Yahoo, of DMARC
+_OPEN = frozenset({"temperror", "unknown"})
+"""Nothing was found out: no answer in time (RFC 8601 §2.7), or, in Yahoo's word, nothing known."""
+# Of Received-SPF: RFC 7208 §9.1, and the comment in which Google, Microsoft and Yahoo name the domain.
+_ENVELOPE = re.compile(r"\benvelope-from=\"?<?([^\s;>\"]{1,320})|\bdomain of (?:transitioning )?([^\s;>\")]{1,320})")
 
 
 def _read(stamps: tuple[Stamp, ...]) -> Reading | None:
@@ -38,21 +48,32 @@ def _findings(field: AuthenticationResults) -> list[Finding]:
     out: list[Finding] = []
     for result in field.of("dmarc"):
         domain = result.properties.get("header.from", "-")
-        code = "dmarc-pass" if result.result == "pass" else "dmarc-fail" if result.result in _BAD else "dmarc-none"
-        out.append(Finding.of(code, who=who, domain=domain, result=result.result))
+        out.append(Finding.of(_dmarc(result.result), who=who, domain=domain, result=result.result))
     out += [Finding.of(_dkim(r), who=who, domain=_signer(r), result=r.result) for r in field.of("dkim")]
     out += [Finding.of(_spf_code(r.result), who=who, domain=_mail_from(r), result=r.result) for r in field.of("spf")]
     return out
 
 
+def _dmarc(result: str) -> str:
+    """A record that cannot be read (``permerror``) says nothing of whether the message is genuine."""
+    if result in _PASSED:
+        return "dmarc-pass"
+    return "dmarc-fail" if result in _FAILED else "dmarc-open" if result in _OPEN else "dmarc-none"
+
+
 def _dkim(result: Result) -> str:
-    if result.result == "pass":
+    """``neutral`` of a named signer is a signature that could not be used, as Gmail says of a changed body."""
+    if result.result in _PASSED:
         return "dkim-pass"
-    return "dkim-none" if result.result in ("none", "neutral", "temperror") else "dkim-fail"
+    if result.result in ("none", "unknown") or _signer(result) in ("-", "none", ""):
+        return "dkim-none"
+    return "dkim-open" if result.result == "temperror" else "dkim-fail"
 
 
 def _spf_code(result: str) -> str:
-    return "spf-pass" if result == "pass" else "spf-fail" if result in _BAD else "spf-weak"
+    if result in _PASSED:
+        return "spf-pass"
+    return "spf-fail" if result in _FAILED else "spf-error" if result == "permerror" else "spf-weak"
 
 
 def _signer(result: Result) -> str:
@@ -60,14 +81,20 @@ def _signer(result: Result) -> str:
 
 
 def _mail_from(result: Result) -> str:
-    return result.properties.get("smtp.mailfrom", "-").rpartition("@")[2] or "-"
+    said = next((result.properties[name] for name in _IDENTITIES if result.properties.get(name)), "-")
+    return said.rpartition("@")[2] or "-"
+
+
+_IDENTITIES = ("smtp.mailfrom", "smtp.mail", "smtp.from", "smtp.helo")  # RFC 8601 §2.7.2, and Coremail's spelling
 
 
 def _spf(text: str) -> Finding | None:
     word = text[:40].split(" ", 1)[0].strip().lower()
     if word not in ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"):
         return None
-    return Finding.of(_spf_code(word), who="Received-SPF", domain="-", result=word)
+    named = _ENVELOPE.search(text[:4096])
+    domain = (named[1] or named[2]).rpartition("@")[2] if named else "-"
+    return Finding.of(_spf_code(word), who="Received-SPF", domain=domain or "-", result=word)
 
 
 FILTER = Filter(
@@ -87,6 +114,18 @@ FILTER = Filter(
         "dmarc-none": {
             "en": "{who} found no usable DMARC policy of {domain} (DMARC {result}).",
             "zh-Hant-TW": "{who} 查無 {domain} 可用的 DMARC 政策（DMARC {result}）。",
+        },
+        "dmarc-open": {
+            "en": "{who} could not find out whether the message comes from {domain} (DMARC {result}).",
+            "zh-Hant-TW": "{who} 無法查明信件是否來自 {domain}（DMARC {result}）。",
+        },
+        "dkim-open": {
+            "en": "{who} could not check the signature of {domain} at that time (DKIM {result}).",
+            "zh-Hant-TW": "{who} 當時無法查驗 {domain} 的簽章（DKIM {result}）。",
+        },
+        "spf-error": {
+            "en": "{who} could not read the SPF record of {domain} (SPF {result}).",
+            "zh-Hant-TW": "{who} 無法解讀 {domain} 的 SPF 紀錄（SPF {result}）。",
         },
         "dkim-pass": {
             "en": "{who} found a valid signature of {domain} (DKIM {result}).",
@@ -117,6 +156,7 @@ FILTER = Filter(
         "dmarc-fail": Actor.SENDER,
         "dkim-fail": Actor.SENDER,
         "spf-fail": Actor.SENDER,
+        "spf-error": Actor.SENDER,
         "dmarc-none": Actor.SENDER,
     },
     advice={
@@ -132,9 +172,13 @@ FILTER = Filter(
             "en": "The sender adds the sending address to its SPF record; forwarded mail fails here without any fault.",
             "zh-Hant-TW": "寄件者需把寄送的 IP 位址加入 SPF 紀錄；轉寄的信在此失敗並非過失。",
         },
+        "spf-error": {
+            "en": "The sender repairs its SPF record; “deliverability check” shows what is wrong with it.",
+            "zh-Hant-TW": "寄件者需修正 SPF 紀錄；「deliverability check」會指出問題所在。",
+        },
         "dmarc-none": {
-            "en": "The sender publishes a DMARC record.",
-            "zh-Hant-TW": "寄件者需公布 DMARC 紀錄。",
+            "en": "The sender publishes a DMARC record that can be read.",
+            "zh-Hant-TW": "寄件者需公布可以解讀的 DMARC 紀錄。",
         },
     },
     source="https://www.rfc-editor.org/rfc/rfc8601",

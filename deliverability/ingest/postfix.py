@@ -205,7 +205,10 @@ def _refusal(words: _Words) -> Fields | None:
 
 def _proxied(words: _Words) -> Fields | None:
     refusal = parse_proxied(words.raw) if words.by("smtpd") and not words.cut else None
-    return _refused(refusal) if refusal and refusal.stage in _ABOUT_A_MESSAGE else None
+    if refusal is None or refusal.stage not in _ABOUT_A_MESSAGE:
+        return None
+    # Without an answer of the filter's, which was lost, this server tells the client to come back.
+    return _refused(refusal) | ({} if refusal.words.strip() else {"result": Result.DEFERRED})
 
 
 _BY_RULE = {"hold": Action.HELD, "discard": Action.CANCELLED}
@@ -214,11 +217,18 @@ _BY_RULE = {"hold": Action.HELD, "discard": Action.CANCELLED}
 def _rule(words: _Words) -> Fields | None:
     """What an access rule or a milter does with the message instead of sending it on."""
     match = _RULE.match(words.raw)
-    if match is None or (words.queue_id is None and match[1] != b"hold"):
+    if match is None:
         return None
     # The rule of a first recipient speaks before the message has an id; process and client tie the two.
-    session = Session(client=parse_host(text(match[2]))[0])
-    return {"action": _BY_RULE[text(match[1])], "session": session, "text": text(words.raw)}
+    told: Fields = {
+        "action": _BY_RULE[text(match[1])],
+        "session": Session(client=parse_host(text(match[2]))[0]),
+        "text": text(words.raw),
+    }
+    if words.queue_id is None and match[1] == b"discard":
+        about = parse_refusal(words.raw.replace(b"discard: ", b"reject: ", 1))
+        told |= {"recipient": about.recipient, "reverse_path": about.reverse_path} if about else {}
+    return told
 
 
 def _header(words: _Words) -> Fields | None:

@@ -57,6 +57,25 @@ class _Aliases:
         return self._by_message.get(key, {}).get(recipient)
 
 
+class _Refusals:
+    """What a milter of ours answered to the data, by message: the lines of its recipients say only the words."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[Key, Facts] = OrderedDict()
+
+    def settle(self, key: Key, facts: "Facts") -> "Facts | None":
+        """Keep a refusal of the whole message; give it to its recipients, and say nothing of one without an answer."""
+        if facts["action"] is not Action.REJECTED or facts["stage"] != "end-of-data":
+            return facts
+        if "recipient" not in facts:
+            self._answers[key] = facts
+            if len(self._answers) > MAX_EXPANDED:
+                self._answers.popitem(last=False)
+            return facts
+        answer = self._answers.get(key)
+        return {**answer, "recipient": facts["recipient"]} if answer else None
+
+
 class _Silences:
     """At which command a host fell silent, by message, process and host: the outcome that follows does not say it."""
 
@@ -78,7 +97,7 @@ class _Silences:
         return facts
 
 
-def _read(line: LogLine, aliases: _Aliases, silences: _Silences) -> Iterator[DeliveryEvent]:
+def _read(line: LogLine, aliases: _Aliases, silences: _Silences, refusals: _Refusals) -> Iterator[DeliveryEvent]:
     from deliverability.protocols.sendmail_words import expansion, facts_of
 
     head = parse_prologue(line.raw[:MAX_LINE])
@@ -92,7 +111,8 @@ def _read(line: LogLine, aliases: _Aliases, silences: _Silences) -> Iterator[Del
         aliases.take(key, *expanded)
         return
     process = f"{head.tag}[{head.pid}]" if head.pid else None
-    for facts in facts_of(words, queue_id, cut=cut):
+    said = (refusals.settle(key, facts) for facts in facts_of(words, queue_id, cut=cut))
+    for facts in filter(None, said):
         told: Facts = {"queue_id": queue_id, **silences.settle(key, process, facts)}
         if facts["action"] is Action.ATTEMPTED and facts.get("recipient") and not facts.get("original_recipient"):
             told["original_recipient"] = aliases.before(key, facts["recipient"])
@@ -108,9 +128,9 @@ def _read(line: LogLine, aliases: _Aliases, silences: _Silences) -> Iterator[Del
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """The events of lines in their order, one for each recipient of a line; never raises."""
-    aliases, silences = _Aliases(), _Silences()
+    aliases, silences, refusals = _Aliases(), _Silences(), _Refusals()
     for line in lines:
-        yield from _read(line, aliases, silences)
+        yield from _read(line, aliases, silences, refusals)
 
 
 def is_line(raw: bytes) -> bool:

@@ -37,9 +37,15 @@ MAX_SEEN: Final = 30
 MAX_SEEN_OCTETS: Final = 8192
 
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9._-]*)=", re.ASCII)
+_REDIRECT = re.compile(r"redirect=", re.IGNORECASE)
+_LETTER = re.compile(r"%\{([A-Za-z])")
 _CLIENT_MACRO = re.compile(r"%\{[^}doDO]", re.ASCII)
 
 PermError = spf.PermError
+
+
+class Unsettled(Exception):  # noqa: N818 - no error: nobody has told what is needed
+    """A name that is asked is made of something unknown; its argument is the macro's letter."""
 
 
 class Query(spf.query):
@@ -56,14 +62,21 @@ class Query(spf.query):
         self.wanted: list[DnsQuestion] = []
         """What an explanation would need; asked for only once the result is known to be ``fail``."""
         self.trace: list[Step] = []
+        self.unknown: frozenset[str] = frozenset()
+        """Letters of macros whose value nobody has told."""
+        self._hidden: dict[str, str] = {}
         self._foreseen: dict[DnsQuestion, None] = {}
         self._way = Way(0, 0, 0)
+        self._level: int | None = None
+        self._counts_next = True
 
     def dns(
         self, name: str, qtype: str, cnames: dict[str, str] | None = None, ignore_void: bool = False
     ) -> list[object]:
         """Answer from the record, or raise ``Unobserved`` with what this record's other terms will need too."""
         del cnames  # the resolver that answered has followed them
+        if name in self._hidden:
+            raise Unsettled(self._hidden[name])
         question = question_of(name, qtype)
         if question is None:
             return []
@@ -87,6 +100,8 @@ class Query(spf.query):
 
     def check1(self, spf: str | None, domain: str, recursion: int) -> tuple[str, int, str]:
         """One record and all below it; of an included one the way to its result is kept for others that include it."""
+        if recursion == self._level:  # a redirect: an include goes one level down
+            self.check_lookups()
         if not recursion or not spf or not self.shares:
             return super().check1(spf, domain, recursion)
         key = ("spf", spf, domain, self.c)
@@ -135,9 +150,31 @@ class Query(spf.query):
 
     def check0(self, spf: str | None, recursion: int) -> tuple[str, int, str]:
         """One record's result."""
-        result: tuple[str, int, str] = super().check0(spf, recursion)
+        outer, self._level = self._level, recursion
+        self._counts_next = not any(_REDIRECT.match(term) for term in (spf or "").split(" "))
+        try:
+            result: tuple[str, int, str] = super().check0(spf, recursion)
+        finally:
+            self._level = outer
         self._note("record", result[0])
         return result
+
+    def check_lookups(self) -> None:
+        """Count a term that asks the DNS: pyspf counts a redirect as it reads it, before the mechanisms.
+
+        RFC 7208 §4.6.4: terms count when they are evaluated; §6.1: a redirect is, where no mechanism matches.
+        """
+        if self._counts_next:
+            super().check_lookups()
+        self._counts_next = True
+
+    def expand_domain(self, arg: str) -> str:
+        """Expand a name, and remember what of it is unknown."""
+        expanded: str = super().expand_domain(arg)
+        letter = next((letter for letter in _LETTER.findall(arg) if letter.lower() in self.unknown), None)
+        if letter:
+            self._hidden[expanded] = letter.lower()
+        return expanded
 
     def expand(self, s: str, stripdot: bool = True) -> str:
         """Expand macros, which may stand for the sender."""

@@ -26,11 +26,13 @@ WALK_LABELS: Final = 8
 """From so many labels on, the walk jumps to seven: eight queries at most (RFC 9989 §4.10)."""
 
 _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
-_NEAR = re.compile(rb"\bv[ \t]{0,9}=[ \t]{0,9}DMARC", re.IGNORECASE)
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?\Z")  # RFC 9989 §4.8, obs-dmarc-uri
+_NEAR = re.compile(rb"\bv[ \t]{0,9}=[ \t]{0,9}DMARC|\A[\"' \t]{0,9}DMARC1(?![a-z0-9-])", re.IGNORECASE)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?\Z", re.ASCII)  # RFC 9989 §4.8, obs-dmarc-uri
 _PERCENT = re.compile(r"(?:100|[0-9]{1,2})\Z", re.ASCII)
 _KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.3
 _REMOVED: Final = ("pct", "rf", "ri")
+_CHOICES: Final = {"adkim": "rs", "aspf": "rs", "psd": "nuy", "t": "ny"}
+"""Tags of one letter, and which it may be."""
 
 
 class Policy(StrEnum):
@@ -81,7 +83,13 @@ class DmarcRecord:
     ruf: tuple[str, ...] = ()
     """The same for failure reports."""
     unusable_uris: tuple[str, ...] = ()
-    """What stands in ``rua`` or ``ruf`` and is no URI."""
+    """What stands in ``rua`` or ``ruf`` and is no URI: foreign text."""
+    repeated: tuple[str, ...] = ()
+    """Tags that are given more than once, which voids a tag-list (RFC 6376 §3.2); here the first counts."""
+    no_choice: tuple[str, ...] = ()
+    """Which of ``adkim``, ``aspf``, ``psd``, ``t`` have a value that is none of theirs; the default stands."""
+    stray: tuple[str, ...] = ()
+    """What stands between semicolons and is no tag: foreign text."""
     percent: int | None = None
     """``pct`` of RFC 7489, which RFC 9989 removed."""
     removed: tuple[str, ...] = ()
@@ -177,15 +185,20 @@ def parse_record(raw: bytes) -> DmarcRecord | None:
 
 
 def _parse(raw: bytes) -> DmarcRecord:
-    text = raw.decode("latin-1")
+    text = raw.decode("utf-8", "backslashreplace")
     tags: dict[str, str] = {}
-    for spec in text.split(";")[1 : MAX_TAGS + 1]:
+    repeated: dict[str, None] = {}
+    specs = text.split(";")[1 : MAX_TAGS + 1]
+    for spec in specs:
         name, equals, value = spec.partition("=")
-        if equals:
-            tags.setdefault(name.strip(" \t").lower(), value.strip(" \t"))
+        tag = name.strip(" \t").lower()
+        if equals and tag in tags:
+            repeated.setdefault(tag)
+        elif equals:
+            tags[tag] = value.strip(" \t")
     policies = {name: _policy(tags[name]) for name in ("p", "sp", "np") if name in tags}
     uris = {
-        name: [uri for uri in (part.strip() for part in tags.get(name, "").split(",")) if uri]
+        name: [uri for uri in (part.strip(" \t") for part in tags.get(name, "").split(",")) if uri]
         for name in ("rua", "ruf")
     }
     percent = tags.get("pct", "")
@@ -200,6 +213,9 @@ def _parse(raw: bytes) -> DmarcRecord:
         rua=tuple(uri for uri in uris["rua"] if _URI.match(uri)),
         ruf=tuple(uri for uri in uris["ruf"] if _URI.match(uri)),
         unusable_uris=tuple(uri for part in uris.values() for uri in part if not _URI.match(uri)),
+        repeated=tuple(repeated),
+        no_choice=tuple(name for name, letters in _CHOICES.items() if name in tags and not _is_one(tags[name], letters)),
+        stray=tuple(filter(None, (spec.strip(" \t") for spec in specs if "=" not in spec))),
         percent=int(percent) if _PERCENT.match(percent) else None,
         removed=tuple(name for name in _REMOVED if name in tags),
         unknown=tuple(name for name in tags if name not in _KNOWN and name not in _REMOVED),
@@ -355,6 +371,10 @@ _ONE_LEVEL_LOWER: Final = {
     Policy.QUARANTINE: Policy.NONE,
     Policy.NONE: Policy.NONE,
 }
+
+
+def _is_one(text: str, letters: str) -> bool:
+    return len(text) == 1 and text.lower() in letters
 
 
 def _policy(text: str) -> Policy | None:

@@ -84,6 +84,12 @@ def _record_remarks(found: DmarcPolicy, record: DmarcRecord) -> Iterator[Finding
         yield Finding.of("removed-tag", **where, tag=tag)
     for tag in record.unknown[:5]:
         yield Finding.of("unknown-tag", **where, tag=printable(tag, 40))
+    for tag in record.repeated[:5]:
+        yield Finding.of("repeated-tag", **where, tag=printable(tag, 40))
+    for tag in record.no_choice:
+        yield Finding.of("no-choice", **where, tag=tag)
+    for text in record.stray[:5]:
+        yield Finding.of("stray-text", **where, text=printable(text, 120))
     for uri in record.unusable_uris[:5]:
         yield Finding.of("not-a-uri", **where, uri=printable(uri, 120))
     if record.testing:

@@ -47,7 +47,7 @@ REPLIES_MIMECAST: Final[tuple[ReplyRule, ...]] = (
         _MIMECAST,
         advice=(
             "The recipient blocked this sender: the recipient takes it off under Managed Senders, or the administrator does.",
-            "客戶封鎖了這個寄件者：請客戶在 Managed Senders 移除，或由管理者移除。",
+            "收件者封鎖了這個寄件者：請收件者在 Managed Senders 移除，或由管理者移除。",
         ),
     ),
     rule(

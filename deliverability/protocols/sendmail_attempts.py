@@ -56,7 +56,10 @@ def attempts(words: bytes, queue_id: str | None, cut: bool) -> list[Facts]:
     if said.stat in ("queued", "quarantined"):
         action = Action.DESCRIBED if said.stat == "queued" else Action.HELD
         return [{"action": action, "recipients": said.recipients, "text": said.stat}]
-    outcome = _outcome(said)
+    if said.mailer is None:
+        refused = {"action": Action.REJECTED, "stage": "end-of-data", "text": said.stat[:MAX_TEXT]}
+        return [{"recipient": to, **refused} for to in said.recipients]
+    outcome = _outcome(said, said.mailer.lower())
     if outcome is None:
         return []
     original = said.controlling if said.mailer in _OF_AN_ALIAS else None
@@ -66,8 +69,8 @@ def attempts(words: bytes, queue_id: str | None, cut: bool) -> list[Facts]:
     ]
 
 
-def _outcome(said: Delivery) -> Facts | None:
-    transport = _transport(said)
+def _outcome(said: Delivery, mailer: str) -> Facts | None:
+    transport = _transport(said, mailer)
     facts: Facts = {
         "transport": transport,
         "relay": said.relay if said.relay and said.relay.ip else None,
@@ -110,15 +113,15 @@ def _may_be_lost(said: Delivery, transport: Transport | None) -> bool:
     return transport is Transport.LMTP or (transport is Transport.SMTP and said.reply is None)
 
 
-def _transport(said: Delivery) -> Transport | None:
-    if "lmtp" in said.mailer.lower():
+def _transport(said: Delivery, mailer: str) -> Transport | None:
+    if "lmtp" in mailer or mailer.startswith("cyrusv2"):
         return Transport.LMTP
-    known = _BY_MAILER.get(said.mailer.lower())
+    known = _BY_MAILER.get(mailer)
     if known is Transport.MAILBOX and said.recipients[0] == "/dev/null":
         return Transport.DISCARD
-    if said.mailer.lower() in _STORES and said.stat.startswith("Sent ("):
+    if mailer in _STORES and said.stat.startswith("Sent ("):
         return Transport.LMTP
     if known is not None:
         return known
-    by_smtp = "smtp" in said.mailer.lower() or said.mailer.lower() == "relay" or bool(said.relay and said.relay.ip)
+    by_smtp = "smtp" in mailer or mailer == "relay" or bool(said.relay and said.relay.ip)
     return Transport.SMTP if by_smtp else None

@@ -26,13 +26,13 @@ _ADDRESS = re.compile(rb"%s|%s(?:@%s)?|%s" % (_ANGLE, _QUOTED, _BARE, _BARE), re
 _OWNER = re.compile(rb" \(\d{1,10}/\d{1,10}\)")
 _DELAY = rb"(?:\d{1,5}\+)?\d\d:\d\d:\d\d"
 _FIELDS = re.compile(
-    rb", delay=%s(?:, xdelay=%s)?, mailer=(?P<mailer>[!-+\--~]{1,32}), pri=-?\d{1,18}"
+    rb", delay=%s(?:, xdelay=%s)?(?:, mailer=(?P<mailer>[!-+\--~]{1,32}))?, pri=-?\d{1,18}"
     rb"(?:, relay=(?P<relay>[^\s,\[\]]{0,300}(?:\[[^\s,\[\]]{1,64}\])?(?: \[[^\s,\[\]]{1,64}\])?))?"
     rb"(?:, ntries=\d{1,9})?(?:, dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}))?(?:, tls_verify=[A-Z_]{1,16})?"
     rb"(?:, reply=(?P<reply>.*), stat=|, quarantine=.*, stat=|, stat=)" % (_DELAY, _DELAY),
     re.DOTALL,
 )
-_ANOTHER = re.compile(rb", delay=%s, (?:xdelay=%s, )?mailer=" % (_DELAY, _DELAY))
+_ANOTHER = re.compile(rb", delay=%s, (?:xdelay=%s, )?(?:mailer=|pri=)" % (_DELAY, _DELAY))
 _HOST = re.compile(
     r"(?:([^\s\[\]]{1,300})|\[[^\s\[\]]{1,64}\](?= \[))? ?(?:\[(?:IPv6:)?([0-9A-Fa-f:.]{2,64})\])?(?: \(may be forged\))?\Z"
 )
@@ -87,7 +87,8 @@ class Delivery:
     recipients: tuple[str, ...]
     controlling: str | None
     """``ctladdr``: on whose behalf; the sender, or the user or alias whose file named a program."""
-    mailer: str
+    mailer: str | None
+    """``None`` where nothing was delivered: a milter refused the message."""
     relay: Host | None
     dsn_code: str | None
     reply: str | None
@@ -117,7 +118,7 @@ def parse_delivery(words: bytes) -> Delivery | None:
     return Delivery(
         recipients=tuple(bare(recipient) for recipient in recipients),
         controlling=bare(controlling) if controlling else None,
-        mailer=text(match["mailer"]),
+        mailer=text(match["mailer"]) if match["mailer"] else None,
         relay=host(text(match["relay"])) if match["relay"] else None,
         dsn_code=text(match["dsn"]) if match["dsn"] else None,
         reply=text(match["reply"]) if match["reply"] is not None else None,

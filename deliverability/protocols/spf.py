@@ -31,6 +31,8 @@ MAX_VOID_LOOKUPS: Final = 2
 """Look-ups without an answer, above which a receiver should stop (RFC 7208 §4.6.4)."""
 DEFAULT_EXPLANATION: Final = "SPF fail - not authorized"
 """Stands where a domain explains nothing."""
+UNKNOWN_HELO: Final = "helo.invalid"
+"""Stands, in what is never asked, for a name that nobody told; RFC 2606 §2."""
 MAX_SENDER: Final = 512
 """Characters of a reverse-path or HELO name; RFC 5321 §4.5.3.1 allows 256."""
 
@@ -70,6 +72,9 @@ class SpfEvaluation:
     """What was wrong with the records, after ``permerror``: foreign text inside."""
     obstacle: CouldNotLook | None = None
     """The look-up behind ``temperror``."""
+    unsettled: str | None = None
+    """The letter of a macro whose value is unknown and had to be asked for: ``h`` (HELO), ``l`` or ``s`` (the sender's local
+    part).  Then there is no result, and :attr:`result` says ``none``."""
     lookups: int = 0
     void_lookups: int = 0
     trace: tuple["Step", ...] = ()
@@ -115,10 +120,12 @@ def check_host(  # noqa: PLR0913 - RFC 7208 §4.1 names the arguments
     *,
     receiver: str = "unknown",
     at: datetime | None = None,
+    local_part_known: bool = True,
 ) -> SpfEvaluation:
     """Evaluate RFC 7208 §4 for the MAIL FROM identity, or for HELO if the reverse-path is null (§2.4).
 
-    ``at`` is the time that a ``%{t}`` in an explanation shows.  Raises ``Unobserved`` for what is not on record,
+    ``at`` is the time that a ``%{t}`` in an explanation shows.  An empty ``helo`` is one that is not known, as is the
+    reverse-path's local part without ``local_part_known``: records that ask for it are left open.  Raises ``Unobserved`` for what is not on record,
     and :class:`~deliverability.errors.ParseError` if ``client_ip`` is no address.
     """
     from deliverability.protocols import _pyspf
@@ -130,10 +137,17 @@ def check_host(  # noqa: PLR0913 - RFC 7208 §4.1 names the arguments
     if not domain or len(domain) > MAX_SENDER or len(local) > MAX_SENDER or len(helo) > MAX_SENDER:
         return SpfEvaluation(SpfResult.NONE, domain[:MAX_SENDER], identity)
     _pyspf.require(domain, observations)
-    query = _pyspf.Query(str(ip).partition("%")[0], f"{local}@{domain}", helo, observations, receiver)
+    client = str(ip).partition("%")[0]
+    query = _pyspf.Query(client, f"{local}@{domain}", helo or UNKNOWN_HELO, observations, receiver)
     query.l, query.o, query.d = local, domain, domain  # pyspf splits at the first "@", RFC 5321 at the last
     query.t = str(int(at.timestamp())) if at else "0"
-    word, _code, explanation = query.check()
+    query.unknown = frozenset(("" if helo else "h") + ("" if local_part_known else "ls"))
+    try:
+        word, _code, explanation = query.check()
+    except _pyspf.Unsettled as unsettled:
+        return SpfEvaluation(
+            SpfResult.NONE, domain, identity, unsettled=str(unsettled), lookups=query.lookups, trace=tuple(query.trace)
+        )
     result = SpfResult(word)
     if result is SpfResult.FAIL and query.wanted:
         raise Unobserved(*dict.fromkeys(query.wanted))

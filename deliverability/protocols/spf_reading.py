@@ -156,6 +156,7 @@ def _readable(text: str) -> str:
 
 
 _read_ordinary = lru_cache(maxsize=512)(_read)
+_MODIFIERS: Final = frozenset({"redirect", "exp", "ra", "rp", "rr"})  # RFC 7208 §6, RFC 6652 §3
 _WALKED: Final = frozenset({"include", "a", "mx", "exists", "ptr"})
 _ASKING: Final = frozenset({"include", "a", "mx", "redirect"})
 
@@ -222,7 +223,7 @@ def _writing_flaw(term: Term) -> Flaw | None:
     if not term.name or not term.text.isascii():
         return Flaw.SYNTAX
     if term.modifier:
-        return None if term.name in ("redirect", "exp") else Flaw.IGNORED
+        return None if term.name in _MODIFIERS else Flaw.IGNORED
     if term.name not in MECHANISMS:
         return Flaw.UNKNOWN
     strange = term.name in _WALKED and term.value and domain_flaw(term.value)

@@ -70,8 +70,9 @@ NOT_READ: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 )
 """What :func:`message_of` says of a message that was given and cannot be judged, by code."""
 
-_WORD_START = re.compile(rb"(?:\A|[ \t\r\n(])(=\?[^\s]{0,1000})")
+_WORD_START = re.compile(rb"(?:\A|[ \t\r\n(])(=\?[!#$%&'*+\-0-9A-Z^_`a-z{|}~]{1,100}\?[^\s]{0,900})")
 _WORD = re.compile(rb"=\?([!#$%&'+\-0-9A-Z^_`a-z{|}~]+)(?:\*[A-Za-z0-9-]*)?\?([^?\s]*)\?([^?\s]*)\?=\Z")
+_GLUED = re.compile(rb"[^ \t\r\n(=?]{1,20}=\?[A-Za-z][A-Za-z0-9-]{2,20}\?[BbQq]\?[^?\s]{0,100}\?=")
 _Q_TEXT = re.compile(rb"(?:[^=]|=[0-9A-Fa-f]{2})*\Z")
 
 
@@ -180,6 +181,9 @@ def _candidates(body: bytes, *, structured: bool) -> Iterator[tuple[bytes, bool]
     if structured:
         body, inside = _without_quotes(body)
         yield from ((word, True) for word in inside.split() if _WORD.match(word))
+    else:
+        # What follows a letter at once is not separated by white space, and shown as it stands (RFC 2047 §5 (1)).
+        yield from ((match.group(), False) for match in _GLUED.finditer(body))
     for match in _WORD_START.finditer(body):
         word = match.group(1)
         closing = word.find(b"?=", _third_mark(word))

@@ -28,7 +28,7 @@ PROVIDER = Provider(
     keep=(add_to_contacts(), ask_it_to_allow(Surface.COMPUTER)),
     caveats=(
         {
-            "en": "No list of allowed senders for users is documented here: moving the message is the way.",
+            "en": "No list of allowed senders for users is documented here: moving the message to the inbox is the way.",
             "zh-Hant-TW": "這裡沒有找到使用者允許名單的說明：請把信移到收件匣。",
         },
         {

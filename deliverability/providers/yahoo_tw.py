@@ -51,7 +51,7 @@ PROVIDER = Provider(
                 "en": (
                     "Open mail.yahoo.com and click “Spam” (垃圾信件).",
                     "Select our message; its sender is {address}.",
-                    "Click “Not spam” (非垃圾信) at the top of the page.",
+                    "Click “Not spam” (非垃圾信) at the top of the page: the message goes back to the inbox.",
                 ),
                 "zh-Hant-TW": (
                     "打開 Yahoo奇摩信箱，點選「垃圾信件」匣。",

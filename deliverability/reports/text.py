@@ -7,7 +7,7 @@ where they are longer than a line.
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache, singledispatch
+from functools import cache, lru_cache, singledispatch
 
 from deliverability.compose import Catalog, catalog
 from deliverability.errors import printable
@@ -33,7 +33,6 @@ _MARKS = {True: "[x]", False: "[ ]", None: "[?]"}
 # Characters that must not begin a line, and those that must not end one (the usual rule of Chinese typesetting).
 _NOT_FIRST = frozenset("。，、；：？！）」』》〉】〕…‧—%.,;:?!)]}”’")
 _NOT_LAST = frozenset("（「『《〈【〔([{“‘")
-_PIECE = re.compile(r"\s+|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|.", re.DOTALL)
 
 
 def width(text: str) -> int:
@@ -68,10 +67,16 @@ def wrap(text: str, first: str = "", rest: str = "") -> Iterator[str]:
     yield (indent + "".join(line)).rstrip()
 
 
+@cache
+def _piece() -> re.Pattern[str]:
+    """Blanks, a word, or one letter; compiled where a text is wrapped, for it takes long."""
+    return re.compile(r"\s+|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|.", re.DOTALL)
+
+
 def _pieces(text: str) -> Iterator[str]:
     """What may not be broken: a word with the blank after it, a Chinese character with its punctuation."""
     piece = ""
-    for match in _PIECE.finditer(text):
+    for match in _piece().finditer(text):
         token = match.group()
         if piece and not token.isspace() and token[0] not in _NOT_FIRST and piece[-1] not in _NOT_LAST:
             yield piece

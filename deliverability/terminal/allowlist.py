@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deliverability.errors import CannotLookError, UsageError, printable
+from deliverability.errors import UsageError, printable
 from deliverability.terminal.asking import request_from
 from deliverability.terminal.options import (
     ConfigOption,
@@ -31,7 +31,7 @@ from deliverability.terminal.options import (
     UntilOption,
 )
 from deliverability.terminal.status import ACCEPTED, NEGATIVE, PENDING, USAGE
-from deliverability.terminal.streams import create, progress, say, tell, write
+from deliverability.terminal.streams import create, make_folder, progress, say, tell, write
 
 if TYPE_CHECKING:
     from deliverability.api.allowlisting import AllowlistResult, Made, NotMade
@@ -134,10 +134,7 @@ def _write(made: "tuple[Made, ...]", output: Path | None, lang: str) -> None:
         names = ", ".join(one.form.id for one in made)
         raise UsageError(f"{len(made)} files are to be written ({names}): name a folder, -o FOLDER/, or one of them")
     if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise CannotLookError(f"{printable(str(folder))}: cannot be made: {problem.strerror}") from problem
+        make_folder(folder)
     for one in made:
         _steps(one, lang)
         if folder is None:

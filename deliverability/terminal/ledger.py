@@ -80,7 +80,7 @@ def status(
     if form is TableFormat.JSON:
         write(json.dumps({"schema_version": 1, "kind": "ledger-status", **facts}, indent=1).encode(), None)
         return
-    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items() if name != "keys"]
+    lines = [f"{n.replace('_', ' ')}: {'never' if v is None else v}" for n, v in facts.items() if n != "keys"]
     lines += [
         f"key: {k['key']} from {k['from']}" + (f" until {k['until']}" if k["until"] else "") for k in facts["keys"]
     ]

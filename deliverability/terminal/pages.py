@@ -9,7 +9,7 @@ from deliverability.errors import UsageError
 from deliverability.evidence.frozen import frozen
 from deliverability.terminal.asking import say_narrowing
 from deliverability.terminal.options import EditionName, ReportFormat
-from deliverability.terminal.streams import joined, say, write
+from deliverability.terminal.streams import joined, make_folder, say, write
 
 if TYPE_CHECKING:
     from deliverability.api import Reader, Request
@@ -23,6 +23,8 @@ class Wanted:
 
     form: ReportFormat
     output: Path | None = None
+    folder: bool = False
+    """Whether the output was named as a folder, by the slash at its end."""
     edition: EditionName | None = None
     """As it was asked for; ``None``: the customer's, masked where a ticket is of another address."""
     attach_to: str | None = None
@@ -43,11 +45,11 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
     if found:
         say_narrowing(request)
     refuse_idle_forms(wanted.form.value, attach_to=wanted.attach_to, bundle=wanted.bundle, link=wanted.link)
-    folder = wanted.output if wanted.output is not None and wanted.output.is_dir() else None
+    folder = wanted.output if wanted.output is not None and (wanted.folder or wanted.output.is_dir()) else None
     several = len(assessments) > 1 and not folder
     if several and (wanted.attach_to or wanted.form not in (ReportFormat.TEXT, ReportFormat.JSON)):
         number = len(assessments)
-        raise UsageError(f"{number} notices make {number} pages: choose one, -o FOLDER, or --format text or json")
+        raise UsageError(f"{number} notices make {number} pages: choose one, -o FOLDER/, or --format text or json")
     if len(assessments) > 1 and wanted.bundle:
         raise UsageError("a bundle is about one notice: choose one")
     enclosed = enclosures(wanted.bundle, reader, request)
@@ -65,6 +67,7 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
         write(joined(pages, wanted.form.value), wanted.output)
         return
     form = "eml" if wanted.attach_to else wanted.form.value
+    make_folder(folder)
     taken: set[str] = set()
     for assessment, page in zip(assessments, pages, strict=True):
         write(page, folder / _name(assessment, reader, request, form, taken))

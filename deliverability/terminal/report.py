@@ -102,9 +102,9 @@ def report(
     attach_to: AttachOption = None,
     unread: UnreadOption = False,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE|FOLDER", help="Write there; in a folder, named by date and subject."
+            "--output", "-o", metavar="FILE|FOLDER/", help="Write there; in a folder, named by date and subject."
         ),
     ] = None,
     config: ConfigOption = None,
@@ -117,8 +117,17 @@ def report(
     request = with_archive(request_from(locals()), archive, log)
     for_whom = (edition or EditionName.CUSTOMER).value
     reader = replace(reader_for(lang, zone, for_whom), link=link or "", paper=paper.value)
-    form = form or SUFFIXES.get(output.suffix.lower() if output else "", ReportFormat.TEXT)
-    wanted = Wanted(form=form, output=output, edition=edition, attach_to=attach_to, bundle=bundle, link=link)
+    target = Path(output) if output else None
+    form = form or SUFFIXES.get(target.suffix.lower() if target else "", ReportFormat.TEXT)
+    wanted = Wanted(
+        form=form,
+        output=target,
+        folder=(output or "").endswith("/"),
+        edition=edition,
+        attach_to=attach_to,
+        bundle=bundle,
+        link=link,
+    )
     if receipt:
         assessments, status = receipt_assessments(receipt, folder, request)
         write_pages(assessments, reader, request, wanted)

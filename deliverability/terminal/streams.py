@@ -66,6 +66,14 @@ def create(path: Path, content: bytes, *, replace: bool) -> None:
         raise CannotLookError(f"{printable(str(path))}: cannot write: {problem.strerror}") from problem
 
 
+def make_folder(path: Path) -> None:
+    """The folder that files are to be written into, and those above it; one that is there stays as it is."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CannotLookError(f"{printable(str(path))}: cannot be made: {problem.strerror}") from problem
+
+
 _given: list[str] = []
 
 

@@ -587,6 +587,15 @@ def test_a_rule_that_holds_speaks_before_there_is_an_id(client: str, held: bool)
     assert (delivery.state, delivery.held) == (State.QUEUED, held)
 
 
+def test_a_message_that_a_rule_threw_away_before_it_had_an_id_is_one_story() -> None:
+    words = f"NOQUEUE: discard: RCPT from web1[192.0.2.7]: <anna@corp.example>: Recipient address triggers DISCARD action; from=<{FROM}> to=<anna@corp.example> proto=ESMTP helo=<w>"
+    rule = at("05:01:38", "out1", "smtpd[1]", words) + "\n"
+    message, delivery = one(rule + arrival(A, "05:01:38"), "anna@corp.example")
+    assert (message.queue_ids, delivery.state) == ((A,), State.CANCELLED)
+    message, delivery = one(rule, "anna@corp.example")
+    assert (message.queue_ids, delivery.state) == ((), State.CANCELLED)
+
+
 def test_on_hold_nothing_is_tried_again() -> None:
     log = arrival(A, "05:01:38") + attempt(A, LATER, WAIT, status="deferred")
     hold = at("05:02:00", "out1", "postsuper[8]", f"{A}: placed on hold") + "\n"

@@ -66,6 +66,14 @@ class Blind:  # noqa: PLW1641 - frozen gives it one
         return "blind"
 
 
+@frozen(order=True)
+class Ranked:
+    """Sorted by its fields."""
+
+    name: str
+    size: int = 0
+
+
 @frozen
 class Empty:
     """No field at all."""
@@ -173,3 +181,13 @@ def test_fields_match_by_place() -> None:
     match Ours("a", 2):
         case Ours(name, size):
             assert (name, size) == ("a", 2)
+
+
+def test_ordered_objects_sort_by_their_fields_and_only_among_their_kind() -> None:
+    given = [Ranked("b"), Ranked("a", 2), Ranked("a", 1)]
+    assert sorted(given) == [Ranked("a", 1), Ranked("a", 2), Ranked("b")]
+    assert Ranked("a") <= Ranked("a") < Ranked("b") >= Ranked("b") > Ranked("a", 5)
+    with pytest.raises(TypeError):
+        sorted([*given, Checked(1)])  # type: ignore[type-var]
+    with pytest.raises(TypeError):
+        sorted([Checked(1), Checked(2)])  # type: ignore[type-var]

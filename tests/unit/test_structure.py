@@ -68,8 +68,9 @@ def test_many_short_lines_cost_little() -> None:
         (b"=?utf-8?Q?=E7=BA=8C?=", None),
         (b"=?utf-8*en?Q?a?=", None),
         (b"=?utf-8?q??=", None),
-        (b"5 =? 6", WordProblem.MALFORMED),
-        (b"a=?utf-8?Q?b?=", None),  # not at the beginning of a word: plain text (RFC 2047 section 5 (1))
+        (b"5 =? 6", None),  # nothing that could be meant as one
+        (b"a=?utf-8?Q?b?=", WordProblem.MALFORMED),  # meant as one; RFC 2047 section 5 (1) wants white space before it
+        (b"a=?b?c", None),
         (b"=?utf-8?X?b?=", WordProblem.MALFORMED),
         (b"=?utf-8?Q?b", WordProblem.MALFORMED),
         (b"=?utf-8?Q?=zz?=", WordProblem.UNDECODABLE),

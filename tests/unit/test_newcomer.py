@@ -1,0 +1,144 @@
+"""What a stranger tries first, as the command line answers it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ledger_records import intent
+
+from deliverability.__main__ import run as run_here
+from deliverability.compose import catalog
+from deliverability.ledger.log import recorder
+from deliverability.reports.text import width
+
+ROOT = Path(__file__).parents[2]
+LOG = ROOT / "examples" / "exim" / "mainlog"
+
+
+def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "deliverability", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, check=False, text=True, timeout=120)
+
+
+def answer(*words: object) -> int:
+    return run_here([str(word) for word in words])
+
+
+def test_pages_go_into_a_folder_that_the_slash_names_and_that_is_not_there_yet(tmp_path):
+    done = run("report", "--log", LOG, "--to", "@gmail.example", "--all", "--offline", "-o", "pages/", cwd=tmp_path)
+    assert sorted(page.suffix for page in (tmp_path / "pages").iterdir()) == [".txt", ".txt"], done.stderr
+
+
+def test_one_page_goes_into_such_a_folder_too(tmp_path):
+    run("report", "--log", LOG, "--to", "chen@hinet.net", "--offline", "-o", "pages/", cwd=tmp_path)
+    (page,) = (tmp_path / "pages").iterdir()
+    assert "INV-20413" in page.name
+    assert "chen@hinet.net" in page.read_text(encoding="utf-8")
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "pages").write_text("a file\n")
+    done = run("report", "--log", LOG, "--to", "chen@hinet.net", "--offline", "-o", "pages/", cwd=tmp_path)
+    assert done.returncode == 6
+    assert "pages: cannot be made: " in done.stderr
+    assert (tmp_path / "pages").read_text() == "a file\n"
+
+
+# --- "My Mail" --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    assert answer("ledger", "init", "hosting.example/dispatch", "--ledger", tmp_path / "ledger") == 0
+    return tmp_path / "ledger"
+
+
+@pytest.mark.parametrize(("lang", "waits"), [("en", "wait to be sealed"), ("zh-Hant-TW", "等待封存")])
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_a_notice_that_waits_to_be_sealed_is_not_said_to_be_missing(ledger, capfd, lang, waits, form):
+    spool = recorder(ledger)
+    spool.record([intent(1), intent(2, account="4712", forward_path="lin@hinet.example")])
+    command = ["history", "--ledger", ledger, "--lang", lang, "--format", form]
+    capfd.readouterr()
+    assert answer(*command, "--customer", "4711") == 4
+    shown = capfd.readouterr().out
+    assert waits in shown
+    assert "chen@hinet.example" not in shown
+    assert answer(*command, "--customer", "nobody") == 4
+    assert waits not in capfd.readouterr().out
+    assert answer("ledger", "checkpoint", "--no-stamp", "--ledger", ledger) == 0
+    spool.record([intent(3)])
+    capfd.readouterr()
+    assert answer(*command, "--to", "chen@hinet.example") == 0
+    assert waits in capfd.readouterr().out
+    assert answer("ledger", "checkpoint", "--no-stamp", "--ledger", ledger) == 0
+    capfd.readouterr()
+    assert answer(*command, "--customer", "4711") == 0
+    assert waits not in capfd.readouterr().out
+    spool.close()
+
+
+def test_programs_see_how_many_wait(ledger, capfd):
+    spool = recorder(ledger)
+    spool.record([intent(1), intent(2)])
+    capfd.readouterr()
+    assert answer("history", "--ledger", ledger, "--customer", "4711", "--format", "json") == 4
+    assert json.loads(capfd.readouterr().out)["waiting"] == 2
+    spool.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hant-TW"])
+def test_a_fragment_without_a_notice_has_no_empty_table_and_says_nothing_of_records(ledger, capfd, lang):
+    capfd.readouterr()
+    assert answer("history", "--ledger", ledger, "--customer", "4711", "--format", "html", "--lang", lang) == 4
+    shown = capfd.readouterr().out
+    assert "<table" not in shown
+    assert catalog(lang)("history.none", customer="4711") in shown
+    assert catalog(lang)("seal.limits.truth") not in shown
+
+
+@pytest.mark.parametrize(("lang", "colon"), [("en", "chen@hinet.example: "), ("zh-Hant-TW", "chen@hinet.example：")])
+def test_what_a_bundle_holds_is_written_with_the_colon_of_the_language(ledger, capfd, lang, colon):
+    spool = recorder(ledger)
+    spool.record([intent(1)])
+    spool.close()
+    answer("ledger", "checkpoint", "--no-stamp", "--ledger", ledger)
+    bundle = ledger.parent / "bundle.json"
+    answer("ledger", "prove", "--account", "4711", "--ledger", ledger, "-o", bundle)
+    capfd.readouterr()
+    answer("verify", bundle, "--lang", lang)
+    assert colon in capfd.readouterr().out
+
+
+def test_a_ledger_that_was_never_stamped_says_so_in_words(ledger, capfd):
+    capfd.readouterr()
+    assert answer("ledger", "status", "--ledger", ledger) == 0
+    shown = capfd.readouterr().out
+    assert "None" not in shown
+    assert "last time stamp: never" in shown
+
+
+@pytest.mark.parametrize(("lang", "claim"), [("en", "It shows that these records"), ("zh-Hant-TW", "這表示這些紀錄存在")])
+def test_of_what_was_changed_it_is_not_said_that_it_did_not_change(ledger, capfd, lang, claim):
+    spool = recorder(ledger)
+    spool.record([intent(1)])
+    spool.close()
+    answer("ledger", "checkpoint", "--no-stamp", "--ledger", ledger)
+    bundle = ledger.parent / "bundle.json"
+    answer("ledger", "prove", "--account", "4711", "--ledger", ledger, "-o", bundle)
+    bundle.write_bytes(bundle.read_bytes().replace(b"chen@hinet", b"chan@hinet"))
+    capfd.readouterr()
+    assert answer("verify", bundle, "--lang", lang) == 5
+    assert claim not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hant-TW"])
+@pytest.mark.parametrize("asked", [("--reply", "550 5.1.1 no such user"), (ROOT / "examples" / "from-junk.eml",)])
+def test_an_explanation_s_headings_are_underlined_as_wide_as_they_are(capfd, lang, asked):
+    assert answer("explain", *asked, "--lang", lang) == 0
+    lines = capfd.readouterr().out.splitlines()
+    rules = [n for n, line in enumerate(lines) if line and not line.strip("-=")]
+    assert len(rules) >= 3
+    assert [width(lines[n - 1]) for n in rules] == [len(lines[n]) for n in rules]
