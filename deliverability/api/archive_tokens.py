@@ -15,10 +15,13 @@ from deliverability.protocols import octets
 
 MAX_PROBE = 4096  # octets of a line
 DIGEST = 8  # octets of a token's hash
+SELDOM = 1 << 10  # octets to an "@", from which it is quicker to look at its line alone
 PROBES = 16  # lines of a segment that tell which formats are in it, apart from those that are known
 
 # What can stand next to "@" in an address, but for marks that logs put around addresses or that an address may be
 # spelled with in several ways; cut shorter than it is, an address is still found.
+_PLAIN = re.compile(rb"<([0-9a-z._+\-]*+@(?!\.)[0-9a-z._\-\x80-\xff]*+(?<!\.))>")
+"""An address of these alone between the usual marks: nearly all are, and one look finds both of its halves."""
 _LOCAL = re.compile(rb'@"?\\?([0-9a-z._+\-]*)')  # in reversed text; a quoted local part counts like a bare one
 _DOMAIN = re.compile(rb"@([0-9a-z._\-\x80-\xff]*)")
 _USER = re.compile(rb"[<:]\)([0-9a-z._+\-]*)")  # in reversed text: a name in parentheses, or the end of one
@@ -85,13 +88,26 @@ def addresses_in(content: bytes) -> set[bytes]:
 
 
 def _addresses(lower: bytes) -> set[bytes]:
-    domains = _DOMAIN.findall(lower)
-    locals_ = _LOCAL.findall(lower[::-1])
+    parts = _PLAIN.split(lower)
+    found = set(parts[1::2])
+    found.update([address[address.find(b"@") :] for address in found])
+    rest = _around(b"<>".join(parts[::2]))
+    domains = _DOMAIN.findall(rest)
+    locals_ = _LOCAL.findall(rest[::-1])
     locals_.reverse()
     spelled = {domain: b"@" + domain.strip(b".") for domain in set(domains)}
-    found = {local[::-1] + spelled[domain] for local, domain in set(zip(locals_, domains, strict=True))}
+    found.update(local[::-1] + spelled[domain] for local, domain in set(zip(locals_, domains, strict=True)))
     found.update(spelled.values())
     return found
+
+
+def _around(text: bytes) -> bytes:
+    """What stands in one line with an "@", where that is little of a text; no address goes beyond a line."""
+    pieces = text.split(b"@")
+    if len(pieces) > len(text) // SELDOM:
+        return text
+    ends = [(piece.find(b"\n"), piece.rfind(b"\n")) for piece in pieces]
+    return b"@".join([p if last < 0 else p[:first] + p[last:] for p, (first, last) in zip(pieces, ends, strict=True)])
 
 
 def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> set[bytes]:

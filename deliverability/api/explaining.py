@@ -15,12 +15,12 @@ from deliverability.errors import UsageError, printable
 from deliverability.evidence.document import Block, Facts, Note, Paragraph, Quote, Section, Table
 from deliverability.evidence.plugin import LANGUAGES
 from deliverability.evidence.verdict import Verdict
+from deliverability.protocols.columns import WIDTH, width, wrap
 from deliverability.protocols.hops import Delay
 from deliverability.protocols.mail import LimitError, Mail, parse_mail
 from deliverability.protocols.replies import Basis, Explanation, explain
 from deliverability.protocols.replies_registry import REGISTRY_DATE
 from deliverability.protocols.shown_json import dumps
-from deliverability.reports.text import WIDTH, width, wrap
 
 SCHEMA_VERSION: Final = 1
 VERIFIED: Final = ("dkim-pass", "dmarc-pass", "arc-chain-valid")

@@ -6,7 +6,7 @@ it.  What is shown of a message is what the log says of it and of the asked reci
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -17,6 +17,7 @@ from deliverability.api.search import load_formats
 from deliverability.capture.files import parse_log_argument
 from deliverability.capture.follow import GrowingFile, GrowingInput
 from deliverability.capture.peeling import Peeled
+from deliverability.capture.unwrapping import Unwrapped
 from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.event import Action, DeliveryEvent, Relation
@@ -145,12 +146,15 @@ def _is_loopback(text: str) -> bool:
 class Follower:
     """The logs of a request, followed from their present end."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, remark: Callable[[str], None] = lambda _: None) -> None:
+        """``remark`` is told what cannot be read as it comes; raises :class:`CannotLookError` for what cannot grow."""
         self._matching = Matching(request)
         self._formats = load_formats()
         self._zone = zone_of(request)
         self._arrivals: dict[str, deque[DeliveryEvent]] = {}
-        self._sources = [_growing(name, path) for name, path in _paths(request)]
+        self._read = 0
+        self._unwrapped = [_growing(name, path, remark) for name, path in _paths(request)]
+        self._sources = [Peeled(source) for source in self._unwrapped]
 
     @property
     def ended(self) -> bool:
@@ -165,9 +169,30 @@ class Follower:
     def events(self) -> Iterator[DeliveryEvent]:
         """What has come since the last look, of the messages that were asked about."""
         for source in self._sources:
-            for line in source.lines():
-                for event in self._parsed(line):
-                    yield from self._matching.take(event)
+            yield from self._matched(source.lines())
+
+    def last(self) -> Iterator[DeliveryEvent]:
+        """The same of lines that were held back until more would come, when nobody looks again."""
+        for source in self._sources:
+            yield from self._matched(source.last())
+
+    def remarks(self) -> Iterator[str]:
+        """What of all that came could not be read."""
+        given = unread = cut = 0
+        for source in self._unwrapped:
+            given, unread, cut = given + source.given, unread + source.unread, cut + source.cut
+        if unread:
+            yield f"{unread} of {given} records held no log line"
+        if cut:
+            yield f"{cut} of {given} lines were longer than 64 KiB, or broke off: read to there"
+        if given and not self._read:
+            yield f"no event of a mail log in a format that this version knows was in the {given} lines that came"
+
+    def _matched(self, lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
+        for line in lines:
+            for event in self._parsed(line):
+                self._read += 1
+                yield from self._matching.take(event)
 
     def _parsed(self, line: LogLine) -> Iterator[DeliveryEvent]:
         for fmt in self._formats:
@@ -186,8 +211,8 @@ class Follower:
         return resolve_times([*arrivals, event], hints)[-1]
 
 
-def _growing(name: str, path: str) -> Peeled:
-    return Peeled(GrowingInput(name) if path == "-" else GrowingFile(name, path))
+def _growing(name: str, path: str, remark: Callable[[str], None]) -> Unwrapped:
+    return Unwrapped(GrowingInput(name) if path == "-" else GrowingFile(name, path), path, remark)
 
 
 def _paths(request: Request) -> list[tuple[str, str]]:
@@ -205,18 +230,21 @@ def _paths(request: Request) -> list[tuple[str, str]]:
     return paths
 
 
-def follow(
+def follow(  # noqa: PLR0913 - what a caller wires together
     request: Request,
     emit: Callable[[DeliveryEvent], None],
     during: timedelta | None = None,
     pause: Callable[[float], None] = time.sleep,
+    *,
     ready: Callable[[], None] = lambda: None,
+    remark: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Give ``emit`` every new event, until ``during`` is over or nothing more can come; how many there were.
 
-    ``ready`` is called once the files are open: what is written from then on is seen.
+    ``ready`` is called once the files are open: what is written from then on is seen.  ``remark`` is told, in words,
+    what came and could not be read: the first such line of a file at once, how many there were at the end.
     """
-    follower = Follower(request.checked())
+    follower = Follower(request.checked(), remark)
     until = None if during is None else time.monotonic() + during.total_seconds()
     told = 0
     try:
@@ -227,7 +255,12 @@ def follow(
                 emit(event)
             left = None if until is None else until - time.monotonic()
             if follower.ended or (left is not None and left <= 0):
+                for event in follower.last():
+                    told += 1
+                    emit(event)
                 return told
             pause(POLL_SECONDS if left is None else min(POLL_SECONDS, left))
     finally:
+        for text in follower.remarks():
+            remark(text)
         follower.close()

@@ -227,7 +227,7 @@ class Mailer:
     def _put_interrupted(self, groups: list[Group]) -> None:
         ending = Ending(Finish.DEFERRED, "connect", detail="the sending was cancelled")
         for group in groups:
-            self._recording.put(group.begun.outcomes([ending] * len(group.recipients), None))
+            self._recording.leave(group.begun.outcomes([ending] * len(group.recipients), None))
 
     async def _deliver(self, group: Group, out: Outgoing, body: Body) -> "Done":
         """Deliver to one next hop, and record how it ended: also when this is cancelled."""
@@ -241,7 +241,7 @@ class Mailer:
             except BaseException:
                 # Nobody waits any more, and the record is made all the same.
                 interrupted = delivery.interrupted()
-                self._recording.put(group.begun.outcomes(interrupted.endings, interrupted.session))
+                self._recording.leave(group.begun.outcomes(interrupted.endings, interrupted.session))
                 raise
         outcomes = group.begun.outcomes(_with_policy(delivered), delivered.session)
         observations = [*group.observations, *delivered.observations]

@@ -11,20 +11,33 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from deliverability.api.sending import log
 from deliverability.errors import RecordingError
 from deliverability.evidence.recorder import OctetRecorder, Record, Recorder
 
-Group = tuple[Any, "asyncio.Future[None]"]
-"""What one caller wants written, as :class:`_Writer` makes it, and what is told then."""
-Told = list[tuple["asyncio.Future[None]", RecordingError | None]]
+
+
+class Group(NamedTuple):
+    """What one caller wants written."""
+
+    made: Any
+    """As :class:`_Writer` makes it."""
+    done: "asyncio.Future[None]"
+    """What is told then."""
+    dispatches: tuple[str, ...]
+    """Whose records these are, for the log: where nobody waits any more, nobody else says it."""
+
+
+Told = list[tuple[Group, RecordingError | None]]
 
 IDLE_SECONDS: Final = 0.2
 """How long the thread waits for more before it ends: a mailer that nobody closes must not keep the process alive."""
 IN_PLACE_SECONDS: Final = 0.002
 """For how long at most the disk may hold up the loop: ten times what a healthy one takes."""
+MAX_SAID: Final = 10
+"""Dispatches that a line of the log names."""
 
 
 class _Batch:
@@ -100,12 +113,13 @@ class Recording:
         They are written even if nobody waits: whoever is cancelled after the end of DATA still leaves its outcome.
         """
         done: asyncio.Future[None] = self._loop.create_future()
+        dispatches = tuple(dict.fromkeys(record.dispatch for record in records))
         try:
             made = self._writer.made(records)
         except Exception as problem:  # noqa: BLE001 - a recorder of somebody else's
-            _tell(done, _own(problem))
+            _tell(Group(None, done, dispatches), _own(problem))
             return done
-        self._waiting.append((made, done))
+        self._waiting.append(Group(made, done, dispatches))
         if not self._busy:
             self._busy = True
             if self._several:
@@ -113,6 +127,10 @@ class Recording:
             else:
                 self._hand_over()
         return done
+
+    def leave(self, records: Sequence[Record]) -> None:
+        """:meth:`put`, where nobody waits: that they could not be recorded is said on the log, with whose they are."""
+        self.put(records).cancel()
 
     async def durable(self, done: "asyncio.Future[None]") -> None:
         """Wait for what was :meth:`put`; raises :class:`RecordingError`."""
@@ -132,7 +150,7 @@ class Recording:
 
     def _wait_in_place(self, done: "asyncio.Future[None]") -> None:
         batch = self._batch
-        if batch is None or not any(one is done for _, one in batch.groups):
+        if batch is None or not any(group.done is done for group in batch.groups):
             return
         try:
             batch.wait(IN_PLACE_SECONDS)
@@ -165,8 +183,8 @@ class Recording:
         self._batch, self._busy = None, bool(self._waiting)
         if self._busy:
             self._hand_over()
-        for done, problem in batch.told or ():
-            _tell(done, problem)
+        for group, problem in batch.told or ():
+            _tell(group, problem)
 
     # --- the thread's side ---
 
@@ -175,8 +193,11 @@ class Recording:
             told = self._settle(batch.groups)
             self._quick = self._loop.time() - batch.handed < IN_PLACE_SECONDS
             if batch.settle(told):
-                with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
+                try:
                     self._loop.call_soon_threadsafe(self._tell, batch)
+                except RuntimeError:  # the loop was closed, and nobody waits any more
+                    for group, problem in told:
+                        _say(group, problem)
 
     def _next(self) -> _Batch | None:
         """What was handed over; ``None`` where the thread is to end."""
@@ -190,11 +211,11 @@ class Recording:
                     return None
 
     def _settle(self, groups: list[Group]) -> Told:
-        problem = self._problem([made for made, _ in groups])
+        problem = self._problem([group.made for group in groups])
         if problem is None or len(groups) == 1:
-            return [(done, problem) for _, done in groups]
+            return [(group, problem) for group in groups]
         # A record that cannot be written must not take those of others with it.
-        return [(done, self._problem([made])) for made, done in groups]
+        return [(group, self._problem([group.made])) for group in groups]
 
     def _problem(self, made: list[Any]) -> RecordingError | None:
         """Make it durable; what kept it from that."""
@@ -219,11 +240,17 @@ def _all(groups: list[tuple[Record, ...]]) -> tuple[Record, ...]:
     return tuple(record for records in groups for record in records)
 
 
-def _tell(done: "asyncio.Future[None]", problem: RecordingError | None) -> None:
-    if done.done():
-        if problem is not None:
-            log.critical("what nobody waits for any more could not be recorded: %s", problem)
+def _tell(group: Group, problem: RecordingError | None) -> None:
+    if group.done.done():
+        _say(group, problem)
     elif problem is None:
-        done.set_result(None)
+        group.done.set_result(None)
     else:
-        done.set_exception(problem)  # asyncio says it on its log where nobody comes for it
+        group.done.set_exception(problem)  # asyncio says it on its log where nobody comes for it
+
+
+def _say(group: Group, problem: RecordingError | None) -> None:
+    """What nobody waits for any more: that it is not on record is said, and of what (no addresses, DESIGN §4.12)."""
+    if problem is not None:
+        whose = ", ".join(group.dispatches[:MAX_SAID])
+        log.critical("what nobody waits for any more could not be recorded: %s (dispatches %s)", problem, whose)

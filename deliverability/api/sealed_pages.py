@@ -12,9 +12,9 @@ from deliverability.compose.sealed import Told, finding_lines, history_rows, lim
 from deliverability.compose.when import zone as zone_named
 from deliverability.errors import UsageError, printable
 from deliverability.ledger.verify import Held, Step, Verification
+from deliverability.protocols.columns import visible, width
 from deliverability.protocols.records import record_to_json
 from deliverability.protocols.shown_json import dumps
-from deliverability.reports.text import visible, width
 
 SCHEMA_VERSION = 1
 

@@ -13,6 +13,7 @@ from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.reason import meanings
 from deliverability.compose.when import zone as zone_named
+from deliverability.compose.when import zone_name
 from deliverability.evidence.document import Sheet
 from deliverability.evidence.event import LogTime
 from deliverability.evidence.story import Attempt, Message, Signing, Tie
@@ -55,7 +56,7 @@ def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int |
     ]
     head = ("fact.arrived", "fact.queue-ids", "fact.recipient", "fact.claim", "fact.subject", "fact.message-id")
     heads = [t(h) for h in head]
-    heads[0] = t.aside(heads[0], str(where))
+    heads[0] = t.aside(heads[0], zone_name(where, lang))
     return _bytes(_columns([tuple(heads), *rows], screen))
 
 
@@ -84,7 +85,12 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
         sender = message.reverse_path if message.reverse_path != "" else t("fact.null-path")
         said = t("timeline.from-to", sender=sender or "?", recipient=delivery.recipient)
         lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
-        head = (t.aside(t("attempt.time"), str(where)), t("attempt.result"), t("attempt.server"), t("attempt.reply"))
+        head = (
+            t.aside(t("attempt.time"), zone_name(where, t.lang)),
+            t("attempt.result"),
+            t("attempt.server"),
+            t("attempt.reply"),
+        )
         lines += _columns([head, *_rows(message, delivery.attempts, t, where)], screen)
         means = meanings(delivery.attempts, t)
         lines += [part for one in means for part in _folded(visible(t("colon").join(one)), screen)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deliverability.capture.decoders import pasted
-from deliverability.capture.follow import Growing
+from deliverability.capture.unwrapping import Holding
 from deliverability.evidence.exhibit import LogLine
 
 AGREEING = 3  # lines that must be log lines without what stands before them
@@ -19,7 +19,7 @@ MAX_HELD = 100  # lines among which they are
 class Peeled:
     """Lines of a source that grows, as their server wrote them."""
 
-    def __init__(self, source: Growing) -> None:
+    def __init__(self, source: Holding) -> None:
         self._source = source
         self._held: list[LogLine] = []
         self._agreeing = 0
@@ -38,14 +38,23 @@ class Peeled:
     def lines(self) -> Iterator[LogLine]:
         """What has come since the last look, but for what is held back."""
         for line in self._source.lines():
-            if not self._settled:
-                self._held.append(line)
-                self._settled = self._settles(line.raw)
-                if self._settled or not self._agreeing:
-                    yield from self._released()
-            else:
-                yield self._peeled(line)
+            yield from self._taken(line)
         if self._source.ended:
+            yield from self._released()
+
+    def last(self) -> Iterator[LogLine]:
+        """What is held back, when nobody looks again."""
+        for line in self._source.last():
+            yield from self._taken(line)
+        yield from self._released()
+
+    def _taken(self, line: LogLine) -> Iterator[LogLine]:
+        if self._settled:
+            yield self._peeled(line)
+            return
+        self._held.append(line)
+        self._settled = self._settles(line.raw)
+        if self._settled or not self._agreeing:
             yield from self._released()
 
     def _settles(self, raw: bytes) -> bool:

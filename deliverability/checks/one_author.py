@@ -5,6 +5,7 @@ them.
 """
 
 import re
+from functools import cache
 
 from deliverability.errors import ParseError, printable
 from deliverability.evidence.bundle import Evidence, Subject
@@ -13,11 +14,15 @@ from deliverability.evidence.plugin import Check
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import structure
 
-
 MAX_NAME_READ = 1000
 """Characters of the line in which a display name is looked at."""
-# RFC 5322 §3.2.3 dot-atom or §3.2.4 quoted-string, RFC 6532 §3.2; and a domain that ends in no dot.
-_LOCAL_PART = re.compile(r"""(?:[^\x00-\x20()<>@,;:\\".\[\]\x7f]{1,998}(?:\.[^\x00-\x20()<>@,;:\\".\[\]\x7f]{1,998}){0,100}|"[^\x00-\x1f\x7f]{0,998}")@.{1,998}(?<!\.)\Z""")
+
+
+@cache
+def _address() -> re.Pattern[str]:
+    # RFC 5322 §3.2.3 dot-atom or §3.2.4 quoted-string, RFC 6532 §3.2; and a domain that ends in no dot.
+    atom = r"""[^\x00-\x20()<>@,;:\\".\[\]\x7f]{1,998}"""
+    return re.compile(rf"""(?:{atom}(?:\.{atom}){{0,100}}|"[^\x00-\x1f\x7f]{{0,998}}")@.{{1,998}}(?<!\.)\Z""")
 
 
 def _evaluate(evidence: Evidence) -> Ruling:
@@ -27,11 +32,15 @@ def _evaluate(evidence: Evidence) -> Ruling:
     found = mail.all("from")
     if len(found) != 1:
         return Ruling(Outcome.FAIL, Finding.of("several-from" if found else "no-from", count=len(found)))
+    return _ruling(found[0].unfolded, has_sender=bool(mail.all("sender")))
+
+
+def _ruling(body: bytes, *, has_sender: bool) -> Ruling:
     from deliverability.protocols.mail import address_list
 
     try:
-        authors = address_list(found[0].unfolded)
-        strange = next((author for author in authors if not _LOCAL_PART.match(author)), None)
+        authors = address_list(body)
+        strange = next((author for author in authors if not _address().match(author)), None)
         if strange:
             return Ruling(Outcome.FAIL, Finding.of("not-an-address", address=printable(strange, 200)))
         domains = sorted({Domain.parse(author.rpartition("@")[2]).unicode for author in authors})
@@ -40,9 +49,9 @@ def _evaluate(evidence: Evidence) -> Ruling:
     if len(domains) != 1:
         code = "several-domains" if domains else "no-address"
         return Ruling(Outcome.FAIL, Finding.of(code, domains=printable(", ".join(domains), 200)))
-    if len(authors) > 1 and not mail.all("sender"):
+    if len(authors) > 1 and not has_sender:
         return Ruling(Outcome.FAIL, Finding.of("sender-missing", count=len(authors)))
-    name = _unquoted(found[0].unfolded[:MAX_NAME_READ].decode("utf-8", "replace"))
+    name = _unquoted(body[:MAX_NAME_READ].decode("utf-8", "replace")) if len(authors) == 1 else ""
     details = (Finding.of("name-to-quote", name=printable(name, 100)),) if name else ()
     return Ruling(Outcome.PASS, Finding.of("one-domain", domain=domains[0]), details=details)
 

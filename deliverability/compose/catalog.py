@@ -14,10 +14,7 @@ from deliverability.evidence.plugin import LANGUAGES
 from deliverability.evidence.verdict import fill
 
 _NOUNS = {
-    **{
-        f"{noun}s": noun
-        for noun in ("attempt", "bit", "byte", "check", "day", "field", "message", "octet", "part")
-    },
+    **{f"{noun}s": noun for noun in ("attempt", "bit", "byte", "check", "day", "field", "message", "octet", "part")},
     **{f"{noun}s": noun for noun in ("look-up", "notice", "record", "second", "server", "step")},
     "addresses": "address",
     "entries": "entry",

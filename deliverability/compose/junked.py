@@ -35,6 +35,7 @@ _BANNERS: Final[Mapping[str, Judgement]] = {
 WARNINGS: Final = frozenset({Judgement.DANGEROUS, Judgement.FORGED})
 """Judgements under which nobody may be told to trust the sender by list."""
 MAX_FOREIGN: Final = 20
+_ARC: Final = "arc-authentication-results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +124,17 @@ def read_junked(
         believed = origin is Origin.RECEIVING or (origin is Origin.BORDER and milter)
         for one in known:
             found = stamps(boundary.of(origin), one.headers)
-            if believed:
-                found = _own(found, boundary, foreign)
+            # What a forwarder recorded for ARC is its own affair; of the receiving side it is the same as its own field.
+            found = _own(found, boundary, foreign) if believed else tuple(s for s in found if s.name.lower() != _ARC)
             reading = one.read(found) if found else None
-            if reading:
+            if reading and not any(t.filter is one and _said(reading) <= _said(t.reading) for t in told):
                 told.append(Told(one, origin, believed, reading))
     return Junked(boundary, tuple(sorted(told, key=_rank)), tuple(foreign)[:MAX_FOREIGN], delays(boundary.hops))
+
+
+def _said(reading: Reading) -> set[tuple[str, ...]]:
+    """What a reading says, whoever says it: Gmail does so twice, above the entry for ARC and below it for all."""
+    return {(f.code, *(text for name, text in sorted(f.parameters.items()) if name != "who")) for f in reading.findings}
 
 
 def _rank(told: Told) -> tuple[bool, int, str]:
@@ -141,7 +147,7 @@ def _own(found: tuple[Stamp, ...], boundary: Boundary, foreign: dict[str, None])
     """Without Authentication-Results that name somebody else (RFC 8601 §5: only one's own are used)."""
     kept = []
     for stamp in found:
-        if stamp.name.lower() == "authentication-results":
+        if stamp.name.lower() in ("authentication-results", _ARC):
             who = parse_authres(stamp.text).authserv_id
             if who is not None and boundary.side and not boundary.side.has(who):
                 foreign[who[:253]] = None

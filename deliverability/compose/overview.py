@@ -6,6 +6,7 @@ from datetime import datetime
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.recognise import providers
 from deliverability.compose.when import zone as zone_of
+from deliverability.compose.when import zone_name
 from deliverability.errors import printable
 from deliverability.evidence.document import Facts, Note, Paragraph, Quote, Table
 from deliverability.evidence.event import LogTime
@@ -34,6 +35,7 @@ class _Words:
         self.summary, self.t = summary, t
         self._providers = providers()
         self._where = zone_of(summary.zone)
+        self._zone = zone_name(summary.zone, t.lang)
         self._fates = tuple(f for f in FATES if summary.total.attempts.get(f) or summary.total.outcomes.get(f))
         self._names = {p.id: t.pick(p.name) for p in self._providers if p.kind is not ProviderKind.GENERIC}
 
@@ -84,7 +86,8 @@ class _Words:
         return self.t("summary.from-to", first=since, last=until)
 
     def _moment(self, at: datetime) -> str:
-        return f"{at.astimezone(self._where):%Y-%m-%d %H:%M} {self.summary.zone}"
+        time = f"{at.astimezone(self._where):%Y-%m-%d %H:%M}"
+        return f"{time} {self._zone}" if self._zone.isascii() else self.t.aside(time, self._zone)
 
     def _fate(self, fate: Fate) -> str:
         return self.t(f"summary.fate.{fate}")
@@ -179,7 +182,8 @@ class _Words:
     def _example(self, cause: Cause) -> Iterable[Piece]:
         """One of the replies, and what it means, where that is known and does not rest on its first digit alone."""
         where = str(cause.example.place) if cause.example else ""
-        yield Quote(self.t("summary.example", code=self._code(cause), where=where), printable(cause.words, MAX_WORDS))
+        code = self._code(cause) if cause.code else self.t(f"summary.why.{cause.reason}").rstrip("。.")
+        yield Quote(self.t("summary.example", code=code, where=where), printable(cause.words, MAX_WORDS))
         if cause.code and not cause.own_code:
             found = explain(cause.words, self._providers)
             if found.basis not in (Basis.CLASS, Basis.NONE):
@@ -194,7 +198,7 @@ class _Words:
         fates = tuple(f for f in FATES if any(day.attempts.get(f) for day in summary.days))
         pieces: list[Piece] = []
         if days:
-            label = t("summary.chart-days", zone=summary.zone)
+            label = t("summary.chart-days", zone=self._zone)
             series = self._series([day.attempts for day in days])
             pieces.append(Chart("days", label, tuple(day.day.isoformat() for day in days), series, upright=True))
             rows = tuple(
@@ -202,7 +206,7 @@ class _Words:
             )
             pieces.append(Table(label, (t("summary.day"), *(self._fate(f) for f in fates)), rows))
             hours = tuple(f"{hour:02}" for hour in range(24))
-            label = t("summary.chart-hours", zone=summary.zone)
+            label = t("summary.chart-hours", zone=self._zone)
             every = (Series(t("summary.attempts"), "all", summary.hours),)
             pieces.append(Chart("hours", label, hours, every, upright=True))
             pairs = tuple((hour, _number(count)) for hour, count in zip(hours, summary.hours, strict=True))

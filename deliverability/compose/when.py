@@ -55,6 +55,12 @@ def short_day(when: date, lang: str) -> str:
     return f"{when.month}/{when.day}" if lang == "zh-Hant-TW" else f"{when.day} {_MONTHS_EN[when.month - 1][:3]}"
 
 
+def zone_name(where: tzinfo | str, lang: str) -> str:
+    """A time zone as a heading names it: ``Asia/Taipei``, or ``台北時間``."""
+    name = str(where)
+    return _NAMES_ZH[name] if lang == "zh-Hant-TW" and name in _NAMES_ZH and name != "UTC" else name
+
+
 def exact(instant: datetime, where: tzinfo | None = None) -> str:
     """To the second, for tables: ``2026-11-22 05:01:38 UTC``; with ``where``, its offset."""
     local = instant.astimezone(where or UTC)

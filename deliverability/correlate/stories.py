@@ -180,8 +180,10 @@ def _delivery(
     if not mine:
         mine = [(entry, e) for entry, e in tried if _key(e.recipient) == key]
     finals: dict[Key, list[tuple[Entry, DeliveryEvent]]] = {}
+    whole = _whole_names(mine, key)
     for entry, event in mine:
-        finals.setdefault(_key(event.recipient), []).append((entry, event))
+        final = _key(event.recipient)
+        finals.setdefault(whole.get(final, final), []).append((entry, event))
     if len(finals) > 1:
         finals = _without_passed_through(finals, chain)
     parts = [_one(_spelling(found), found, chain, sessions) for found in finals.values()]
@@ -206,6 +208,22 @@ def _delivery(
         notices=tuple(dict.fromkeys(n for p in parts for n in p.notices)),
         parts=tuple(parts),
     )
+
+
+def _whole_names(mine: list[tuple[Entry, DeliveryEvent]], asked: Key) -> dict[Key, Key]:
+    """Local parts without a domain, and the one address that each stands for.
+
+    Exim tells a delivery into a mailbox by the local part alone, and a deferral of the same address in full.
+    """
+    finals = {_key(event.recipient) for _, event in mine}
+    whole = {}
+    for bare in (key for key in finals if not key[1]):
+        named = [key for key in finals if key[1] and key[0].casefold() == bare[0]]
+        if asked in named:
+            named = [asked]
+        if len(named) == 1:
+            whole[bare] = named[0]
+    return whole
 
 
 def _is_discarded(part: Delivery) -> bool:

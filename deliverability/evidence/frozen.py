@@ -50,7 +50,7 @@ def _made(plain: type[T], *, kw_only: bool, order: bool) -> type[T]:
     def hashed(self: Any) -> int:
         return hash(values(self))
 
-    methods = {
+    methods: dict[str, Any] = {
         "__init__": first_init,
         "__eq__": same,
         "__hash__": hashed,
@@ -59,6 +59,7 @@ def _made(plain: type[T], *, kw_only: bool, order: bool) -> type[T]:
         "__delattr__": _refuse_delete,
         "__getstate__": getstate,
         "__setstate__": first_setstate,
+        "__signature__": _Signature(first_init),
     }
     if order:
         methods |= _comparisons(values)
@@ -90,6 +91,21 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
+class _Signature:
+    """What ``help`` and :mod:`inspect` show of a class, whether objects of it were made or not."""
+
+    def __init__(self, first_init: object) -> None:
+        self._first_init = first_init
+
+    def __get__(self, _one: object, cls: type) -> Any:
+        from inspect import signature
+
+        if cls.__init__ is self._first_init:  # type: ignore[misc]
+            _compile(cls, self._first_init)
+        shown = signature(cls.__init__)  # type: ignore[misc]
+        return shown.replace(parameters=list(shown.parameters.values())[1:])
+
+
 def _compile(cls: type, first_init: object) -> None:
     """What makes objects of a class, which sets each slot past the ``__setattr__`` that refuses."""
     known: dict[str, Any] = {}
@@ -112,6 +128,7 @@ def _compile(cls: type, first_init: object) -> None:
     exec("\n".join(lines), known | {"MISSING": MISSING}, known)  # noqa: S102 - names of fields, and nothing else
     for name in ("__init__", "__setstate__"):
         known[name].__qualname__ = f"{cls.__qualname__}.{name}"
+    known["__init__"].__annotations__ = {one.name: one.type for one in fields(cls)} | {"return": None}
     if cls.__init__ is first_init:  # type: ignore[misc]
         cls.__init__ = known["__init__"]  # type: ignore[misc]
     cls.__setstate__ = known["__setstate__"]  # type: ignore[attr-defined]

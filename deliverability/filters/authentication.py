@@ -23,6 +23,8 @@ _ORDER = (
     "dmarc-open",
     "dmarc-none",
 )
+# Gmail writes the first of them below the entry, where a sender could, and the same words with ARC above it.
+_FIELDS = ("authentication-results", "arc-authentication-results")
 _FAILED = frozenset({"fail", "hardfail"})
 _PASSED = frozenset({"pass", "success"})  # "success": Yahoo, of DMARC
 _OPEN = frozenset({"temperror", "unknown"})
@@ -32,7 +34,7 @@ _ENVELOPE = re.compile(r"\benvelope-from=\"?<?([^\s;>\"]{1,320})|\bdomain of (?:
 
 
 def _read(stamps: tuple[Stamp, ...]) -> Reading | None:
-    fields = [parse_authres(s.text) for s in stamps if s.name.lower() == "authentication-results"]
+    fields = [parse_authres(s.text) for s in stamps if s.name.lower() in _FIELDS]
     findings = [finding for field in fields for finding in _findings(field)]
     findings += [f for s in stamps if s.name.lower() == "received-spf" and (f := _spf(s.text))]
     if not findings:
@@ -100,7 +102,7 @@ def _spf(text: str) -> Finding | None:
 FILTER = Filter(
     id="authentication",
     name={"en": "Sender authentication", "zh-Hant-TW": "寄件者身分驗證"},
-    headers=frozenset({"authentication-results", "received-spf"}),
+    headers=frozenset({*_FIELDS, "received-spf"}),
     read=_read,
     messages={
         "dmarc-pass": {

@@ -21,6 +21,10 @@ MAX_RESPONSE = 64 << 10  # octets; one certificate makes 2 kB, a chain 5 kB
 RENEW = timedelta(days=60)
 
 
+class UnvouchedError(ParseError):
+    """None of the roots stands above the authority: nothing can be said of its token, good or bad."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamped:
     """What a token shows."""
@@ -52,7 +56,7 @@ def verify_response(
 ) -> Stamped:
     """What a response to a query over this note shows; raises :class:`ParseError` for whatever does not hold.
 
-    With the ``request`` its nonce is held against the response as well.
+    A token of an authority that the roots do not vouch for raises :class:`UnvouchedError`.  With the ``request`` its nonce is held against the response as well.
     """
     from cryptography import x509
     from rfc3161_client import VerificationError, VerifierBuilder
@@ -60,19 +64,26 @@ def verify_response(
     if not roots:
         raise ParseError("no trusted root for time-stamps was given")
     decoded = _decoded(response)
-    signers = _signing_certificates(
-        [x509.load_der_x509_certificate(bytes(c)) for c in decoded.signed_data.certificates]
-    )
+    brought = [x509.load_der_x509_certificate(bytes(c)) for c in decoded.signed_data.certificates]
+    signers = _signing_certificates(brought)
     if len(signers) != 1:
         raise ParseError(
             "a time-stamp needs the one certificate of its authority, with the purpose time-stamping alone"
         )
-    if is_signed_otherwise(response):
+    if unchecked_method(response):
         raise ParseError("the authority signed with RSASSA-PSS or Ed25519, which cannot be checked here")
-    builder = VerifierBuilder(tsa_certificate=signers[0], roots=list(roots), nonce=_nonce(request) if request else None)
+    if [(one.issuer, one.serial_number) for one in decoded.signed_data.signer_infos] != [
+        (signers[0].issuer, signers[0].serial_number)
+    ]:
+        raise ParseError("a certificate whose one purpose is not time-stamping signed it")
+    # The authority's certificate is not passed along: the library would trust it as it trusts the roots, and everybody
+    # could sign one for himself.
+    builder = VerifierBuilder(roots=list(roots), nonce=_nonce(request) if request else None)
     try:
         held = builder.build().verify(decoded, sha256(note).digest())
     except (VerificationError, ValueError) as problem:
+        if not _is_vouched(signers[0], brought, roots):
+            raise UnvouchedError("none of the roots that were given stands above the authority") from problem
         raise ParseError(f"the time-stamp does not hold: {str(problem)[:200]}") from problem
     if not held:
         raise ParseError("the time-stamp does not hold")
@@ -83,8 +94,32 @@ def verify_response(
     )
 
 
-def is_signed_otherwise(response: bytes) -> bool:
-    """Whether the authority signed with RSASSA-PSS (RFC 4056) or Ed25519 (RFC 8419), which the library cannot check.
+def _is_vouched(
+    signer: "x509.Certificate", brought: Sequence["x509.Certificate"], roots: Sequence["x509.Certificate"]
+) -> bool:
+    """Whether signatures lead from the authority's certificate, over those in the token, to one of the roots."""
+    reached, left = [signer], [one for one in brought if one != signer]
+    for certificate in reached:  # which grows
+        if any(_issued(certificate, root) for root in roots):
+            return True
+        above = [one for one in left if _issued(certificate, one)]
+        left = [one for one in left if one not in above]
+        reached += above
+    return False
+
+
+def _issued(certificate: "x509.Certificate", by: "x509.Certificate") -> bool:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    try:
+        certificate.verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def unchecked_method(response: bytes) -> str:
+    """RSASSA-PSS (RFC 4056) or Ed25519 (RFC 8419), where the authority signed so: the library checks neither; else empty.
 
     Nothing can be said then of a token over the right octets: neither that it holds nor that it does not.
     """
@@ -94,9 +129,11 @@ def is_signed_otherwise(response: bytes) -> bool:
         method = next(part for part, after in pairwise(parts) if part[0] == 0x30 and after[0] == 4)
         oid, *parameters = _children(response, *method[1:], None)
     except (IndexError, StopIteration):
-        return False
+        return ""
     name = response[oid[1] : oid[2]]
-    return (name == _PSS and [tag for tag, *_ in parameters] == [_SEQUENCE]) or (name == _ED25519 and not parameters)
+    if name == _PSS and [tag for tag, *_ in parameters] == [_SEQUENCE]:
+        return "RSASSA-PSS"
+    return "Ed25519" if name == _ED25519 and not parameters else ""
 
 
 _PSS, _ED25519 = bytes.fromhex("2a864886f70d01010a"), bytes.fromhex("2b6570")

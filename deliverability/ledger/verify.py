@@ -20,7 +20,7 @@ from deliverability.ledger.findings import Dispatch, Finding, Held, KeyShown, St
 from deliverability.ledger.leaves import Body, Leaf, LeafKind, commitment, parse_body, parse_leaf
 from deliverability.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from deliverability.ledger.notes import Note, VerifierKey
-from deliverability.ledger.timestamps import is_over, is_signed_otherwise, stamped_at, verify_response
+from deliverability.ledger.timestamps import UnvouchedError, is_over, stamped_at, unchecked_method, verify_response
 from deliverability.protocols.records import record_from_bytes
 
 if TYPE_CHECKING:
@@ -167,21 +167,26 @@ class _Work:
             yield Finding(Step.TIME, Held.ABSENT, "time-none")
         for token in self._bundle.tokens:
             try:
-                judged = bool(roots) and not is_signed_otherwise(token)
-                if not judged and not is_over(token, self._bundle.checkpoint):
-                    yield Finding(Step.TIME, Held.FAILED, "time-bad", {"problem": "it is over something else"})
-                    continue
-                if not judged:
-                    claimed = {"when": stamped_at(token).isoformat()}
-                    yield Finding(Step.TIME, Held.UNDECIDED, "time-no-root", claimed)
-                    continue
-                stamped = verify_response(token, self._bundle.checkpoint, roots)
+                yield self._one_time(token, roots)
             except ParseError as problem:
                 yield Finding(Step.TIME, Held.FAILED, "time-bad", {"problem": str(problem)[:200]})
-                continue
-            self.stamped.append((stamped.authority, stamped.at))
-            said = {"authority": stamped.authority, "when": stamped.at.isoformat()}
-            yield Finding(Step.TIME, Held.SHOWN, "time-good", said)
+
+    def _one_time(self, token: bytes, roots: Sequence["x509.Certificate"]) -> Finding:
+        if not is_over(token, self._bundle.checkpoint):
+            raise ParseError("it is over something else")
+        claimed = {"when": stamped_at(token).isoformat()}
+        if method := unchecked_method(token):
+            return Finding(Step.TIME, Held.UNDECIDED, "time-method", {**claimed, "method": method})
+        if not roots:
+            return Finding(Step.TIME, Held.UNDECIDED, "time-no-root", claimed)
+        try:
+            stamped = verify_response(token, self._bundle.checkpoint, roots)
+        except UnvouchedError:
+            # A bundle brings tokens of several authorities, and a reader the root of one that he trusts.
+            return Finding(Step.TIME, Held.UNDECIDED, "time-no-root", claimed)
+        self.stamped.append((stamped.authority, stamped.at))
+        said = {"authority": stamped.authority, "when": stamped.at.isoformat()}
+        return Finding(Step.TIME, Held.SHOWN, "time-good", said)
 
     def pairs(self) -> Iterator[Finding]:
         """Outcomes against intents."""

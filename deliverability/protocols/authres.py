@@ -13,6 +13,7 @@ MAX_FIELD: Final = 16_384
 """Characters of a field that are read."""
 MAX_RESULTS: Final = 64
 
+_INSTANCE = re.compile(r"\s{0,9}i\s{0,9}=\s{0,9}\d{1,3}\s{0,9};")
 _METHOD = re.compile(r"\s{0,9}([A-Za-z][A-Za-z0-9-]{0,40})(?:/\d{1,3})?\s{0,9}=\s{0,9}([A-Za-z]{1,40})")
 _PROPERTY = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,30}(?:\.[A-Za-z0-9_-]{1,40})?)=(\"[^\"]{0,400}\"|[^\s;]{0,400})")
 
@@ -43,8 +44,12 @@ class AuthenticationResults:
 
 
 def parse_authres(text: str) -> AuthenticationResults:
-    """Read the body of the field.  Total; comments are left out before anything is read, quoted strings kept whole."""
-    parts = _segments(text[:MAX_FIELD])
+    """Read the body of the field, or of ``ARC-Authentication-Results``, which has an instance before (RFC 8617 §4.1.1).
+
+    Total; comments are left out before anything is read, quoted strings kept whole.
+    """
+    instance = _INSTANCE.match(text)
+    parts = _segments(text[instance.end() if instance else 0 :][:MAX_FIELD])
     first = parts[0] if parts else ""
     named = None if _METHOD.match(first) else (first.split() or [""])[0].lower() or None
     results: list[Result] = []

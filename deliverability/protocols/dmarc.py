@@ -27,7 +27,8 @@ WALK_LABELS: Final = 8
 
 _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _NEAR = re.compile(rb"\bv[ \t]{0,9}=[ \t]{0,9}DMARC|\A[\"' \t]{0,9}DMARC1(?![a-z0-9-])", re.IGNORECASE)
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgtKMGT]?)?\Z", re.ASCII)  # RFC 9989 §4.8, obs-dmarc-uri
+# RFC 9989 §4.8, obs-dmarc-uri: a URI in ASCII, without comma, exclamation mark and semicolon, and an obsolete size
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\"-+\--:<-~]+(?:![0-9]+[kmgtKMGT]?)?\Z")
 _PERCENT = re.compile(r"(?:100|[0-9]{1,2})\Z", re.ASCII)
 _KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.3
 _REMOVED: Final = ("pct", "rf", "ri")
@@ -214,7 +215,9 @@ def _parse(raw: bytes) -> DmarcRecord:
         ruf=tuple(uri for uri in uris["ruf"] if _URI.match(uri)),
         unusable_uris=tuple(uri for part in uris.values() for uri in part if not _URI.match(uri)),
         repeated=tuple(repeated),
-        no_choice=tuple(name for name, letters in _CHOICES.items() if name in tags and not _is_one(tags[name], letters)),
+        no_choice=tuple(
+            name for name, letters in _CHOICES.items() if name in tags and not _is_one(tags[name], letters)
+        ),
         stray=tuple(filter(None, (spec.strip(" \t") for spec in specs if "=" not in spec))),
         percent=int(percent) if _PERCENT.match(percent) else None,
         removed=tuple(name for name in _REMOVED if name in tags),

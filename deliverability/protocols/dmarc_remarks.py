@@ -70,7 +70,7 @@ def advice(found: DmarcPolicy) -> Iterator[Finding]:
 
 
 def _record_remarks(found: DmarcPolicy, record: DmarcRecord) -> Iterator[Finding]:
-    where = {"where": found.domain}
+    where: dict[str, object] = {"where": found.domain}
     if found.state is PolicyState.FOUND:
         base = record.p if record.p and not record.invalid else Policy.NONE
         below = record.sp if record.sp and not record.invalid else base
@@ -80,6 +80,11 @@ def _record_remarks(found: DmarcPolicy, record: DmarcRecord) -> Iterator[Finding
         yield Finding.of("invalid-policy" if record.rua else "invalid-policy-void", **where, tag=tag)
     if record.p is None and "p" not in record.invalid and record.rua:
         yield Finding.of("no-policy", **where)
+    yield from _slips(where, record)
+
+
+def _slips(where: dict[str, object], record: DmarcRecord) -> Iterator[Finding]:
+    """What is written wrongly, and what receivers make of it."""
     for tag in record.removed:
         yield Finding.of("removed-tag", **where, tag=tag)
     for tag in record.unknown[:5]:

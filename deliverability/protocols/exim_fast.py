@@ -21,7 +21,7 @@ _LINE = re.compile(
 )
 _ATTEMPT = re.compile(rb" (?:=>|->|>>|\*\*|==) ")
 _ADDRESS = rb"[\w.+=%-]{1,64}@[\w.-]{1,255}"
-_TARGET = re.compile(rb"(%s|[\w.-]{1,64})( <%s>)?(?=[ :])" % (_ADDRESS, _ADDRESS), re.ASCII)
+_TARGET = re.compile(rb"(%s|[\w.-]{1,64})( <%s>)?(?= |:(?: |\Z))" % (_ADDRESS, _ADDRESS), re.ASCII)
 _CONFIRMED = re.compile(rb'([^"\n]*) C="([^"\\\n]*)"((?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?)\Z')
 _TAKEN = re.compile(rb"(?: [QD]T=[0-9wdhms.]{1,20}){1,2}\Z")
 _SPENT = re.compile(rb"T=[0-9wdhms.]{1,20}")

@@ -33,6 +33,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _ANGLE = octets_regex(rf'<((?:{_QUOTED}|[^"<>])*+)>')
 _ADDR_SPEC = octets_regex(rf'(?:{_QUOTED}@)?[^\s"]*?(?=:?(?:\s|\Z))')
 _PARENTS = octets_regex(rf' \((?:{_QUOTED}|[^"()])*+\)')
+_QUOTED_START = octets_regex(rf"{_QUOTED}@[^\s\",()<>]+(?=[,)])")
 _BOUNDARY = octets_regex(r" ?: | ?:?\Z| (?:[A-Z][A-Za-z0-9]{0,7}=|defer \(|routing defer \()")
 _FIELD = octets_regex(r" (?:([A-Za-z][A-Za-z0-9]{0,7}\*?)=|(DS|K|PRDR|ARC|SPF|L[*.-]{0,2}|TFO\*{0,2})(?=:? |:?\Z))")
 _VALUE = octets_regex(r'[^\s"]*?(?=:?(?:\s|\Z))')
@@ -132,6 +133,10 @@ def target(text: str) -> Target | None:
             return repeated if len(repeated.shown.rpartition("@")[0]) <= MAX_LOCAL_PART else None
         if text.count(' <"') > MAX_ANGLES:
             return None
+    if ' ("' in text:
+        redirected = _repeated_by_parent(text)
+        if redirected:
+            return redirected
     if text.startswith(("|", ">", "/", "save ", ":", "discarded ")):
         return _special(text)
     plain = addr_spec(text, 0)
@@ -184,6 +189,21 @@ def _repeated(text: str) -> Target | None:
         if text[:place].lower() == f"{local}@{domain}".lower():
             return Target(text[:place], original, end)
     return None
+
+
+def _repeated_by_parent(text: str) -> Target | None:
+    """A local part with blanks that redirection made: ``ana+in box ("ana+in box"@d, ana@d) <ana@d>`` (cPanel's folders)."""
+    place = text.find(' ("')
+    shown = text[:place]
+    parents = _PARENTS.match(text, place)
+    quoted = _QUOTED_START.match(text, place + 2)
+    original = angle(text, parents.end() + 1) if parents and text.startswith(" <", parents.end()) else None
+    if quoted is None or original is None or not _BOUNDARY.match(text, original[1]):
+        return None
+    local, _ = _unquote(quoted[0])
+    if shown.lower() != local.lower() or len(local) > MAX_LOCAL_PART:
+        return None
+    return Target(shown, original[0], original[1])
 
 
 def _unquoted(text: str) -> Target | None:

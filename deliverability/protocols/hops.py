@@ -9,6 +9,7 @@ well: such a run of fields is set apart and believed only by those who know that
 seen from here: a server behind address translation takes everybody for a neighbour; name its hosts, and distrust the rest.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +44,9 @@ _LOGGED_IN: Final = frozenset(
 _RENTED: Final = frozenset(
     {"adsl", "cable", "customer", "dhcp", "dialup", "dsl", "dyn", "dynamic", "pool", "ppp", "pppoe", "vdsl", "vps"}
 )
+_MICROSOFT_ENTRY: Final = ".protection.outlook.com"
+_MICROSOFT_WRITES: Final = ("x-forefront-antispam-report", "x-microsoft-antispam", "x-ms-exchange-organization-scl")
+_CIP: Final = re.compile(r"\bCIP: {0,4}([0-9A-Fa-f.:]{3,45})\s{0,4};")
 _WRAPPER_WRITES: Final = ("x-spam-*",)
 
 
@@ -123,7 +127,7 @@ def divide(mail: Mail, names: Iterable[str] = (), filters: Iterable[str] = ()) -
             below = below and names_field(field.name, wanted)
             origin = Origin.BORDER if below else Origin.OUTSIDE
         fields.append((origin, field))
-    return Boundary(side, entry, tuple(fields), hops)
+    return Boundary(side, entry, tuple(_with_microsoft(fields, entry) if entry else fields), hops)
 
 
 def names_field(name: str, wanted: Iterable[str]) -> bool:
@@ -180,6 +184,26 @@ def _side(names: tuple[str, ...], hops: tuple[Hop, ...]) -> Side | None:
     return Side(found, told)
 
 
+def _with_microsoft(fields: list[tuple[Origin, Field]], entry: Hop) -> list[tuple[Origin, Field]]:
+    """Exchange Online writes its verdict below the message's own header, after the entry in every copy that was seen.
+
+    What came with the message under the same name it calls ``-Untrusted``.  Believed is a report that stands alone and
+    names the very address that connected to Microsoft's server, and with it what it counts there, if that stands alone too.
+    """
+    if not (entry.by or "").endswith(_MICROSOFT_ENTRY) or entry.client_ip is None:
+        return fields
+    names = [field.name.lower() for _, field in fields]
+    alone = {name for name in _MICROSOFT_WRITES if names.count(name) == 1}
+    report = next((readable(field) for _, field in fields if field.name.lower() == _MICROSOFT_WRITES[0]), "")
+    told = _CIP.search(report)
+    if _MICROSOFT_WRITES[0] not in alone or told is None or _network(told[1]) != _network(entry.client_ip):
+        return fields
+    return [
+        (Origin.RECEIVING if name in alone else whose, field)
+        for name, (whose, field) in zip(names, fields, strict=True)
+    ]
+
+
 def _network(text: str) -> IPv4Network | IPv6Network | None:
     """An address or a network (CIDR) among the names: Microsoft 365 writes no looked-up name of who connects."""
     try:
@@ -224,11 +248,17 @@ def _is_own(hop: Hop, side: Side) -> bool:
     if side.has(hop.client_name):
         return not _is_rented(hop.client_name or "", hop.client_ip)
     if hop.client_ip is None:
-        return False
+        return _is_yahoo_within(hop)
     ip = ip_address(hop.client_ip)
     return _is_private(hop.client_ip) or any(
         ip in network for network in side.networks if network.version == ip.version
     )
+
+
+def _is_yahoo_within(hop: Hop) -> bool:
+    """Yahoo's store takes mail from its own servers over HTTP, and names no client but by an address of a closed network."""
+    within = hop.client_name is None and _is_address(hop.helo or "") and _is_private(hop.helo or "")
+    return within and (hop.protocol or "").upper() in ("HTTP", "HTTPS") and (hop.by or "").endswith(".yahoo.com")
 
 
 def _is_rented(name: str, address: str | None) -> bool:

@@ -24,7 +24,10 @@ _SOMEBODY = SOMEBODY.decode()
 _TAKEN_ON = re.compile(
     r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b", re.IGNORECASE
 )
-_THROWN_AWAY = re.compile(r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, discarded\b", re.IGNORECASE)  # amavis
+# amavis: "Ok, discarded, id=…", "Ok, id=…, DISCARD(bounce.suppressed)", and "Ok, id=…, BOUNCE", for which it tells the sender.
+_THROWN_AWAY = re.compile(
+    r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, (?:discarded\b|id=[0-9-]{3,32}, (?:DISCARD\b|BOUNCE\Z))", re.IGNORECASE
+)
 
 
 def passes_on(transport: Transport | None, relay: Host | None) -> bool:

@@ -90,8 +90,8 @@ def _client(said: str | None, comments: tuple[str, ...], *, exim: bool) -> tuple
             client = name.rstrip(".").lower() if name else None, found[-1]
     if client:
         return client
-    # Exim, of an address without a name: from [192.0.2.1] (helo=whoever).
-    literal = _ip(said) if said and said.startswith("[") and comments and _SAID_ITSELF.match(comments[0]) else None
+    # Exim, of an address without a name: from [192.0.2.1] (helo=whoever); Yahoo: from 192.0.2.1 (EHLO whoever).
+    literal = _ip(said) if said and comments and _SAID_ITSELF.match(comments[0]) else None
     return None, literal
 
 

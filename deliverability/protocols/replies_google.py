@@ -69,7 +69,7 @@ REPLIES: Final[tuple[ReplyRule, ...]] = (
     ),
     rule(
         "reverse-dns",
-        r"p=IPv6AuthError|PTR record.{0,80}(gsmtp|google|Gmail)|Gmail.{0,80}PTR record|does not have a PTR record",
+        r"p=IPv6AuthError|does not meet IPv6 sending guidelines|PTR record.{0,80}(gsmtp|google|Gmail)|Gmail.{0,80}PTR record|does not have a PTR record",
         "reverse-dns",
         _LIST,
         codes=("4.7.23", "5.7.23", "4.7.25", "5.7.25"),
@@ -77,26 +77,45 @@ REPLIES: Final[tuple[ReplyRule, ...]] = (
     ),
     rule(
         "spf",
-        r"Gmail.{0,60}SPF.{0,80}did not pass|SPF check.{0,40}did not pass.{0,80}g(smtp|oogle)",
+        r"Gmail.{0,60}SPF.{0,80}did not pass|SPF check.{0,40}did not pass.{0,80}g(smtp|oogle)"
+        r"|because SPF (authentication )?did(n't| not) pass",
         "unauthenticated",
         _LIST,
         codes=("4.7.27", "5.7.27"),
     ),
     rule(
         "dkim",
-        r"Gmail.{0,60}DKIM.{0,80}did not pass",
+        r"Gmail.{0,60}DKIM.{0,80}did not pass|because DKIM (authentication )?did(n't| not) pass",
         "unauthenticated",
         _LIST,
         codes=("4.7.30", "5.7.30"),
     ),
     rule(
         "dmarc",
-        r"Gmail.{0,80}DMARC.{0,80}(record|policy|alignment)",
+        r"Gmail.{0,80}DMARC.{0,80}(record|policy|alignment)|sending domain does(n't| not) have a DMARC record"
+        r"|isn't aligned with either the authenticated SPF",
         "unauthenticated",
         _LIST,
         codes=("4.7.31", "5.7.31", "4.7.32", "5.7.32", "4.7.40", "5.7.40"),
     ),
-    rule("tls", r"Gmail.{0,60}(TLS|secure connection)", "tls", _LIST, codes=("4.7.29", "5.7.29")),
+    rule(
+        "tls",
+        r"Gmail.{0,60}(TLS|secure connection)|was(n't| not) sent over a TLS connection",
+        "tls",
+        _LIST,
+        codes=("4.7.29", "5.7.29"),
+    ),
+    rule(
+        "own-daily-limit",
+        r"Daily (user )?(SMTP relay )?sending (limit|quota) exceeded|Daily SMTP relay (sending )?limit exceeded",
+        "rate-limited",
+        _LIST,
+        actor=Actor.SENDER,
+        advice=(
+            "The Google account or relay that sends has used up what it may send in a day: wait for a day, or send notices by another server.",
+            "寄信所用的 Google 帳號或轉寄服務已達每日上限：請等候一天，或改用其他伺服器寄送通知。",
+        ),
+    ),
     rule(
         "unsolicited",
         r"p=UnsolicitedMessageError|likely unsolicited mail|p=UnsolicitedMail",

@@ -93,6 +93,8 @@ _ENVELOPES = ("_source", "result", "message", "fields", "labels", "stream")
 _MAX_FIELDS = 500
 _MAX_DEPTH = 4
 _SHARE = 0.9  # of the first records that must hold a whole line in a field
+_DRIVER = frozenset({"log", "stream", "time"})
+"""Of a record as Docker's json-file driver writes it: one line that the program wrote, when, and to which stream."""
 _TAGGED = re.compile(rb"(?P<host>[!-~]{0,254}[!-9;-~] )?[!-9;-Z\\^-~]{1,128}\[\d{1,10}\]: ")
 _HEAD = re.compile(HEAD)
 _EXIM = re.compile(rb"\d{4}-\d\d-\d\d [0-2]\d:[0-5]\d:[0-6]\d[. ]")
@@ -162,7 +164,10 @@ def _layout(flats: Sequence[Flat], *, nested: bool) -> Layout | None:
         return Layout()
     if texts and sum(_TAGGED.match(words) is not None for _, words in texts) >= _SHARE * len(texts):
         return Layout(tagged=True)
-    return Layout(whole=RAW) if _share(flats, RAW, is_whole) else None
+    if _share(flats, RAW, is_whole):
+        return Layout(whole=RAW)
+    # A container may say a lot before its mail server writes: in Docker's records there is only one place for a line.
+    return Layout(whole="log") if flats and all(_DRIVER <= one.keys() for one in flats) else None
 
 
 def _share(flats: Sequence[Flat], name: str, test: Callable[[bytes], bool]) -> bool:

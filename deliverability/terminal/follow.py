@@ -69,6 +69,7 @@ def follow(request: "Request", during: str | None, form: TraceFormat, zone: str 
                 lambda event: _put(out, shown(event)),
                 lasting(during),
                 ready=lambda: say("waiting for new lines; Ctrl-C ends it"),
+                remark=say,
             )
         except BrokenPipeError:
             silence_stdout()  # ``| head -1``: whoever took them has enough

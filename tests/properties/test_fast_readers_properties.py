@@ -115,6 +115,11 @@ def test_every_mutated_line(plugin, data):
     assert quick(plugin, content) == full(plugin, content)
 
 
+def test_a_colon_that_is_part_of_the_address() -> None:
+    content = b"2026-11-22 05:33:03 1xV0Ae-0000AS-13 ** x@refused.example:: retry timeout exceeded\n"
+    assert quick("exim", content) == full("exim", content) != []
+
+
 @pytest.mark.parametrize("plugin", FILES)
 def test_no_injected_text_becomes_another_recipient(plugin):
     hostile = {

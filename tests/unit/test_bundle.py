@@ -285,6 +285,47 @@ def test_a_token_of_openssl_is_shown_and_another_note_is_not(authority: Path, le
     assert steps(verify_bundle(other, keys=ledger.verifier_keys(), roots=roots))[Step.TIME] == {Held.FAILED}
 
 
+@pytest.mark.parametrize("ca", ["FALSE", "TRUE"])
+def test_nobody_vouches_for_himself(authority: Path, ledger: Ledger, tmp_path: Path, ca: str) -> None:
+    """Whoever holds a bundle can make a certificate that bears its own signature, and stamp whatever time he likes."""
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "cnf"]
+    extensions = f"[e]\nbasicConstraints=critical,CA:{ca}\n{EXTENSIONS}"
+    (tmp_path / "cnf").write_text(f"[req]\ndistinguished_name=n\nx509_extensions=e\n[n]\n{extensions}")
+    (tmp_path / "serial").write_text("01\n")
+    (tmp_path / "tsa.cnf").write_text(CONFIG.format(f=tmp_path, certs=""))
+    subprocess.run(
+        [*new, "-keyout", "tsa.key", "-out", "tsa.pem", "-subj", "/CN=Test Authority"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    roots = certificates_from_pem((authority / "ca.pem").read_bytes())
+    bundle = bundle_of(ledger, numbers_for(ledger, account="9"))
+    token = stamp(tmp_path, bundle.checkpoint)
+    with pytest.raises(ParseError):
+        verify_response(token, bundle.checkpoint, roots)
+    done = verify_bundle(replace(bundle, tokens=(token,)).to_bytes(), keys=ledger.verifier_keys(), roots=roots)
+    assert done.stamped == () and steps(done)[Step.TIME] == {Held.UNDECIDED}
+
+
+def test_of_two_authorities_a_reader_may_know_the_root_of_one(
+    authority: Path, ledger: Ledger, tmp_path: Path, own_root: bytes
+) -> None:
+    bundle = bundle_of(ledger, numbers_for(ledger, account="9"))
+    token = stamp(authority, bundle.checkpoint)
+    content = replace(bundle, tokens=(token,)).to_bytes()
+    done = verify_bundle(content, keys=ledger.verifier_keys(), roots=certificates_from_pem(own_root))
+    assert steps(done)[Step.TIME] == {Held.UNDECIDED} and not done.tampered
+    root = (authority / "ca.pem").read_bytes()
+    done = verify_bundle(content, keys=ledger.verifier_keys(), roots=certificates_from_pem(own_root + root))
+    assert steps(done)[Step.TIME] == {Held.SHOWN}
+
+
+@pytest.fixture
+def own_root(tmp_path: Path) -> bytes:
+    words = "openssl req -x509 -newkey ed25519 -nodes -keyout k -out c -subj /CN=Other"
+    subprocess.run(words.split(), cwd=tmp_path, check=True, capture_output=True)
+    return (tmp_path / "c").read_bytes()
+
+
 def test_a_token_of_another_authority_is_not_trusted(authority: Path, ledger: Ledger, tmp_path: Path) -> None:
     words = [
         "openssl",

@@ -126,6 +126,9 @@ def joined(*lines: str) -> str:
         ("lmtp[4]", "250 2.6.0 Message accepted for delivery", State.HANDED_OVER),
         ("lmtp[4]", "250 2.7.0 Ok, discarded, id=27514-08 - spam", State.CANCELLED),
         ("smtp[4]", "250 2.7.0 Ok, discarded, id=27514-08 - spam", State.CANCELLED),
+        ("smtp[4]", "250 2.5.0 Ok, id=03491-01, DISCARD(bounce.suppressed)", State.CANCELLED),
+        ("smtp[4]", "250 2.5.0 Ok, id=03491-01-2, BOUNCE", State.CANCELLED),
+        ("smtp[4]", "250 2.5.0 Ok, id=03491-01, BOUNCE of rubber", State.HANDED_OVER),
         ("smtp[4]", f"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {B}", State.HANDED_OVER),
     ],
 )

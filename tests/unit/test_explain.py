@@ -401,3 +401,44 @@ def test_json_is_whole():
     assert json.loads(json.dumps(value)) == value
     assert value["judgement"] == "junk"
     assert value["hops"][-1]["protocol"] == "HTTPS"
+
+
+# --- the words of RFC 8601 and of those who have their own ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "judgement"),
+    [
+        ("dmarc=permerror header.from=a.example", "dmarc-none", Judgement.NONE),  # a record that cannot be read
+        ("dmarc=temperror header.from=a.example", "dmarc-open", Judgement.NONE),
+        ("dmarc=unknown header.from=a.example", "dmarc-open", Judgement.NONE),  # Yahoo
+        ("dmarc=success(p=REJECT) header.from=a.example", "dmarc-pass", Judgement.NONE),  # Yahoo
+        ("dmarc=bestguesspass action=none header.from=a.example", "dmarc-none", Judgement.NONE),  # Microsoft
+        ("dmarc=fail(p=REJECT) header.from=a.example", "dmarc-fail", Judgement.FORGED),
+        ("dkim=neutral (body hash did not verify) header.i=@a.example", "dkim-fail", Judgement.NONE),  # Gmail
+        ("dkim=temperror (no key for signature) header.i=@a.example", "dkim-open", Judgement.NONE),
+        ("dkim=none (message not signed) header.d=none", "dkim-none", Judgement.NONE),
+        ("dkim=unknown", "dkim-none", Judgement.NONE),  # Yahoo
+        ("spf=permerror smtp.mailfrom=b@a.example", "spf-error", Judgement.NONE),
+        ("spf=softfail smtp.mail=b@a.example", "spf-weak", Judgement.NONE),  # Coremail
+    ],
+)
+def test_a_result_is_taken_for_what_it_is(said, code, judgement):
+    filter_ = next(one for one in filters() if one.id == "authentication")
+    reading = filter_.read((Stamp("Authentication-Results", f"mx.host.example; {said};"),))
+    assert (reading.findings[0].code, reading.judgement) == (code, judgement)
+    assert reading.findings[0].parameters["domain"] in ("a.example", "none", "-")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pass (google.com: domain of b@a.example designates 192.0.2.1 as permitted sender) client-ip=192.0.2.1;",
+        "softfail (google.com: domain of transitioning b@a.example does not designate 192.0.2.1 as permitted sender)",
+        "Fail (protection.outlook.com: domain of a.example does not designate 192.0.2.1 as permitted sender)",
+        'Pass (mailfrom) identity=mailfrom; client-ip=192.0.2.1; helo=h.example; envelope-from="b@a.example"; receiver=x',
+    ],
+)
+def test_the_domain_of_received_spf_is_named(text):
+    filter_ = next(one for one in filters() if one.id == "authentication")
+    assert filter_.read((Stamp("Received-SPF", text),)).findings[0].parameters["domain"] == "a.example"

@@ -1,6 +1,7 @@
 """``@frozen`` makes what ``@dataclass(frozen=True, slots=True)`` makes."""
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
@@ -19,6 +20,11 @@ class Ours:
     size: int = 0
     words: dict[str, int] = field(default_factory=dict)
     memo: list[str] = field(default_factory=list, repr=False, compare=False)
+
+
+@frozen
+class Unmade(Ours):
+    """Another, of which no object is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,12 @@ def test_copies_are_equal(again: Callable[[Ours], Ours]) -> None:
 def test_one_with_other_values_is_made_by_replace() -> None:
     assert replace(Ours("a", 2), size=3) == Ours("a", 3)
     assert replace(Named(name="a"), name="b") == Named(name="b")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Ours, Theirs), (Unmade, Theirs)])
+def test_help_shows_the_same_arguments(ours: type, theirs: type) -> None:
+    shown = [(p.name, p.kind, p.annotation) for p in inspect.signature(ours).parameters.values()]
+    assert shown == [(p.name, p.kind, p.annotation) for p in inspect.signature(theirs).parameters.values()]
 
 
 @pytest.mark.parametrize(

@@ -230,20 +230,60 @@ def test_whoever_interrupts_the_wait_leaves_nobody_waiting(monkeypatch: pytest.M
     assert memory.records == [intent(1), intent(2)]
 
 
-@pytest.mark.parametrize("cancelled", [True, False])
-def test_what_nobody_waits_for_any_more_fails_aloud(caplog: pytest.LogCaptureFixture, cancelled: bool) -> None:
-    class Fails:
-        def record(self, records: Sequence[Record]) -> None:
-            raise OSError("gone")
+class Fails:
+    def __init__(self) -> None:
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
+    def record(self, records: Sequence[Record]) -> None:
+        assert self.goes_on.wait(60)
+        raise OSError("gone")
+
+
+def test_what_nobody_comes_for_fails_aloud(caplog: pytest.LogCaptureFixture) -> None:
     async def work(recording: Recording) -> None:
-        done = recording.put([OUTCOME])
-        if cancelled:
-            done.cancel()
+        recording.put([OUTCOME])
 
     run(Fails(), work)
     gc.collect()
     assert "the recorder failed: OSError" in caplog.text
+
+
+@pytest.mark.parametrize("under_way", [1, 2])
+def test_the_log_says_which_dispatch_of_a_cancelled_sending_is_not_on_record(
+    caplog: pytest.LogCaptureFixture, under_way: int
+) -> None:
+    """Whether it was cancelled while it waited, or left its outcome on the way out."""
+
+    async def work(recording: Recording) -> None:
+        disk.goes_on.clear()
+        recording.under_way = under_way
+        waiting = asyncio.create_task(recording.record([intent(7)]))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        recording.leave([OUTCOME])
+        disk.goes_on.set()
+
+    disk = Fails()
+    run(disk, work)
+    gc.collect()
+    said = [one.getMessage() for one in caplog.records if one.levelname == "CRITICAL"]
+    assert [sum(name in line for line in said) for name in (intent(7).dispatch, OUTCOME.dispatch)] == [1, 1]
+    assert "never retrieved" not in caplog.text
+
+
+def test_a_loop_that_was_closed_leaves_word_of_what_is_not_on_record(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        disk.goes_on.clear()
+        Recording(disk).leave([intent(7)])
+
+    disk = Fails()
+    asyncio.run(work())
+    disk.goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "deliverability-recording":
+            thread.join(60)
+    assert intent(7).dispatch in caplog.text
 
 
 class Strange(Memory):

@@ -1,6 +1,7 @@
 """What a stranger tries first, as the command line answers it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +121,9 @@ def test_a_ledger_that_was_never_stamped_says_so_in_words(ledger, capfd):
     assert "last time stamp: never" in shown
 
 
-@pytest.mark.parametrize(("lang", "claim"), [("en", "It shows that these records"), ("zh-Hant-TW", "這表示這些紀錄存在")])
+@pytest.mark.parametrize(
+    ("lang", "claim"), [("en", "It shows that these records"), ("zh-Hant-TW", "這表示這些紀錄存在")]
+)
 def test_of_what_was_changed_it_is_not_said_that_it_did_not_change(ledger, capfd, lang, claim):
     spool = recorder(ledger)
     spool.record([intent(1)])
@@ -142,3 +145,28 @@ def test_an_explanation_s_headings_are_underlined_as_wide_as_they_are(capfd, lan
     rules = [n for n, line in enumerate(lines) if line and not line.strip("-=")]
     assert len(rules) >= 3
     assert [width(lines[n - 1]) for n in rules] == [len(lines[n]) for n in rules]
+
+
+# --- times and columns ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [("trace", "--to", "chen@hinet.net", "--offline"), ("report", "--to", "@gmail.example"), ("summary",)]
+)
+def test_a_chinese_table_names_the_zone_in_chinese(capfd, command):
+    answer(*command, "--log", LOG, "--lang", "zh-Hant-TW", "--zone", "Asia/Taipei")
+    shown = "".join(capfd.readouterr())
+    assert "（台北時間）" in shown
+    assert "Asia/Taipei" not in shown
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hant-TW"])
+def test_the_prose_of_a_summary_fits_a_terminal_and_its_facts_stand_beside_their_names(capfd, lang):
+    assert answer("summary", "--log", LOG, "--lang", lang) == 0
+    lines = capfd.readouterr().out.splitlines()
+    first_table = next(n for n, line in enumerate(lines[5:], 5) if not line)
+    assert all(width(line) <= 80 for line in lines[:first_table])
+    assert re.fullmatch(r"\S.*\S[:：] {2,24}12", lines[5])
+    (prose,) = (line for line in lines if line.startswith(("An attempt is", "「嘗試」")))
+    assert 60 <= width(prose) <= 72
+    assert not any(re.match(r"–( 的例子|, for example)", line) for line in lines)

@@ -38,6 +38,9 @@ class Growing:
         for raw in self._looks.pop(0) if self._looks else []:
             yield LogLine(Place("", "-", 1, 0), raw)
 
+    def last(self) -> Iterator[LogLine]:
+        yield from ()
+
     def close(self) -> None:
         """Nothing is held."""
 

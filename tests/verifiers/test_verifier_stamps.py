@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from deliverability.errors import ParseError
 from deliverability.ledger import verifier_page as builder
 from deliverability.ledger.bundle import parse_bundle
-from deliverability.ledger.timestamps import certificates_from_pem, is_signed_otherwise, request_for, verify_response
+from deliverability.ledger.timestamps import certificates_from_pem, request_for, unchecked_method, verify_response
 from deliverability.ledger.verify import verify_bundle
 
 SCRIPTS = [Path(builder.__file__).parent / "verifier" / name for name in builder.SCRIPTS]
@@ -214,7 +214,8 @@ def test_tokens_of_every_method_are_shown_by_their_root_alone(made: dict[str, Ma
             assert says_shown(said) and said["authority"] == "Test tsa", (name, said)
         assert by_root["when"].startswith("20") and by_root["when"].endswith("+00:00")
         assert (alone["vouched"], alone["unable"], alone["authority"]) == (False, None, "Test tsa"), name
-        assert by_other.startswith("Bad: no root") and by_no_print.startswith("Bad: no root"), name
+        for said in (by_other, by_no_print):  # of another authority: nothing speaks against it, and nothing is shown
+            assert (said["vouched"], said["unable"], said["authority"]) == (False, None, "Test tsa"), name
         assert says_shown(by_root_print) is authority.how.root_in_token
         assert page_says([(token, [authority.der()], [])], b"another note") == [
             "Bad: the time-stamp is over other octets"
@@ -237,8 +238,9 @@ def test_certificates_that_may_not_are_refused(tmp_path: Path, name: str) -> Non
     good_token = made.stamp()
     token = bad.stamp() if BAD[name].purpose == "signer" else _restamped(bad, BAD[name].purpose)
     said = page_says([(token, [bad.der()], []), (good_token, [made.der()], [])])
-    assert isinstance(said[0], str) and said[0].startswith("Bad: "), said[0]
-    assert says_shown(said[1])
+    assert not says_shown(said[0]) and says_shown(said[1])
+    if name != "a middle that is no authority":  # who may vouch for nobody has not vouched
+        assert isinstance(said[0], str) and said[0].startswith("Bad: "), said[0]
     with pytest.raises(ParseError):
         verify_response(token, NOTE, certificates_from_pem((bad.folder / "root.pem").read_bytes()))
 
@@ -437,12 +439,12 @@ def test_what_the_library_cannot_check_is_neither_held_nor_refused(tmp_path: Pat
         with pytest.raises(ParseError):
             verify_response(token, note, roots)
         for one in (token, damaged):
-            assert is_signed_otherwise(one)
+            assert unchecked_method(one) == ("RSASSA-PSS" if authority is by_rsa else "Ed25519")
             judged = verify_bundle(replace(bundle, tokens=(one,)).to_bytes(), roots=roots)
             stamps = [finding for finding in judged.findings if finding.step == "time"]
-            assert [(f.held, f.code) for f in stamps] == [("undecided", "time-no-root")]
+            assert [(f.held, f.code) for f in stamps] == [("undecided", "time-method")]
         elsewhere = replace(bundle, tokens=(token.replace(sha256(note).digest(), b"x" * 32),)).to_bytes()
         assert ("failed", "time-bad") in {(f.held, f.code) for f in verify_bundle(elsewhere, roots=roots).findings}
     (said,) = page_says([(strange, [by_rsa.der()], [])], note)
     assert (said["vouched"], said["unable"]) == (False, "RSA-PSS")
-    assert not is_signed_otherwise(by_rsa.stamp(note)) and not is_signed_otherwise(b"\x30\x00")
+    assert not unchecked_method(by_rsa.stamp(note)) and not unchecked_method(b"\x30\x00")

@@ -22,6 +22,7 @@ _KNOWN = re.compile(rb"^(?:__CURSOR|__REALTIME_TIMESTAMP|_SOURCE_REALTIME_TIMEST
 _MAX_VALUE = 64 << 10  # no longer line is read
 _MAX_TEXT = 300  # of a host, a program, a process number
 _MAX_NAME = 64 << 10
+_MAX_GROWING = 8 << 20  # octets of one entry that are waited for while an export grows
 
 Fields = dict[bytes, bytes]
 
@@ -110,6 +111,43 @@ def _text(fields: Fields, names: tuple[bytes, ...]) -> str:
         if found := fields.get(name):
             return found[:_MAX_TEXT].decode("utf-8", "replace")
     return ""
+
+
+class Entries:
+    """The entries of an export that is still being written: each once all of it has come."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+        """What has come of the next entry."""
+
+    def lines(self, more: bytes) -> Iterator[tuple[int, bytes]]:
+        """How many octets each entry took, and the syslog line it stands for, without its end; none for a blank one.
+
+        Raises :class:`DamagedError` for what is no export any more, and for an entry of more than 8 MiB.
+        """
+        source = _Source(_Waiting())
+        source.data = self.rest + more
+        while True:
+            begin = source.at
+            try:
+                fields = _entry(source)
+            except _NotYetError:
+                break
+            yield source.at - begin, _line(fields).removesuffix(b"\n")
+        self.rest = source.data[begin:]
+        if len(self.rest) > _MAX_GROWING:
+            raise DamagedError(f"an entry longer than {_MAX_GROWING >> 20} MiB in the journal export")
+
+
+class _NotYetError(Exception):
+    """The rest of an entry has not come."""
+
+
+class _Waiting:
+    """What a growing export holds after what has come."""
+
+    def read1(self, _size: int = PIECE, /) -> bytes:
+        raise _NotYetError
 
 
 class _Source:

@@ -25,12 +25,12 @@ def sample_of(head: bytes) -> tuple[list[dict[str, Any]], bool]:
     if not head.lstrip(b" \t\r\n\x1e").startswith((b"{", b"[{", b"[", b"data: {")):
         return [], False
     *texts, last = (text for text in head.split(b"\n")[: 2 * _SAMPLED] if text.strip())
-    by_line = [value for text in (*texts, last) if (value := _record(text)) is not None]
+    by_line = [value for text in (*texts, last) if (value := record_of(text)) is not None]
     # One line that looks like a record may be a stranger's words, in a log whose beginning was cut off.
     if by_line and 2 * len(by_line) >= len(texts) and not head.lstrip().startswith(b"["):
         inside = _document(head) if not texts else by_line
         return (inside, True) if inside and inside != by_line else (by_line[:_SAMPLED], False)
-    if texts and _record(texts[0]) is not None:
+    if texts and record_of(texts[0]) is not None:
         return [], False
     found = _document(head)
     return found or [], found is not None
@@ -44,7 +44,8 @@ def _document(head: bytes) -> list[dict[str, Any]] | None:
         return None
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The record that stands on this line; ``None`` where none does."""
     line = line.strip(b" \t\r\0")
     for mark in _MARKS:
         line = line.removeprefix(mark)
@@ -65,7 +66,7 @@ def record_lines(stream: Stream, layout: Layout) -> Iterator[bytes]:
 def _line(text: bytes, layout: Layout) -> bytes:
     if not text.strip(b"\x1e \t\r"):
         return b""
-    value = _record(text)
+    value = record_of(text)
     if value is None:
         return inert(text[:MAX_RECORD])
     return layout.line(flat(value))

@@ -679,7 +679,8 @@
       try {
         const { roots, fingerprints } = work.trust;
         const found = await stamps.verifyToken(token, work.bundle.checkpoint, roots, fingerprints);
-        if (found.vouched && found.unable === null) work.find("time", "shown", "time-good", found);
+        if (found.unable !== null) work.find("time", "undecided", "time-method", { ...found, method: found.unable });
+        else if (found.vouched) work.find("time", "shown", "time-good", found);
         else work.find("time", "undecided", "time-no-root", found);
       } catch (problem) {
         if (!(problem instanceof Bad)) throw problem;
@@ -871,10 +872,7 @@
       Object.assign(item.dataset, { step: finding.step, held: finding.held, code: finding.code });
       item.append(element("strong", say(`seal.held.${finding.held}`)), " ", element("bdi", sentence(finding)));
       if (finding.code === "signature-own-key") item.append(" ", element("em", say("page.own-key")));
-      if (finding.code === "time-no-root") {
-        const { unable } = finding.parameters;
-        item.append(" ", element("em", say(unable === null ? "page.time" : "page.time-unable", finding.parameters)));
-      }
+      if (finding.code === "time-no-root") item.append(" ", element("em", say("page.time", finding.parameters)));
       list.append(item);
     }
     main.append(element("h2", say("page.steps")), list);
