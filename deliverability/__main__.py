@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 import typer
 
@@ -23,6 +22,7 @@ from deliverability.errors import (
     UsageError,
     printable,
 )
+from deliverability.evidence.frozen import frozen
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED, TAMPERED, USAGE
 from deliverability.terminal.streams import begin, say, silence_stdout
 
@@ -47,7 +47,7 @@ def spread(arguments: list[str]) -> list[str]:
     return out
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Failure:
     status: int
     sentence: str

@@ -31,14 +31,14 @@ COMMANDS = {
     "report": Command("report", "report", "One notice, one page.", "REPORT_HELP"),
     "trace": Command("trace", "trace", "The timeline of a notice alone.", "TRACE_HELP"),
     "check": Command("check", "check", "A domain, a message, an address before sending.", "CHECK_HELP"),
-    "init": Command("init", "init", "Write a configuration for this machine."),
+    "init": Command("init", "init", "Write a configuration for this machine.", "INIT_HELP"),
     "allowlist": Command("allowlist", "allowlist", "Files that let the sender's mail in.", "ALLOWLIST_HELP"),
     "explain": Command("explain", "explain", "A refusal in words; why a message lies in junk.", "EXPLAIN_HELP"),
     "ingest": Command("ingest", "ingest", "Keep what the logs hold.", "INGEST_HELP"),
     "send": Command("send", "send", "Send a message, with its evidence.", "SEND_HELP"),
     "summary": Command("summary", "summary", "What the logs say in numbers.", "SUMMARY_HELP"),
-    "verify": Command("ledger", "verify_bundle_file", "Verify a bundle of evidence, offline."),
-    "history": Command("ledger", "show_history", "Every notice to a customer, failures included."),
+    "verify": Command("ledger", "verify_bundle_file", "Verify a bundle of evidence, offline.", "VERIFY_HELP"),
+    "history": Command("ledger", "show_history", "Every notice to a customer, failures included.", "HISTORY_HELP"),
     "witness": Command("witness", "witness", "An old mail, held against the log.", "WITNESS_HELP"),
 }
 GROUPS = {

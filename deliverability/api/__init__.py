@@ -89,17 +89,17 @@ async def check_domain_async(name: str, request: Request | None = None) -> Asses
 
 
 def trace(request: Request) -> TraceResult:
-    """:func:`trace_async`, blocking."""
+    """What the logs say about a notice, and what may be claimed of it: :func:`trace_async`, blocking."""
     return settling(lambda: trace_async(request), "trace")
 
 
 def report(request: Request) -> "ReportResult":
-    """:func:`report_async`, blocking."""
+    """The assessment of every delivery that was asked about, for :func:`render`: :func:`report_async`, blocking."""
     return settling(lambda: report_async(request), "report")
 
 
 def check_domain(name: str, request: Request | None = None) -> Assessment:
-    """:func:`check_domain_async`, blocking."""
+    """A domain's SPF, DKIM and DMARC before anything is sent: :func:`check_domain_async`, blocking."""
     return settling(lambda: check_domain_async(name, request), "check_domain")
 
 
@@ -127,12 +127,12 @@ async def check_address_async(address: str, request: Request | None = None, abou
 
 
 def check_message(mail: bytes, request: Request | None = None, *, bulk: bool | None = None) -> Assessment:
-    """:func:`check_message_async`, blocking."""
+    """A message, as its octets, before it is sent: :func:`check_message_async`, blocking."""
     return settling(lambda: check_message_async(mail, request, bulk=bulk), "check_message")
 
 
 def check_address(address: str, request: Request | None = None, about: str | None = None) -> Assessment:
-    """:func:`check_address_async`, blocking."""
+    """An address before anything is sent to it: :func:`check_address_async`, blocking."""
     return settling(lambda: check_address_async(address, request, about), "check_address")
 
 

@@ -17,7 +17,7 @@ from deliverability.api import archive_facts as facts
 from deliverability.api import progress
 from deliverability.api.archive_segments import Cut, Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
-from deliverability.api.natures import NO_MAIL, UNKNOWN, Nature
+from deliverability.api.natures import NO_MAIL, Nature, not_kept
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.times import MAX_HEAD, stamp
@@ -224,7 +224,7 @@ class _Run:
                     batch = []
             _still(stream, beginning, file)
             if not nature.may_be_kept(batch):
-                note = stream.damaged or f"{printable(file.path)}: {UNKNOWN}"
+                note = stream.damaged or f"{printable(file.path)}: {not_kept(batch)}"
                 return Ingested(file.log, file.path, note=note, failed=bool(stream.damaged), unknown=True)
             segmenter.keep(batch, stream.damaged, complete=True)
             end = segmenter.source.position

@@ -7,12 +7,14 @@ from deliverability.api.scan import FileScan
 from deliverability.api.times import stamp
 from deliverability.capture.blocks import MAX_LINE
 from deliverability.capture.files import container_of
+from deliverability.capture.files import head as sample
 from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
 from deliverability.evidence.story import Coverage, FileCoverage, Gap, Looked, Message
 from deliverability.protocols.headless import is_headless
+from deliverability.protocols.wrapped import is_whole
 
 UNREADABLE = frozenset({"unreadable", "damaged"})
 """Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""
@@ -21,6 +23,8 @@ HEADLESS = (
     "lines without a time, as journalctl -o cat prints them, cannot be read: take them with journalctl -o short-iso or"
     " -o export"
 )
+
+NO_LOG = "no mail log in a format that this version knows"
 
 
 def require_mail_log(scans: Sequence[FileScan]) -> None:
@@ -35,12 +39,26 @@ def _useless(scan: FileScan) -> str | None:
         return scan.damaged
     if scan.formats or scan.blank:
         return None
-    name = printable(scan.file.path)
+    return f"{printable(scan.file.path)}: {why_unread(scan)}"
+
+
+def why_unread(scan: FileScan) -> str:
+    """Why nothing could be read of a file in which lines stand, and what to do."""
     head = scan.unread_lines[0].raw[:40] if scan.unread_lines else b""
     # Latin text in UTF-16 has a zero in every other octet, and perhaps a byte order mark.
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or 10 < head.count(b"\0") <= 20:
-        return f"{name}: UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
-    return f"{name}: {HEADLESS}" if _is_headless(scan) else f"{name}: no mail log in a format that this version knows"
+        return "UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
+    if _ends_with_cr(scan):
+        return "its lines end with CR alone; convert it first: tr '\\r' '\\n'"
+    return HEADLESS if _is_headless(scan) else NO_LOG
+
+
+def _ends_with_cr(scan: FileScan) -> bool:
+    try:
+        first = sample(scan.file, 4 << 10)
+    except CannotLookError:
+        return False
+    return b"\r" in first and b"\n" not in first and is_whole(first.split(b"\r", 1)[0])
 
 
 def _is_headless(scan: FileScan) -> bool:

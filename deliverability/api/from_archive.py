@@ -2,7 +2,7 @@
 
 The index names the segments in which the question's addresses and ids stand; they are laid out as if they were the
 file, with so much around them as a search looks at, and searched by the same search.  Ids that turn up there may stand
-in more segments: it goes on until none is left.  Where the index cannot help, all is read.
+in more segments: it goes on until none is left.  Where the index cannot help, all is read that the time window reaches.
 """
 
 from bisect import bisect_right
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deliverability.api import archive_facts as facts
 from deliverability.api.archive_tokens import id_token, needle_token
+from deliverability.api.archive_window import reached
 from deliverability.api.asked import Asked, asked_in
 from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.requests import Request
@@ -159,19 +160,22 @@ class Kept:
         dated = {self._paths[s.id]: s.modified for s in self._sources if s.modified}
         self.hints = replace(hints, modified={**hints.modified, **dated})
         self._laid: dict[int, LogFile | None] = {}
+        self._windowed = False
 
     def notes(self) -> Iterator[str]:
         """What must be said of an answer from the archive."""
         erased = sum(segment.erased for segments in self._segments.values() for segment in segments)
         count = f"{len(self._sources)} log file{'s' if len(self._sources) != 1 else ''}"
         said = f"{printable(str(self._archive.path))}: searched {count} as the archive holds them"
+        said += ", where the time window reaches" if self._windowed else ""
         yield said + (f"; lines erased in it: {erased}" if erased else "")
 
     def look(self) -> Found:
         """Search what the index names, until no id leads further."""
         asked = self._question()
         tokens = self._tokens(asked)
-        chosen = None if tokens is None else self._archive.holding(tokens)
+        chosen = self._reached(asked) if tokens is None else self._archive.holding(tokens)
+        self._windowed = tokens is None and chosen is not None
         for _ in range(MAX_PASSES):
             found, ids = self._look_in(chosen)
             if chosen is None or found.too_many:
@@ -180,7 +184,14 @@ class Kept:
             if not more:
                 return found
             chosen |= more
+        self._windowed = False
         return self._look_in(None)[0]
+
+    def _reached(self, asked: Asked) -> set[int] | None:
+        """Where the index cannot help: the segments that the time window reaches; ``None`` where those are all."""
+        since, until = asked.query.since, asked.query.until
+        chosen = {i for segments in self._segments.values() for i in reached(segments, since, until)}
+        return chosen if len(chosen) < sum(map(len, self._segments.values())) else None
 
     def _question(self) -> Asked:
         if self._asked is None:

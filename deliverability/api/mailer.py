@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Self
 from deliverability.api.mailer_beside import Snapshots, keep_transcript
 from deliverability.api.mailer_delivery import Delivered, Delivery, Finder, Hops
 from deliverability.api.mailer_gate import Preflight, as_preflight, failures
-from deliverability.api.mailer_groups import Group, grouped
+from deliverability.api.mailer_groups import Group, as_sent, grouped
 from deliverability.api.mailer_policy import Policies, observer
 from deliverability.api.mailer_recording import Recording
 from deliverability.api.mailer_relay import Direct, ThroughRelay, parse_relay
 from deliverability.api.receipts import HeldError, Receipt, raise_unless_taken, utc_now
 from deliverability.api.requests import Network
-from deliverability.api.sending import Ended, Envelope, OnRecordingFailure, log, prepare, say_unrecorded
+from deliverability.api.sending import Ended, Envelope, OnRecordingFailure, log, policy_of, prepare, say_unrecorded
 from deliverability.api.snapshots import Subject
 from deliverability.capture.smtp import Ending
 from deliverability.capture.smtp_terms import Terms, Timeouts, TlsPolicy
@@ -35,7 +35,7 @@ from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop, Outcome, Recorder, Snapshot
 from deliverability.protocols.intents import describe
 from deliverability.protocols.smtp_session_commands import Body, Job, Notices
-from deliverability.protocols.smtp_session_mail import AnyMessage, Outgoing, outgoing
+from deliverability.protocols.smtp_session_mail import AnyMessage, Outgoing
 
 if TYPE_CHECKING:
     from deliverability.capture.dns import DnsSession
@@ -108,7 +108,7 @@ class Mailer:
         self._network, self._private, self._mx_port = network or Network(), allow_private, mx_port
         self._limit = concurrency or (20 if self._relay else 4)
         self._keep_open = keep_open
-        self._policy: OnRecordingFailure = on_recording_failure
+        self._policy = policy_of(on_recording_failure)
         self._gate = as_preflight(preflight)
         self._wants_snapshot = snapshot and not self._network.offline
         self._transcripts = Path(transcripts) if transcripts is not None else None
@@ -172,7 +172,7 @@ class Mailer:
         """
         if self._hops is None:
             raise UsageError("use the mailer in 'async with Mailer(...) as mailer:'")
-        out = outgoing(message, sender, to)
+        out = as_sent(message, sender, to)
         advice = await failures(self._gate, out, self._network) if self._gate else ()
         if advice and self._gate and self._gate.hold:
             raise await self._held(out, account, advice)
@@ -248,8 +248,9 @@ class Mailer:
         kept = self._recording.put(outcomes)
         if self._snapshots is not None:
             self._snapshots.begin(Subject(out.content, group.begun.intents, outcomes, tuple(observations)))
+        recorded = await self._outcomes_kept(kept, group)
         await keep_transcript(self._transcripts, delivered.session)
-        return outcomes, await self._outcomes_kept(kept, group), observations
+        return outcomes, recorded, observations
 
     @property
     def _port(self) -> int:

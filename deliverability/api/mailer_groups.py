@@ -1,7 +1,9 @@
 """The recipients of a message by next hop: one relay for all, or the mail exchangers of each domain."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from typing import TYPE_CHECKING, Final
 
 from deliverability.api.mailer_relay import Relay
@@ -14,7 +16,7 @@ from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop
 from deliverability.protocols.intents import Description
-from deliverability.protocols.smtp_session_mail import Outgoing
+from deliverability.protocols.smtp_session_mail import AnyMessage, Outgoing, outgoing
 
 if TYPE_CHECKING:
     from deliverability.capture._connect import AsksDns
@@ -38,6 +40,20 @@ class Group:
     ending: Ending | None = None
     """Where it is known before anybody is connected to."""
     observations: tuple[Observation, ...] = ()
+
+
+def as_sent(message: AnyMessage, sender: str | None, to: Sequence[str] | str | None) -> Outgoing:
+    """The message as it will be sent; raises :class:`UsageError`, also for values of another type than was asked for."""
+    if not isinstance(message, Message | bytes | bytearray):
+        raise UsageError(f"a message is an email.message.EmailMessage, or octets, and not {type(message).__name__}")
+    if not isinstance(sender, str | None):
+        raise UsageError(f"sender is an address, and not {type(sender).__name__}")
+    if to is not None and not isinstance(to, str):
+        to = tuple(to) if isinstance(to, Iterable) else (to,)
+        odd = next((one for one in to if not isinstance(one, str)), "")
+        if not isinstance(odd, str):
+            raise UsageError(f"to is an address, or several, each a str, and not {type(odd).__name__}")
+    return outgoing(message, sender, to)
 
 
 async def grouped(

@@ -18,7 +18,6 @@ from deliverability.errors import RecordingError
 from deliverability.evidence.recorder import OctetRecorder, Record, Recorder
 
 
-
 class Group(NamedTuple):
     """What one caller wants written."""
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from deliverability.api.archive_segments import Cut
+from deliverability.api.covering import NO_LOG, why_unread
 from deliverability.protocols import syslog
 
-UNKNOWN = "no mail log in a format that this version knows; nothing of it was kept"
 NO_MAIL = "holds only lines of other programs so far; they are kept, for those of a mail server may follow"
 
 
@@ -27,6 +27,12 @@ class Nature:
         self.mail = self.mail or _shows_mail(batch)
         self._log = self._log or self.mail or any(_syslog_line().search(cut.content) for cut in batch)
         return self._log
+
+
+def not_kept(batch: Sequence[Cut]) -> str:
+    """What is said of a file of which nothing was kept, by the segments that were looked through."""
+    reasons = [why_unread(cut.scan) for cut in batch if cut.scan]
+    return f"{next((reason for reason in reasons if reason != NO_LOG), NO_LOG)}; nothing of it was kept"
 
 
 def _shows_mail(batch: Sequence[Cut]) -> bool:

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import Literal, Protocol
 
 from deliverability.api.receipts import Receipt, utc_now
-from deliverability.errors import RecordingError
+from deliverability.errors import RecordingError, UsageError, printable
 from deliverability.evidence.observation import Observation
 from deliverability.evidence.recorder import Finish, Hop, Intent, Outcome, Recorder
 from deliverability.evidence.smtp import Host, Reply, Tls
@@ -28,6 +28,13 @@ log.addHandler(logging.NullHandler())
 
 OnRecordingFailure = Literal["send", "hold"]
 """What a mailer does that cannot record: send all the same, or raise and send nothing."""
+
+
+def policy_of(word: OnRecordingFailure) -> OnRecordingFailure:
+    """The policy, as it was given; raises :class:`UsageError` for any other word: a slip must not mean *send*."""
+    if word not in ("send", "hold"):
+        raise UsageError(f"on_recording_failure is 'send' or 'hold', and not {printable(repr(word), 40)}")
+    return word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +193,7 @@ def prepare(
         next_hop=envelope.next_hop,
         hop=envelope.hop,
         at=clock(),
-        account=envelope.account,
+        account=_named(envelope.account),
         make_id=iter([ids[at : at + 32] for at in range(0, len(ids), 32)]).__next__,
         description=description,
     )
@@ -212,6 +219,11 @@ def outcome(intent: Intent, ending: Ending, session: Session | None, at: datetim
         transcript_sha256=session.transcript_sha256 if session else None,
         detail=ending.detail,
     )
+
+
+def _named(account: object) -> str | None:
+    """The name of a customer as a record can hold it: applications have numbers for names, whatever they were told."""
+    return None if account is None else str(account).encode("utf-8", "replace").decode()
 
 
 def say_unrecorded(what: str, problem: Exception, intents: Sequence[Intent]) -> None:

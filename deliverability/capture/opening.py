@@ -12,6 +12,14 @@ from deliverability.errors import CannotLookError, printable
 
 SAMPLE = 256 << 10  # octets by which a file is recognised
 SQLITE = b"SQLite format 3\x00"
+_PACKED = (
+    (b"7z\xbc\xaf\x27\x1c", "7z", "7z x -so"),
+    (b"Rar!\x1a\x07", "RAR", "unrar p -inul"),
+    (b"LZIP", "lzip", "lzip -dc"),
+    (b"\x89LZO\x00\r\n\x1a\n", "lzop", "lzop -dc"),
+    (b"MSCF\x00\x00\x00\x00", "cabinet", "cabextract -p"),
+)
+"""Archives that are not read: how they begin, their name, and what unpacks them to its output."""
 
 
 @contextmanager
@@ -79,6 +87,9 @@ def _refuse_archive(first: bytes, shown: str) -> None:
         raise CannotLookError(f"{shown}: an SQLite database in an archive; unpack it first")
     if first[257:262] == b"ustar":
         raise CannotLookError(f"{shown}: a tar archive; unpack it and name the logs, or: tar -xOf {shown} | … --log -")
+    for magic, name, tool in _PACKED:
+        if first.startswith(magic):
+            raise CannotLookError(f"{shown}: {name} archives are not read; unpack it, or: {tool} {shown} | … --log -")
 
 
 def _database(file: LogFile) -> Stream:

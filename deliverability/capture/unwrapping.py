@@ -131,7 +131,9 @@ class Unwrapped:
         self.unread += 1
         if self.unread == 1:
             place = printable(str(line.place))
-            self._remark(f"{place}: no record that holds a log line, as others here do; such are passed over and counted")
+            self._remark(
+                f"{place}: no record that holds a log line, as others here do; such are passed over and counted"
+            )
 
 
 def refuse_still(head: bytes, shown: str) -> None:

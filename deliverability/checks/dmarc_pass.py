@@ -63,7 +63,7 @@ def _by_dkim(evidence: Evidence, policy: "DmarcPolicy") -> Ruling:
     from deliverability.protocols.dkim import verify
 
     found = verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence))
-    if not found and evidence.subject is Subject.DISPATCH:
+    if not found:
         return grounds.need("unsigned")
     parts = [_signature_part(evidence, signature, policy) for signature in found]
     for outcome in (Outcome.PASS, Outcome.INDETERMINATE):

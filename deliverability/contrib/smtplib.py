@@ -20,7 +20,7 @@ from email.utils import parseaddr
 from typing import Any, Final
 
 from deliverability.api.receipts import Receipt
-from deliverability.api.sending import Begun, Ended, Envelope, OnRecordingFailure, SessionFacts
+from deliverability.api.sending import Begun, Ended, Envelope, OnRecordingFailure, SessionFacts, policy_of
 from deliverability.contrib._recording import Guarded, Ledger, begun, conclude, never_sent, spool
 from deliverability.contrib._transaction import Transaction, reply_of
 from deliverability.errors import ParseError, UsageError
@@ -68,7 +68,7 @@ class SMTP(smtplib.SMTP):
         self._recorder: Recorder = Guarded(chosen)
         self.account = account or self.account
         self.account_header = account_header or self.account_header
-        self.on_recording_failure = on_recording_failure or self.on_recording_failure
+        self.on_recording_failure = policy_of(on_recording_failure or self.on_recording_failure)
         super().__init__(*arguments, **options)
 
     # --- what is recorded ---
@@ -264,6 +264,7 @@ class Recording:
         unknown = sorted(set(options) - {"account", "account_header", "on_recording_failure"})
         if unknown:
             raise UsageError(f"Recording takes no {', '.join(unknown)}")
+        policy_of(options.get("on_recording_failure", "send"))
         self._options = {"recorder": recorder or spool(ledger or ""), **options}
         self.SMTP = self.of(smtplib.SMTP)
         self.SMTP_SSL = self.of(smtplib.SMTP_SSL)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt, State
-from deliverability.protocols.hosts import is_loopback
+from deliverability.protocols.hosts import is_filter, is_loopback
 from deliverability.protocols.lean import kept, passes_on
 
 
@@ -96,7 +96,7 @@ def _of_success(attempt: Attempt) -> State:
     taken_on, thrown_away = kept(said)
     if thrown_away and passes_on(attempt.transport, attempt.relay):
         return State.CANCELLED  # a filter of ours answered 2yz and kept nothing
-    if attempt.transport is Transport.LMTP and taken_on:
+    if attempt.transport is Transport.LMTP and (taken_on or is_filter(attempt.relay)):
         return State.HANDED_OVER  # a filter that speaks LMTP: it put the message into another queue
     return _BY_TRANSPORT.get(attempt.transport, State.HANDED_OVER)
 

@@ -20,6 +20,7 @@ from deliverability.correlate.entries import address_key as _key
 from deliverability.correlate.hosts import Near
 from deliverability.correlate.recorded import with_recorded
 from deliverability.correlate.states import Circumstances, Standing, judge, worst
+from deliverability.correlate.targets import by_target
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine
@@ -179,14 +180,7 @@ def _delivery(
     mine = [(entry, e) for entry, e in tried if _original_key(e, chain) == key]
     if not mine:
         mine = [(entry, e) for entry, e in tried if _key(e.recipient) == key]
-    finals: dict[Key, list[tuple[Entry, DeliveryEvent]]] = {}
-    whole = _whole_names(mine, key)
-    for entry, event in mine:
-        final = _key(event.recipient)
-        finals.setdefault(whole.get(final, final), []).append((entry, event))
-    if len(finals) > 1:
-        finals = _without_passed_through(finals, chain)
-    parts = [_one(_spelling(found), found, chain, sessions) for found in finals.values()]
+    parts = [_one(target, found, chain, sessions) for target, found in by_target(mine, key, chain).items()]
     # An automatic reply, or a copy that a filter throws away, is not the message.
     parts = [p for p in parts if not _is_discarded(p)] or parts[:1]
     if not parts:
@@ -210,22 +204,6 @@ def _delivery(
     )
 
 
-def _whole_names(mine: list[tuple[Entry, DeliveryEvent]], asked: Key) -> dict[Key, Key]:
-    """Local parts without a domain, and the one address that each stands for.
-
-    Exim tells a delivery into a mailbox by the local part alone, and a deferral of the same address in full.
-    """
-    finals = {_key(event.recipient) for _, event in mine}
-    whole = {}
-    for bare in (key for key in finals if not key[1]):
-        named = [key for key in finals if key[1] and key[0].casefold() == bare[0]]
-        if asked in named:
-            named = [asked]
-        if len(named) == 1:
-            whole[bare] = named[0]
-    return whole
-
-
 def _is_discarded(part: Delivery) -> bool:
     return bool(part.decisive and part.decisive.transport is Transport.DISCARD)
 
@@ -234,18 +212,6 @@ def _renamed(part: Delivery, name: str, forward_paths: tuple[str, ...]) -> Deliv
     return Delivery(
         name, forward_paths, part.state, part.attempts, part.decisive, part.refused_by_us, part.held, part.notices
     )
-
-
-def _spelling(found: list[tuple[Entry, DeliveryEvent]]) -> str:
-    return found[0][1].recipient or ""
-
-
-def _without_passed_through(
-    finals: dict[Key, list[tuple[Entry, DeliveryEvent]]], chain: Chain
-) -> dict[Key, list[tuple[Entry, DeliveryEvent]]]:
-    """Drop addresses whose every attempt led to another queue entry of ours: what happened there stands for them."""
-    kept = {k: v for k, v in finals.items() if not all(id(event) in chain.followed for _, event in v)}
-    return kept or finals
 
 
 def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sessions: Sessions) -> Delivery:

@@ -12,6 +12,9 @@ _STATUS = re.compile(r"\s{0,4}(yes|no)\b", re.IGNORECASE)
 _SCORE = re.compile(r"\b(?:score|hits)=(-?\d{1,4}(?:\.\d{1,3})?)", re.IGNORECASE)
 _REQUIRED = re.compile(r"\brequired=(-?\d{1,4}(?:\.\d{1,3})?)", re.IGNORECASE)
 _TESTS = re.compile(r"\btests=\[?([A-Z0-9_=.,\s-]{1,2000})")
+# Of X-Spam-Report: "(5.6 points, 5.0 required)", and a line for each test with its points.
+_POINTS = re.compile(r"\((-?\d{1,4}(?:\.\d{1,3})?) points, (-?\d{1,4}(?:\.\d{1,3})?) required\)")
+_LINE = re.compile(r"(?<![\w.])-?\d{1,3}(?:\.\d{1,3})? {1,3}([A-Z][A-Z0-9_]{2,60})(?= )")
 _TEST = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
 _SHOWN = 12
 _LISTED = re.compile(
@@ -31,10 +34,13 @@ def _read(stamps: tuple[Stamp, ...]) -> Reading | None:
         match = _STATUS.match(status)
         said = match[1].lower() if match else "no"
     found = _TESTS.search(status)
-    tests = _TEST.findall(found[1].partition("autolearn")[0]) if found else []
+    report = next((s.text for s in stamps if s.name.lower() == "x-spam-report"), "")
+    tests = _TEST.findall(found[1].partition("autolearn")[0]) if found else _LINE.findall(report)
+    points = _POINTS.search(report)
+    required = _first(_REQUIRED, status)
     shown = {
         "score": _first(_SCORE, status),
-        "required": _first(_REQUIRED, status),
+        "required": points[2] if required == "-" and points else required,
         "tests": ", ".join(tests[:_SHOWN]) + (" …" if len(tests) > _SHOWN else "") if tests else "-",
     }
     if said == "yes":

@@ -142,7 +142,22 @@ class Ledger:
         self._require_lock()
         files = spooled(self.folder / "spool")
         self._intents_first(files, now)
-        return sum(self._drain(file, now) for file in files)
+        taken = sum(self._drain(file, now) for file in files)
+        # After a full disk, or when a file has grown long, a process goes on in another: the outcomes of what it left
+        # open may stand there, or be yet to come.
+        alive = {file.process for file in files if not file.abandoned}
+        for file in files:
+            if file.abandoned:
+                self._clear_away(file, now, ended=file.process not in alive)
+        return taken
+
+    def _clear_away(self, file: Spooled, now: datetime, *, ended: bool) -> None:
+        name = file.path.name
+        if not ended and self.store.open_dispatches(name):
+            return
+        self._close_open(name, now)
+        file.remove()
+        self.store.forget_spool(name)
 
     def _intents_first(self, files: Sequence[Spooled], now: datetime) -> None:
         """What became known later may stand in another process's file than its intent, and be read before it.
@@ -160,7 +175,7 @@ class Ledger:
             self.append([entry for entry in intents if entry.kind is LeafKind.INTENT])
 
     def _drain(self, file: Spooled, now: datetime) -> int:
-        # Asked before the lines are read: what its process wrote until then is in the file.
+        # Whether it is abandoned was asked before the lines are read: what its process wrote until then is in the file.
         name, taken = file.path.name, 0
         position = self.store.position(name)
         batch: list[NewEntry] = []
@@ -172,10 +187,6 @@ class Ledger:
                 batch = []
         if batch:
             taken += self._take_in(batch, name, position)
-        if file.abandoned:
-            self._close_open(name, now)
-            file.remove()
-            self.store.forget_spool(name)
         return taken
 
     def _take_in(self, batch: list[NewEntry], spool: str, position: int) -> int:

@@ -77,11 +77,13 @@ class Spool:
         except BaseException as problem:
             # What a failed or interrupted write left in the file is unknown, and the sequencer may have read it: nothing
             # more may be written there.
-            if self._file:
-                self._file.close()
-                self._file = None
+            file, self._file = self._file, None
+            if file:
+                file.close()
             if not isinstance(problem, OSError):
                 raise
+            if file and not file.size:
+                file.remove()  # it holds nothing that was acknowledged: a full disk is not filled up with names
             raise RecordingError(
                 f"{printable(str(self.folder))}: evidence cannot be recorded: {problem.strerror}"
             ) from problem
@@ -103,7 +105,7 @@ class _File:
 
     @classmethod
     def make(cls, folder: Path) -> "_File":
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(folder)
         name = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}".replace("/", "_")
         path = folder / name
         # Made under a name that no sequencer looks for, until it is locked.
@@ -115,6 +117,8 @@ class _File:
             _sync_folder(folder)
         except OSError:
             os.close(descriptor)
+            for left in (hidden, path):
+                left.unlink(missing_ok=True)
             raise
         return cls(descriptor, path)
 
@@ -139,6 +143,18 @@ class _File:
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
 
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it where it is missing, so that it is still there after a power cut, with the folders above it."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in missing:
+        _sync_folder(one.parent)
+
 
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -159,6 +175,11 @@ class Spooled:
     abandoned: bool
     """Whether its process has ended: what it left open stays open."""
 
+    @property
+    def process(self) -> str:
+        """Host and number of the process; a later one of the same number is taken for it as long as it lives."""
+        return self.path.name.rpartition("-")[0]
+
     def lines(self, position: int = 0) -> Iterator[tuple[bytes, int]]:
         """Complete lines from ``position`` on, each with the position after it; raises :class:`CannotLookError`.
 
@@ -177,6 +198,8 @@ class Spooled:
                         return
                     position += len(line)
                     yield line[:-1], position
+        except FileNotFoundError:
+            return  # who made it could write nothing into it, and took it away; or it was drained meanwhile
         except OSError as problem:
             raise CannotLookError(f"{printable(str(self.path))}: {problem.strerror}") from problem
 
@@ -189,13 +212,18 @@ def spooled(folder: Path) -> tuple[Spooled, ...]:
     """The files in a spool folder, by name; raises :class:`CannotLookError` for one that cannot be read."""
     try:
         paths = sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
-        return tuple(Spooled(path, _is_abandoned(path)) for path in paths)
+        found = ((path, _is_abandoned(path)) for path in paths)
+        return tuple(Spooled(path, abandoned) for path, abandoned in found if abandoned is not None)
     except OSError as problem:
         raise CannotLookError(f"{printable(str(folder))}: {problem.strerror}") from problem
 
 
-def _is_abandoned(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _is_abandoned(path: Path) -> bool | None:
+    """``None`` for one that is there no longer: who made it could write nothing into it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -153,8 +153,10 @@ def _parse_key(record: bytes, key: Callable[..., DkimKey]) -> DkimKey:
     if len(record) > MAX_RECORD:
         raise ParseError(f"key record is longer than {MAX_RECORD} octets")
     tags = parse_tags(record)
-    if "v" in tags and (tags["v"] != b"DKIM1" or next(iter(tags)) != "v"):
-        raise ParseError("v= is not DKIM1, or not the first tag")
+    if "v" in tags and tags["v"] != b"DKIM1":
+        raise ParseError(f"v= is {printable(tags['v'].decode('latin-1'), 40)!r}, not DKIM1")
+    if "v" in tags and next(iter(tags)) != "v":
+        raise ParseError("v= is not the first tag")
     if "p" not in tags:
         raise ParseError("no p= tag")
     data = without_blanks(tags["p"])

@@ -47,6 +47,8 @@ _RENTED: Final = frozenset(
 _MICROSOFT_ENTRY: Final = ".protection.outlook.com"
 _MICROSOFT_WRITES: Final = ("x-forefront-antispam-report", "x-microsoft-antispam", "x-ms-exchange-organization-scl")
 _CIP: Final = re.compile(r"\bCIP: {0,4}([0-9A-Fa-f.:]{3,45})\s{0,4};")
+_APPLE_GATEWAY: Final = re.compile(r"p\d{1,5}-mailgateway-smtp\b")
+_RAN_ON: Final = re.compile(r"\brunning on the system \"([^\"\s]{1,253})\"")
 _WRAPPER_WRITES: Final = ("x-spam-*",)
 
 
@@ -127,7 +129,9 @@ def divide(mail: Mail, names: Iterable[str] = (), filters: Iterable[str] = ()) -
             below = below and names_field(field.name, wanted)
             origin = Origin.BORDER if below else Origin.OUTSIDE
         fields.append((origin, field))
-    return Boundary(side, entry, tuple(_with_microsoft(fields, entry) if entry else fields), hops)
+    if side and entry:
+        fields = _with_exim(_with_microsoft(fields, entry), side, entry)
+    return Boundary(side, entry, tuple(fields), hops)
 
 
 def names_field(name: str, wanted: Iterable[str]) -> bool:
@@ -175,6 +179,8 @@ def _side(names: tuple[str, ...], hops: tuple[Hop, ...]) -> Side | None:
     top = next((hop.by for hop in hops if hop.by and "." in hop.by and not _is_address(hop.by)), None)
     if top is None and hops and hops[0].by and _is_wrap(hops[0]):
         top = hops[0].by
+    if top is None and hops and _is_apple_gateway(hops[0]):  # its newer servers go by no domain at all
+        top = "icloud.com"
     found = (*given, *((owner(top),) if top and not given else ()))
     if not found:
         return None
@@ -202,6 +208,22 @@ def _with_microsoft(fields: list[tuple[Origin, Field]], entry: Hop) -> list[tupl
         (Origin.RECEIVING if name in alone else whose, field)
         for name, (whose, field) in zip(names, fields, strict=True)
     ]
+
+
+def _with_exim(fields: list[tuple[Origin, Field]], side: Side, entry: Hop) -> list[tuple[Origin, Field]]:
+    """Exim adds the fields of its ACLs below the message's own header, as on cPanel those of SpamAssassin.
+
+    Believed only where they mark the message as spam, which nobody does with his own, and where SpamAssassin's report says
+    that it ran on the receiving side: another host may have marked the message before it forwarded it.
+    """
+    own = [field for _, field in fields if names_field(field.name, _WRAPPER_WRITES)]
+    names = [field.name.lower() for field in own]
+    said = {field.name.lower(): readable(field) for field in own}
+    ran = _RAN_ON.search(said.get("x-spam-report", ""))
+    marked = said.get("x-spam-status", "")[:3].lower() == "yes" and len(set(names)) == len(names)
+    if "(Exim" not in entry.text or not marked or ran is None or not side.has(ran[1].lower()):
+        return fields
+    return [(Origin.RECEIVING if field in own else whose, field) for whose, field in fields]
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
@@ -248,11 +270,16 @@ def _is_own(hop: Hop, side: Side) -> bool:
     if side.has(hop.client_name):
         return not _is_rented(hop.client_name or "", hop.client_ip)
     if hop.client_ip is None:
-        return _is_yahoo_within(hop)
+        return _is_yahoo_within(hop) or _is_apple_gateway(hop)
     ip = ip_address(hop.client_ip)
     return _is_private(hop.client_ip) or any(
         ip in network for network in side.networks if network.version == ip.version
     )
+
+
+def _is_apple_gateway(hop: Hop) -> bool:
+    """iCloud's store takes mail from Apple's own servers alone, and names the one only by what it called itself."""
+    return _APPLE_GATEWAY.match(hop.by or "") is not None and "(mailgateway " in hop.text
 
 
 def _is_yahoo_within(hop: Hop) -> bool:

@@ -13,6 +13,7 @@ _INSIDE: tuple[IPv4Network | IPv6Network, ...] = tuple(
         *("::1/128", "fc00::/7", "fe80::/10"),
     )
 )
+_FILTER_PORTS = range(10020, 10031)
 
 
 def is_inside(ip: IPv4Address | IPv6Address) -> bool:
@@ -26,6 +27,14 @@ def is_loopback(host: Host) -> bool:
     if ip is not None:
         return ip.is_loopback
     return (host.name or "").lower().removesuffix(".") == "localhost"
+
+
+def is_filter(host: Host | None) -> bool:
+    """Whether it is a port of this machine where, by custom, filters listen and never a mail store.
+
+    Postfix's FILTER_README, amavis and Proxmox Mail Gateway use ports from 10023 on; stores use 24, 2003 and 7025.
+    """
+    return host is not None and host.port in _FILTER_PORTS and is_loopback(host)
 
 
 def is_this_machine(host: Host) -> bool:

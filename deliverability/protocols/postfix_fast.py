@@ -47,7 +47,7 @@ _AMBIGUOUS = b">, relay="
 _AN_ANSWER = re.compile(rb"host [!-~]{1,800}+ said: [2-5][0-9][0-9][ -].{16}", re.DOTALL)
 _ASKED = b" (in reply to "
 # One of these is in all words that tell that a message was queued or thrown away, unless letters are not of ASCII.
-_KEEPING = (b"queued", b"from mta(", b"id=", b"accepted for delivery", b"forwarded", b"discarded")
+_KEEPING = (b"queued", b"from mta(", b"id=", b"accepted for delivery", b"forwarded", b"discarded", b"ok (")
 _LOCAL = frozenset({b"local", b"virtual"})
 _SAYINGS: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""

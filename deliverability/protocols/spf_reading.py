@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Final
 
 from deliverability.errors import printable
@@ -143,7 +144,7 @@ def _read(strings: tuple[bytes, ...]) -> Reading:
         tuple(said),
         goes_on,
         unfinished=ended == len(found) and redirect is None,
-        everybody=next((printable(term.text, SHOWN) for term in found[: ended + 1] if _is_everybody(term)), ""),
+        everybody=_everybody(found[: ended + 1]),
         plain=plain,
         asks=tuple(DnsQuestion(name, "TXT") for name in asks),
         lookups=sum(term.name in _ASKING for term in found) if plain else 0,
@@ -157,6 +158,7 @@ def _readable(text: str) -> str:
 
 _read_ordinary = lru_cache(maxsize=512)(_read)
 _MODIFIERS: Final = frozenset({"redirect", "exp", "ra", "rp", "rr"})  # RFC 7208 §6, RFC 6652 §3
+_BROAD: Final = frozenset({"broad-network", "private-network"})
 _WALKED: Final = frozenset({"include", "a", "mx", "exists", "ptr"})
 _ASKING: Final = frozenset({"include", "a", "mx", "redirect"})
 
@@ -167,9 +169,21 @@ def _is_plain(term: Term) -> bool:
     return term.name != "ip6" or network_flaw(term) != "syntax"
 
 
+def _everybody(walked: tuple[Term, ...]) -> str:
+    """The term by which all pass, or the networks that cover all addresses together, as two halves do."""
+    passing = [term for term in walked if not term.modifier and term.qualifier == "+" and not misformed(term)]
+    alone = next((term.text for term in passing if _is_everybody(term)), "")
+    if alone:
+        return printable(alone, SHOWN)
+    four, six = ([t for t in passing if t.name == name and network_flaw(t) in _BROAD] for name in ("ip4", "ip6"))
+    whole = list(collapse_addresses(IPv4Network(t.value + t.cidr, strict=False) for t in four))
+    if whole == [IPv4Network("0.0.0.0/0")]:
+        return printable(" ".join(term.text for term in four), SHOWN)
+    widest = list(collapse_addresses(IPv6Network(t.value + t.cidr, strict=False) for t in six))
+    return printable(" ".join(term.text for term in six), SHOWN) if widest == [IPv6Network("::/0")] else ""
+
+
 def _is_everybody(term: Term) -> bool:
-    if term.modifier or term.qualifier != "+" or misformed(term):
-        return False
     if term.name in ("ip4", "ip6"):
         return term.cidr == "/0" and network_flaw(term) != "syntax"
     return term.name == "all"

@@ -187,11 +187,12 @@ def _status(result: "AllowlistResult") -> int:
 
 def _steps(made: "Made", lang: str) -> None:
     """How to use a file, on stderr: the file is the data."""
+    from deliverability.compose import catalog
     from deliverability.evidence.plugin import FormKind
 
-    form, head = made.form, _HEADS[lang]
+    form, head, colon = made.form, _HEADS[lang], catalog(lang)("colon")
     kind = head[4 if form.kind is FormKind.END_USER else 5]
-    tell(
-        f"\n{form.title[lang]}\n  {head[0]}: {kind}\n  {head[1]}: {form.blast_radius[lang]}\n  {head[2]}: {form.undo[lang]}\n"
-    )
-    tell(f"  {head[3]}:\n" + "".join(f"    {n}. {step}\n" for n, step in enumerate(form.instructions[lang], 1)) + "\n")
+    told = zip(head[:3], (kind, form.blast_radius[lang], form.undo[lang]), strict=True)
+    lines = [form.title[lang], *(f"  {name}{colon}{value}" for name, value in told), f"  {head[3]}{colon.rstrip()}"]
+    lines += [f"    {n}. {step}" for n, step in enumerate(form.instructions[lang], 1)]
+    tell("\n" + "\n".join(lines) + "\n\n")

@@ -8,6 +8,16 @@ import typer
 from deliverability.errors import UsageError, printable
 from deliverability.terminal.streams import create, say, write
 
+INIT_HELP = """Look at this machine's mail server and write a commented deliverability.toml.
+
+\b
+  deliverability init -o -
+  deliverability init -o /etc/deliverability/deliverability.toml
+  deliverability init -o /etc/deliverability/deliverability.toml --units /etc/systemd/system --force
+
+Nothing else on the machine is changed. Exit status: 0 written; 2 it is there already; 6 could not be written.
+"""
+
 
 def init(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write; - is stdout.")] = Path(
@@ -19,7 +29,7 @@ def init(
         typer.Option("--units", metavar="DIR", help="Write a systemd service and timer for `ingest` there too."),
     ] = None,
 ) -> None:
-    """Look at this machine's mail server and write a commented deliverability.toml."""
+    """See :data:`INIT_HELP`."""
     from deliverability.capture import host
     from deliverability.capture.host import units as running
 

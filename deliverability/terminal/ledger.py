@@ -16,6 +16,26 @@ from deliverability.terminal.streams import number, say, write
 MAX_BUNDLE_FILE = 64 << 20
 MAX_HEAD_FILE = 64 << 10
 
+VERIFY_HELP = """Verify evidence offline: step by step, what is shown and by whom.
+
+\b
+  deliverability verify evidence.json --key example.com/dispatch+1234abcd+AbC…
+  deliverability verify evidence.json --key key.txt --tsa-root authority.pem --lang zh-Hant-TW
+  deliverability verify --page verifier.html
+
+Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing; 5 changed;
+6 nothing can be said.
+"""
+HISTORY_HELP = """Every notice to a customer, failures included: "My Mail".
+
+\b
+  deliverability history --customer 4711 --ledger /var/lib/deliverability/ledger
+  deliverability history --to mei@gmail.com --lang zh-Hant-TW
+  deliverability history --customer 4711 --format html --proof-link '/proof/{dispatch}'
+
+Exit status: 0 listed; 4 none is sealed; 5 the ledger was changed; 6 could not look.
+"""
+
 ledger = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -284,11 +304,7 @@ def verify_bundle_file(
     ] = None,
     output: OutputOption = None,
 ) -> None:
-    """Verify evidence offline: step by step, what is shown and by whom.
-
-    Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing; 5 changed;
-    6 nothing can be said.
-    """
+    """See :data:`VERIFY_HELP`."""
     if page is not None:
         from deliverability.ledger.verifier_page import verifier_page
 
@@ -333,7 +349,7 @@ def show_history(
     output: OutputOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Every notice to a customer, failures included: "My Mail"."""
+    """See :data:`HISTORY_HELP`."""
     from deliverability.api import sealing
     from deliverability.api.sealed_pages import catalog_and_zone, history_page
 

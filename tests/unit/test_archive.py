@@ -499,6 +499,77 @@ def test_a_question_without_an_answer_in_it_is_refused_before_anything_is_opened
         read_archive(Request(), tmp_path / "none.db")
 
 
+# --- time windows -----------------------------------------------------------------------------------------------------
+
+
+def many_days(days: int) -> bytes:
+    """A log of some 800 kB a day: each day a message with a subject, one that is tried again for a day, and noise."""
+    found = []
+    for day in range(1, days + 1):
+        head, next_head = b"2026-11-%02dT05:00:0" % day, b"2026-11-%02dT04:59:0" % (day + 1)
+        lines = [
+            b"%b0+00:00 out1 postfix/pickup[6]: %b: uid=100%d from=<renewals>",
+            b"%b0+00:00 out1 postfix/cleanup[7]: %b: message-id=<m%d@hosting.example>",
+            b"%b1+00:00 out1 postfix/cleanup[7]: %b: info: header Subject: Notice for day %d from x; from=<r@h.example>",
+            b"%b2+00:00 out1 postfix/qmgr[8]: %b: from=<renewals@hosting.example>, size=%d00, nrcpt=1 (queue active)",
+        ]
+        first, later = b"3A%03dB1C2D" % day, b"4B%03dB1C2D" % day
+        found += [line % (head, queue_id, day) for queue_id in (first, later) for line in lines]
+        tail = b"relay=mx.x.example[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=%b, status=%b (%b)"
+        to = b"%b+00:00 out1 postfix/smtp[9]: %b: to=<c%d@x.example>, "
+        full = b"host mx.x.example[192.0.2.1] said: 452 4.2.2 full (in reply to RCPT TO command)"
+        found.append(to % (head + b"3", first, day) + tail % (b"2.0.0", b"sent", b"250 ok"))
+        found.append(to % (head + b"4", later, day) + tail % (b"4.2.2", b"deferred", full))
+        noise = b"%b5+00:00 out1 postfix/anvil[77]: statistics: max cache size 1 at " % head
+        found += [noise + b"Nov 22, " * 90] * 1000
+        found.append(to % (next_head + b"6", later, day) + tail % (b"2.0.0", b"sent", b"250 ok"))
+    return b"\n".join(found) + b"\n"
+
+
+@pytest.fixture(scope="module")
+def eighteen_days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("days")
+    log, archive = folder / "mail.log", folder / "a.db"
+    log.write_bytes(many_days(18))
+    take(archive, log)
+    return log, archive
+
+
+@pytest.mark.parametrize("asked", [{"to": ("*",)}, {"subject": "notice for day"}], ids=["everybody", "subject"])
+@pytest.mark.parametrize("window", [(9, 10), (None, 2), (17, None)])
+def test_what_the_index_does_not_tell_is_looked_for_in_the_time_window_alone(
+    asked: dict[str, Any],
+    window: tuple[int | None, int | None],
+    eighteen_days: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log, archive = eighteen_days
+    since, until = (datetime(2026, 11, day, tzinfo=UTC) if day else None for day in window)
+    request = Request(**asked, since=since, until=until, now=NOW)
+    read: set[int] = set()
+    content = Archive.content
+    monkeypatch.setattr(Archive, "content", lambda self, s: (read.add(s.id), content(self, s))[1])
+    trace, _ = read_archive(request, archive)
+    files, _ = read_logs(replace(request, logs=(str(log),)))
+    assert trace.messages == files.messages
+    assert len(trace.messages) >= 2
+    with Archive.open(archive) as opened:
+        assert len(read) < len(opened.segments()) * 2 // 3
+    assert "as the archive holds them, where the time window reaches" in trace.notes[0]
+
+
+def test_a_log_whose_clock_goes_back_is_looked_through_in_any_window(tmp_path: Path) -> None:
+    log, archive = tmp_path / "mail.log", tmp_path / "a.db"
+    content = many_days(9)
+    half = content.index(b"2026-11-05T05:00:00")
+    log.write_bytes(content[half:] + content[:half])
+    take(archive, log)
+    window = {"since": datetime(2026, 11, 2, tzinfo=UTC), "until": datetime(2026, 11, 3, tzinfo=UTC)}
+    trace, _ = read_archive(Request(to=("*",), now=NOW, **window), archive)  # type: ignore[arg-type]
+    assert [m.message_id for m in trace.messages] == ["m2@hosting.example"] * 2
+    assert "window" not in trace.notes[0]
+
+
 # --- tokens -----------------------------------------------------------------------------------------------------------
 
 

@@ -288,7 +288,18 @@ def test_a_token_of_openssl_is_shown_and_another_note_is_not(authority: Path, le
 @pytest.mark.parametrize("ca", ["FALSE", "TRUE"])
 def test_nobody_vouches_for_himself(authority: Path, ledger: Ledger, tmp_path: Path, ca: str) -> None:
     """Whoever holds a bundle can make a certificate that bears its own signature, and stamp whatever time he likes."""
-    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", "cnf"]
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-config",
+        "cnf",
+    ]
     extensions = f"[e]\nbasicConstraints=critical,CA:{ca}\n{EXTENSIONS}"
     (tmp_path / "cnf").write_text(f"[req]\ndistinguished_name=n\nx509_extensions=e\n[n]\n{extensions}")
     (tmp_path / "serial").write_text("01\n")

@@ -134,6 +134,14 @@ def test_each_recipient_has_an_answer_of_its_own() -> None:
     assert client.receipt.finishes == {CHEN: Finish.ACCEPTED, LIN: Finish.REFUSED, "x@x.example": Finish.ACCEPTED}
 
 
+def test_a_customer_may_have_a_number_for_a_name() -> None:
+    memory = Memory()
+    client = recording({}, memory, account=4711)
+    client.sendmail(SENDER, CHEN, MESSAGE)
+    intent = memory.records[0]
+    assert isinstance(intent, Intent) and intent.account == "4711"
+
+
 def test_a_server_that_leaves_at_the_second_recipient_took_nothing() -> None:
     says: Says = {f"rcpt TO:<{LIN}>": "421 4.3.2 leaving"}
     client = recording(says, Memory())

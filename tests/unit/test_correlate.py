@@ -118,13 +118,13 @@ def joined(*lines: str) -> str:
 @pytest.mark.parametrize(
     ("program", "words", "expected"),
     [
-        ("lmtp[4]", "250 2.0.0 <anna@corp.example> BjNjKHgtdl7NLBFsMz9g Saved", State.DELIVERED),
-        ("lmtp[4]", "250 2.1.5 Ok", State.DELIVERED),
+        ("lmtp[4]", "250 2.1.5 Ok", State.HANDED_OVER),
         ("lmtp[4]", f"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {B}", State.HANDED_OVER),
         ("lmtp[4]", "250 2.0.0 Ok: queued as 67C76FB008F8", State.HANDED_OVER),
         ("lmtp[4]", "250 OK id=1xV0Ah-0000000Db-0a", State.HANDED_OVER),
         ("lmtp[4]", "250 2.6.0 Message accepted for delivery", State.HANDED_OVER),
         ("lmtp[4]", "250 2.7.0 Ok, discarded, id=27514-08 - spam", State.CANCELLED),
+        ("lmtp[4]", "250 2.5.0 OK (C0FFEE0000000001)", State.HANDED_OVER),  # Proxmox Mail Gateway, spam it keeps too
         ("smtp[4]", "250 2.7.0 Ok, discarded, id=27514-08 - spam", State.CANCELLED),
         ("smtp[4]", "250 2.5.0 Ok, id=03491-01, DISCARD(bounce.suppressed)", State.CANCELLED),
         ("smtp[4]", "250 2.5.0 Ok, id=03491-01-2, BOUNCE", State.CANCELLED),
@@ -135,6 +135,13 @@ def joined(*lines: str) -> str:
 def test_a_filter_is_no_mailbox(program: str, words: str, expected: State) -> None:
     log = arrival(A, "05:01:38") + attempt(A, LATER, words, relay=FILTER, program=program)
     assert state(log, "anna@corp.example") is expected
+
+
+@pytest.mark.parametrize("words", ["250 2.0.0 <anna@corp.example> BjNjKHgtdl7NLBFsMz9g Saved", "250 2.1.5 Ok"])
+@pytest.mark.parametrize("relay", ["127.0.0.1[127.0.0.1]:24", "store[private/dovecot-lmtp]", "mbox[10.0.0.9]:7025"])
+def test_a_store_is_a_mailbox(relay: str, words: str) -> None:
+    log = arrival(A, "05:01:38") + attempt(A, LATER, words, relay=relay, program="lmtp[4]")
+    assert state(log, "anna@corp.example") is State.DELIVERED
 
 
 def test_a_strangers_word_discarded_is_an_acceptance() -> None:

@@ -37,6 +37,17 @@ def test_lines_without_a_time_say_what_to_do(who: str, tmp_path: Path) -> None:
         assert SENTENCE in done.stderr and b"-o short-iso" in done.stderr
 
 
+def test_ingest_says_the_same_of_them_and_keeps_nothing(tmp_path: Path) -> None:
+    log, archive = tmp_path / "cat.log", tmp_path / "a.db"
+    log.write_bytes(without_heads(POSTFIX))
+    done = asked("ingest", "--log", str(log), "--archive", str(archive))
+    assert done.returncode == 6
+    assert SENTENCE in done.stderr and b"-o short-iso" in done.stderr
+    assert b"; nothing of it was kept" in done.stderr
+    looked = asked("archive", "status", "--archive", str(archive))
+    assert str(log).encode() not in looked.stdout
+
+
 def test_exims_own_times_are_enough(tmp_path: Path) -> None:
     """Exim writes its time into the words that it gives to syslog, so ``-o cat`` loses nothing."""
     log = tmp_path / "cat.log"

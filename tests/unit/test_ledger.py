@@ -115,6 +115,38 @@ def test_what_an_ended_process_left_open_is_unknown(ledger: Ledger) -> None:
     assert ledger.drain(NOW) == 0
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_process_that_goes_on_in_another_file_has_not_ended(ledger: Ledger, recorded: bool) -> None:
+    """After a full disk, or when a file has grown long: what it left open in the first is open yet."""
+    first, second = recorder(ledger.folder), recorder(ledger.folder)
+    first.record([intent(1)])
+    first.close()
+    second.record([intent(2), outcome(2)])
+    assert ledger.drain(NOW) == 3
+    assert ledger.store.open_dispatches() == (bytes.fromhex(intent(1).dispatch),)
+    if recorded:
+        second.record([outcome(1)])
+        assert ledger.drain(NOW) == 1
+        assert len(list((ledger.folder / "spool").glob("*.spool"))) == 1
+    second.close()
+    ledger.drain(NOW)
+    assert not list((ledger.folder / "spool").glob("*.spool"))
+    told = [record_from_bytes(parse_body(e.body).event) for e in ledger.store.entries(2) if e.body]
+    of_first = [one.finish for one in told if isinstance(one, Outcome) and one.dispatch == intent(1).dispatch]
+    assert of_first == [Finish.ACCEPTED if recorded else Finish.UNKNOWN]
+
+
+def test_an_outcome_in_another_file_is_read_before_anything_is_called_unknown(ledger: Ledger) -> None:
+    first, second = recorder(ledger.folder), recorder(ledger.folder)
+    first.record([intent(1)])
+    second.record([outcome(1)])
+    first.close()
+    second.close()
+    assert ledger.drain(NOW) == 2
+    told = [record_from_bytes(parse_body(e.body).event) for e in ledger.store.entries(2) if e.body]
+    assert [one.finish for one in told if isinstance(one, Outcome)] == [Finish.ACCEPTED]
+
+
 def test_a_damaged_spool_line_is_an_incident(ledger: Ledger) -> None:
     spool = recorder(ledger.folder)
     spool.record([intent(1)])

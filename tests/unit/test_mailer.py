@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import dkim
 import pytest
@@ -722,10 +723,49 @@ def test_preflight_warns() -> None:
 # --- wrong use --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("message", "options"),
+    [
+        ("From: a@hosting.example", {"sender": "a@hosting.example", "to": "mei@customer.example"}),
+        (None, {}),
+        ([b"octets"], {}),
+        (b"x", {"sender": b"a@hosting.example", "to": "mei@customer.example"}),
+        (b"x", {"sender": "a@hosting.example", "to": b"mei@customer.example"}),
+        (b"x", {"sender": "a@hosting.example", "to": [("Mei", "mei@customer.example")]}),
+        (b"x", {"sender": "a@hosting.example", "to": 5}),
+    ],
+)
+def test_values_of_another_type_are_told_from_a_failure_to_send(message: Any, options: Any) -> None:
+    memory = Memory()
+
+    async def work() -> None:
+        async with Peer() as peer:
+            async with Mailer(peer.relay, recorder=memory, network=OFFLINE) as mailer:
+                with pytest.raises(UsageError, match="and not"):
+                    await mailer.send(message, **options)
+            assert peer.connections == 0
+
+    run(work)
+    assert memory.records == []
+
+
+def test_a_customer_may_have_a_number_for_a_name() -> None:
+    memory = Memory()
+
+    async def work() -> None:
+        async with Peer() as peer, Mailer(peer.relay, recorder=memory, network=OFFLINE) as mailer:
+            receipt = await mailer.send(mail(), account=4711)  # type: ignore[arg-type]
+            assert receipt.intents[0].account == "4711"
+
+    run(work)
+
+
 def test_wrong_use() -> None:
     for relay in ("a b", "host:99999", "[::1", ":25", "http://x/"):
         with pytest.raises(UsageError):
             Mailer(relay, recorder=Memory())
+    with pytest.raises(UsageError, match="'send' or 'hold'"):
+        Mailer("localhost", recorder=Memory(), on_recording_failure="Hold")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no check"):
         Mailer(recorder=Memory(), preflight=Preflight(checks=("nonsense",)))
     with pytest.raises(UsageError):

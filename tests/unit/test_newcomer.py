@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from ledger_records import intent
+from names import names
 
 from deliverability.__main__ import run as run_here
+from deliverability.cli import COMMANDS
 from deliverability.compose import catalog
 from deliverability.ledger.log import recorder
 from deliverability.reports.text import width
@@ -170,3 +172,21 @@ def test_the_prose_of_a_summary_fits_a_terminal_and_its_facts_stand_beside_their
     (prose,) = (line for line in lines if line.startswith(("An attempt is", "「嘗試」")))
     assert 60 <= width(prose) <= 72
     assert not any(re.match(r"–( 的例子|, for example)", line) for line in lines)
+
+
+def test_the_steps_of_a_file_are_punctuated_as_chinese_is(capfd):
+    records = '_dmarc.h.example. 300 IN TXT "v=DMARC1; p=reject"\nh.example. 300 IN A 192.0.2.1'
+    with names(records) as server:
+        asked = ("allowlist", "--for", "sieve", "--sender", "a@h.example", "--authserv-id", "mx.example")
+        assert answer(*asked, "--lang", "zh-Hant-TW", "--nameserver", server) == 0
+    said = capfd.readouterr().err
+    assert "復原方式：" in said
+    assert not re.search(r"[\u4e00-\u9fff][:,;]", said)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example_and_its_exit_status(capfd, command):
+    assert answer(command, "--help") == 0
+    shown = capfd.readouterr().out
+    assert f"\n    deliverability {command} " in shown
+    assert "xit status" in " ".join(shown.split())

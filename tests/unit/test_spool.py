@@ -231,6 +231,48 @@ def test_a_full_disk_is_an_error_and_the_next_file_is_whole(tmp_path: Path) -> N
     assert sorted(int(r.dispatch, 16) for r in read(tmp_path)) == [*said, 1000]
 
 
+def test_a_full_disk_is_not_filled_up_with_names(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        for number in range(3):
+            with pytest.raises(RecordingError, match="cannot be recorded"):
+                spool.record([intent(number)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list((tmp_path / "spool").iterdir()) == []
+    spool.record([intent(9)])
+    assert read(tmp_path / "spool") == [intent(9)]
+
+
+def test_a_file_that_vanishes_while_the_spool_is_read_is_no_error(tmp_path: Path) -> None:
+    """Whoever made it could write nothing into it, and took it away."""
+    spool = Spool(tmp_path)
+    spool.record([intent(1)])
+    (file,) = spooled(tmp_path)
+    file.remove()
+    assert list(file.lines()) == [] and spooled(tmp_path) == ()
+
+
+def test_new_folders_are_durable_with_those_above_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    Spool(tmp_path / "ledger" / "spool").record([intent(1)])
+    assert {str(tmp_path), str(tmp_path / "ledger"), str(tmp_path / "ledger" / "spool")} <= set(synced)
+    synced.clear()
+    Spool(tmp_path / "ledger" / "spool").record([intent(2)])
+    assert synced == [str(tmp_path / "ledger" / "spool")]
+
+
 def test_nothing_is_written_over_what_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal's handler raises while the disk is at work, and the sequencer has read the record meanwhile."""
     spool, sync = Spool(tmp_path), os.fdatasync

@@ -254,10 +254,6 @@ def _restamped(made: Made, purpose: str) -> bytes:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
-    token = made.stamp()
-    openssl("ts", "-reply", "-in", "response", "-token_out", "-out", "token.der")
-    info = openssl("cms", "-verify", "-inform", "DER", "-in", "token.der", "-noverify", "-binary")
-    (folder / "info.der").write_bytes(info)
     openssl(
         "req",
         *KEYS[made.how.key],
@@ -285,6 +281,10 @@ def _restamped(made: Made, purpose: str) -> bytes:
         "x.pem",
     ]
     openssl(*signed, "-days", "365", "-extfile", "c.cnf", "-extensions", purpose)
+    token = made.stamp()  # last: a certificate is not valid before it was made
+    openssl("ts", "-reply", "-in", "response", "-token_out", "-out", "token.der")
+    info = openssl("cms", "-verify", "-inform", "DER", "-in", "token.der", "-noverify", "-binary")
+    (folder / "info.der").write_bytes(info)
     openssl(
         "cms", "-sign", "-in", "info.der", "-signer", "x.pem", "-inkey", "x.key", "-md", "sha256", "-cades", "-binary",
         "-nodetach", "-outform", "DER", "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-nosmimecap", "-out", "x.der",

@@ -19,7 +19,7 @@ def unwrapped(head: bytes, stream: Stream) -> tuple[Stream, tuple[str, ...]]:
 
     if encoding := utf16.encoding_of(head):
         found, names = _structured(*beginning(Decoded(utf16.text(Ahead(head, stream), encoding)), HEAD))
-        return found, (*names, "UTF-16")
+        return found, (*names, encoding[:6].upper())
     return _structured(head, stream)
 
 

@@ -1,0 +1,60 @@
+"""The addresses that one asked address led to, and which attempt speaks of which of them."""
+
+from collections.abc import Sequence
+
+from deliverability.correlate.chains import Chain
+from deliverability.correlate.entries import AddressKey as Key
+from deliverability.correlate.entries import Entry
+from deliverability.correlate.entries import address_key as _key
+from deliverability.evidence.event import DeliveryEvent, Result, Transport
+
+Tried = tuple[Entry, DeliveryEvent]
+
+
+def by_target(mine: Sequence[Tried], asked: Key, chain: Chain) -> dict[str, list[Tried]]:
+    """The attempts for one asked address, by the address that was really tried, as it is spelled there."""
+    targets: dict[Key, list[Tried]] = {}
+    whole = _whole_names(mine, asked)
+    for entry, event in mine:
+        target = _key(event.recipient)
+        targets.setdefault(whole.get(target, target), []).append((entry, event))
+    if len(targets) > 1:
+        targets = _without_passed_through(targets, chain)
+    spelled = {target: found[0][1].recipient or "" for target, found in targets.items()}
+    return {spelled[target]: found for target, found in _with_detours(targets, asked).items()}
+
+
+def _whole_names(mine: Sequence[Tried], asked: Key) -> dict[Key, Key]:
+    """Local parts without a domain, and the one address that each stands for.
+
+    Exim tells a delivery into a mailbox by the local part alone, and a deferral of the same address in full.
+    """
+    targets = {_key(event.recipient) for _, event in mine}
+    named: dict[str, list[Key]] = {}
+    for key in targets:
+        if key[1]:
+            named.setdefault(key[0].casefold(), []).append(key)
+    whole = {}
+    for bare in (key for key in targets if not key[1]):
+        full = named.get(bare[0], [])
+        if asked in full or len(full) == 1:
+            whole[bare] = asked if asked in full else full[0]
+    return whole
+
+
+def _without_passed_through(targets: dict[Key, list[Tried]], chain: Chain) -> dict[Key, list[Tried]]:
+    """Drop addresses whose every attempt led to another queue entry of ours: what happened there stands for them."""
+    kept = {k: v for k, v in targets.items() if not all(id(event) in chain.followed for _, event in v)}
+    return kept or targets
+
+
+def _with_detours(targets: dict[Key, list[Tried]], asked: Key) -> dict[Key, list[Tried]]:
+    """What kept the asked address itself from being routed, told with the first that it led to in the end."""
+    own = targets.get(asked, [])
+    led_to = next((key for key in targets if key != asked), None)
+    routing = all(
+        entry.ended and event.result is Result.DEFERRED and event.transport is Transport.NONE for entry, event in own
+    )
+    if not own or led_to is None or not routing:
+        return targets
+    return {key: own + found if key == led_to else found for key, found in targets.items() if key != asked}
