@@ -10,10 +10,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
-import typer
-
-from deliverability.cli import application
 from deliverability.errors import (
     AmbiguousError,
     CannotLookError,
@@ -74,6 +72,8 @@ def run(arguments: list[str]) -> int:
     begin(arguments)
     try:
         with _interruptible():
+            from deliverability.cli import application
+
             outcome = application(arguments[0] if arguments else "")(arguments, standalone_mode=False)
         return outcome if isinstance(outcome, int) else ACCEPTED
     except KeyboardInterrupt:
@@ -84,23 +84,35 @@ def run(arguments: list[str]) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C stop what is under way: asyncio's own handler would wait for the end of a long look through logs."""
+    """Let Ctrl-C stop what is under way: asyncio's own handler would wait for the end of a long look through logs.
 
-    def stop(_signal: int, _frame: object) -> None:
+    An end that is asked for in another way (``kill``, a terminal that goes away) stops it the same way, so that
+    children end and unfinished files go; then this process ends by that signal, as whoever sent it expects.
+    """
+    by: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        by.append(number)
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGINT, stop)
-    except ValueError:  # not in the main thread
-        yield
-        return
+    before: dict[signal.Signals, Any] = {}
+    with suppress(ValueError):  # not in the main thread
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
+        for ending in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(ending) is signal.SIG_DFL:  # else somebody wants another way, such as nohup
+                before[ending] = signal.signal(ending, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if by and by[0] != signal.SIGINT:
+            os.kill(os.getpid(), by[0])
 
 
 def _report_failure(problem: BaseException) -> int:
+    import typer
+
     if isinstance(problem, typer.Exit):
         return int(problem.exit_code)
     if isinstance(problem, typer.Abort):

@@ -33,6 +33,7 @@ import dns.zone
 
 LARGEST_UDP = 1232
 """Octets; what DNS Flag Day 2020 advises, so that no answer is cut into fragments."""
+LARGEST_TCP = 65535  # RFC 1035 §4.2.2: two octets tell the length
 LONGEST_CHAIN = 8
 TCP_SECONDS = 10.0
 
@@ -102,7 +103,7 @@ def respond(zones: Zones, packet: bytes, *, udp: bool) -> bytes | None:
         return None
     response = zones.answer(query)
     if not udp:
-        return response.to_wire()
+        return response.to_wire(max_size=LARGEST_TCP)
     room = min(max(query.payload, 512), LARGEST_UDP) if query.edns >= 0 else 512
     try:
         return response.to_wire(max_size=room)

@@ -19,7 +19,7 @@ from deliverability.errors import CannotLookError
 from deliverability.evidence.plugin import LogFormat
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 PART = 8 << 20  # octets of a plain file that are counted at once
 LINE = 64 << 10  # octets in which the end of a line is looked for
@@ -158,13 +158,9 @@ def _results(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[
 
 def _beside(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[_Numbered, Result]]:
     """The same, counted by several processes."""
-    from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_all_start_methods, get_context
 
-    # A fork is quick and shares what is loaded; with other threads about it is not safe.
-    forks = "fork" in get_all_start_methods() and threading.active_count() == 1
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("fork" if forks else "spawn"))
+    pool = workers(min(jobs, len(tasks)))
     waiting: deque[tuple[_Numbered, Future[Result]]] = deque()
     coming = iter(tasks)
     try:
@@ -180,6 +176,36 @@ def _beside(tasks: Sequence[_Numbered], job: Job, jobs: int) -> Iterator[tuple[_
         raise CannotLookError("a process that read the logs was ended from outside; try again with --jobs 1") from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def workers(most: int) -> "ProcessPoolExecutor":
+    """Processes to count in, which end when this one does, however it ends."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_all_start_methods, get_context
+
+    # A fork is quick and shares what is loaded; with other threads about it is not safe.
+    forks = "fork" in get_all_start_methods() and threading.active_count() == 1
+    context = get_context("fork" if forks else "spawn")
+    return ProcessPoolExecutor(most, mp_context=context, initializer=_depend)
+
+
+def _depend() -> None:
+    """In a process beside: leave Ctrl-C to the one that waits for it, and do not outlive that one."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, name="ends with its parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _describe(scan: FileScan, seen: Seen) -> None:

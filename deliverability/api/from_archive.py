@@ -36,6 +36,8 @@ from deliverability.evidence.story import Trace
 from deliverability.ledger.archive import Archive, Segment, Source
 
 MAX_UNREAD_SEGMENTS = 64  # segments that are unpacked only to show lines that could not be read
+MAX_WINDOWED = 2
+"""Looks at what a time window reaches, and where its ids lead; ids without a clock may lead everywhere by and by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class Kept:
         tokens = self._tokens(asked)
         chosen = self._reached(asked) if tokens is None else self._archive.holding(tokens)
         self._windowed = tokens is None and chosen is not None
-        for _ in range(MAX_PASSES):
+        for _ in range(MAX_WINDOWED if self._windowed else MAX_PASSES):
             found, ids = self._look_in(chosen)
             if chosen is None or found.too_many:
                 return found
@@ -189,7 +191,9 @@ class Kept:
 
     def _reached(self, asked: Asked) -> set[int] | None:
         """Where the index cannot help: the segments that the time window reaches; ``None`` where those are all."""
-        since, until = asked.query.since, asked.query.until
+        since = asked.query.since
+        # Among lines with a subject none is passed over for its id's time: those after the window would lead on and on.
+        until = None if asked.query.subject else asked.query.until
         chosen = {i for segments in self._segments.values() for i in reached(segments, since, until)}
         return chosen if len(chosen) < sum(map(len, self._segments.values())) else None
 

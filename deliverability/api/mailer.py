@@ -106,6 +106,8 @@ class Mailer:
         )
         self._notices = Notices(tuple(word.upper() for word in notify)) if notify else None
         self._network, self._private, self._mx_port = network or Network(), allow_private, mx_port
+        if concurrency is not None and (type(concurrency) is not int or concurrency < 1):
+            raise UsageError(f"concurrency is how many connections there may be at once, and not {concurrency!r}")
         self._limit = concurrency or (20 if self._relay else 4)
         self._keep_open = keep_open
         self._policy = policy_of(on_recording_failure)
@@ -338,7 +340,11 @@ def _receipt(
 
 
 def _recorder(given: "Recorder | str | os.PathLike[str]") -> Recorder:
-    return _spool(Path(given).absolute()) if isinstance(given, str | os.PathLike) else given
+    if isinstance(given, str | os.PathLike):
+        return _spool(Path(given).absolute())
+    if not callable(getattr(given, "record", None)):
+        raise UsageError(f"recorder is the ledger's folder, or something that records, and not {type(given).__name__}")
+    return given
 
 
 @cache  # a process has one spool for a ledger, however many mailers it makes

@@ -48,6 +48,11 @@ def parse_relay(text: str, *, credentials: bool = False) -> Relay:
 
 
 def _host_and_port(rest: str, text: str) -> tuple[str, int | None]:
+    if "@" in text:  # never repeated: a password may stand there, and an error ends up in a log
+        raise UsageError(
+            f"relay ...@{printable(text.rpartition('@')[2], 100)}: credentials are given as username= and password=, and"
+            " not in the relay"
+        )
     usage = UsageError(
         f"relay {printable(text, 100)!r}: write HOST:PORT, [IPv6]:PORT, smtps://HOST, lmtp://HOST:PORT or lmtp:/PATH"
     )

@@ -73,7 +73,7 @@ CHECK = Check(
         },
         "relay-unknown": {
             "en": "The log does not tell which server accepted it, or the recipient's domain.",
-            "zh-Hant-TW": "日誌沒有記下收下郵件的伺服器，或收件者的網域。",
+            "zh-Hant-TW": "紀錄中沒有收下郵件的伺服器，或收件者的網域。",
         },
         "mx-name": {
             "en": "{relay} accepted it; the DNS names {mx} as a mail server (MX) of {domain}.",
@@ -93,7 +93,7 @@ CHECK = Check(
         },
         "own-relay": {
             "en": "{relay} accepted it, which is our own server. Where it went from there is another entry; add that server's log.",
-            "zh-Hant-TW": "收下郵件的是我方自己的伺服器 {relay}。之後的去向記在另一處，請加上該伺服器的日誌。",
+            "zh-Hant-TW": "收下郵件的是我方自己的伺服器 {relay}。之後的去向記在另一處，請加上該伺服器的紀錄。",
         },
         "intermediary": {
             "en": "{relay} accepted it, an intermediary that sends our mail on. Only its own records show the recipient's side.",

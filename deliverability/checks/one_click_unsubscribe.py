@@ -101,6 +101,10 @@ CHECK = Check(
             "en": "List-Unsubscribe-Post has to read exactly List-Unsubscribe=One-Click.",
             "zh-Hant-TW": "List-Unsubscribe-Post 的內容必須正好是 List-Unsubscribe=One-Click。",
         },
+        "encoded": {
+            "en": "List-Unsubscribe is written as an encoded word (RFC 2047), which receivers do not decode where an address stands: write it plainly, and fold it instead.",
+            "zh-Hant-TW": "List-Unsubscribe 寫成了 RFC 2047 編碼文字；位址不得編碼，收件方不會解碼。請直接寫出，過長時改用折行。",
+        },
         "unsigned": {
             "en": "This copy of the message carries no DKIM signature, and the offer counts only if one covers it; the server may add one as it leaves. Give the copy that left the server with --message.",
             "zh-Hant-TW": "這份郵件沒有 DKIM 簽章；一鍵取消訂閱必須受簽章保護才算數。簽章可能在伺服器寄出時才加上，請以 --message 提供實際寄出的郵件。",

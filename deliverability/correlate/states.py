@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt, State
-from deliverability.protocols.hosts import is_filter, is_loopback
+from deliverability.protocols.hosts import is_loopback, is_no_store
 from deliverability.protocols.lean import kept, passes_on
 
 
@@ -61,8 +61,17 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     if uncertain:
         return Standing(State.UNKNOWN, uncertain)
     if last and last.result in _FINAL:
+        last = _with_the_reply(attempts, last)
         return Standing(_of_failure(last), last)
     return Standing(_unsettled(last, around), last)
+
+
+def _with_the_reply(attempts: Sequence[Attempt], last: Attempt) -> Attempt:
+    """The failure itself, where a record tells it twice: Exchange's ``FAIL`` row repeats what ``SEND`` was answered."""
+    if last.result is not Result.FAILED or last.reply is not None:
+        return last
+    refused = (a for a in reversed(attempts) if a.result is Result.FAILED and a.reply and a.reply.permanent)
+    return next(refused, last)
 
 
 def _unsettled(last: Attempt | None, around: Circumstances) -> State:
@@ -96,7 +105,7 @@ def _of_success(attempt: Attempt) -> State:
     taken_on, thrown_away = kept(said)
     if thrown_away and passes_on(attempt.transport, attempt.relay):
         return State.CANCELLED  # a filter of ours answered 2yz and kept nothing
-    if attempt.transport is Transport.LMTP and (taken_on or is_filter(attempt.relay)):
+    if attempt.transport is Transport.LMTP and (taken_on or is_no_store(attempt.relay)):
         return State.HANDED_OVER  # a filter that speaks LMTP: it put the message into another queue
     return _BY_TRANSPORT.get(attempt.transport, State.HANDED_OVER)
 

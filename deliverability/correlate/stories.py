@@ -75,7 +75,7 @@ def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) 
     entries = gather(events)
     sessions = Sessions(events)
     told = [(chain.began, _message(chain, asked, sessions)) for chain in chains(entries, Near(own))]
-    refusals = once(e for e in events if e.action in (Action.REJECTED, Action.CANCELLED) and not e.queue_id)
+    refusals = once(e for e in events if not e.queue_id and _speaks_alone(e))
     told += [(event.at.instant, _rejected(event, asked)) for event in refusals]
     found = [(began, m) for began, m in told if m and m.deliveries]
     found = with_recorded(found, [e for e in events if e.action is Action.RECORDED], asked)
@@ -281,6 +281,11 @@ def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Deli
     if event.action is Action.CANCELLED:  # a rule of ours threw it away, and the client was told that it was taken
         return Delivery(name, (), State.CANCELLED, (), None)
     return Delivery(name, (), state, (attempt,), attempt, refused_by_us=True)
+
+
+def _speaks_alone(event: DeliveryEvent) -> bool:
+    """Whether it tells a story without an id: a refusal, or a rule that threw away what a client was about to send."""
+    return event.action is Action.REJECTED or (event.action is Action.CANCELLED and event.session is not None)
 
 
 def _rejected(event: DeliveryEvent, asked: frozenset[Key]) -> Message | None:

@@ -71,12 +71,16 @@ class Verdict:
         return self.ruling.outcome
 
     def sentence(self, lang: str) -> str:
-        """The finding in words: plain text, with foreign text inside, not escaped for any medium."""
+        """The finding in words: plain text, with foreign text inside, not escaped for any medium.
+
+        What a parser or a resolver said was wrong stands in it in its own words, English ones, in every language: this is
+        the model, and knows no catalogue.  ``deliverability.compose.because.sentence`` puts those into words as well.
+        """
         template = self.templates.get(lang) or self.templates.get("en") or self.ruling.finding.code
         return fill(template, self.ruling.finding.parameters)
 
     def details(self, lang: str) -> tuple[str, ...]:
-        """The ruling's details in words, in order."""
+        """The ruling's details in words, in order; reasons in them as in :meth:`sentence`."""
         said = []
         for finding in self.ruling.details:
             texts = self.detail_templates.get(finding.code, {})

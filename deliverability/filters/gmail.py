@@ -35,11 +35,11 @@ FILTER = Filter(
         },
         "you-reported": {
             "en": "The reader reported this message, or earlier mail of this sender, as spam.",
-            "zh-Hant-TW": "讀者曾把這封信或這個寄件者的信回報為垃圾郵件。",
+            "zh-Hant-TW": "收件者曾把這封信或這個寄件者的信回報為垃圾郵件。",
         },
         "blocked": {
             "en": "The reader or the organization’s administrator blocked the sender.",
-            "zh-Hant-TW": "讀者或單位的管理者封鎖了寄件者。",
+            "zh-Hant-TW": "收件者或單位的管理者封鎖了寄件者。",
         },
         "admin-rule": {
             "en": "A rule that the organization’s administrator made put the message into Spam.",
@@ -59,7 +59,7 @@ FILTER = Filter(
         },
         "language": {
             "en": "The message is in another language than the reader’s mail usually is.",
-            "zh-Hant-TW": "信件使用的語言與讀者平常的郵件不同。",
+            "zh-Hant-TW": "信件使用的語言與收件者平常的郵件不同。",
         },
     },
     actors={
@@ -77,7 +77,7 @@ FILTER = Filter(
         "similar": _NOT_SPAM,
         "many-reported": {
             "en": "The sender finds out which of its mail is reported, and lets people unsubscribe; the reader presses “Report not spam”.",
-            "zh-Hant-TW": "寄件者需查明哪些信被檢舉並提供退訂；讀者可按「回報為非垃圾郵件」。",
+            "zh-Hant-TW": "寄件者需查明哪些信被檢舉並提供退訂；收件者可按「回報為非垃圾郵件」。",
         },
         "you-reported": _NOT_SPAM,
         "blocked": {
@@ -92,7 +92,7 @@ FILTER = Filter(
         "phishing": _DO_NOT,
         "content": {
             "en": "The sender writes a clear subject and text and checks its links; the reader presses “Report not spam”.",
-            "zh-Hant-TW": "寄件者需寫清楚主旨與內文並檢查連結；讀者可按「回報為非垃圾郵件」。",
+            "zh-Hant-TW": "寄件者需寫清楚主旨與內文並檢查連結；收件者可按「回報為非垃圾郵件」。",
         },
         "language": _NOT_SPAM,
     },

@@ -114,7 +114,7 @@ FILTER = Filter(
     messages={
         "user-blocked": {
             "en": "The sender is on the reader’s own list of blocked senders (SFV:{sfv}).",
-            "zh-Hant-TW": "寄件者在讀者自己的封鎖名單上（SFV:{sfv}）。",
+            "zh-Hant-TW": "寄件者在收件者自己的封鎖名單上（SFV:{sfv}）。",
         },
         "policy-blocked": {
             "en": "The organization’s spam policy blocks the sender (SFV:{sfv}).",
@@ -126,7 +126,7 @@ FILTER = Filter(
         },
         "user-safe": {
             "en": "The sender is on the reader’s own list of safe senders (SFV:{sfv}).",
-            "zh-Hant-TW": "寄件者在讀者自己的安全寄件者清單上（SFV:{sfv}）。",
+            "zh-Hant-TW": "寄件者在收件者自己的安全寄件者清單上（SFV:{sfv}）。",
         },
         "policy-allowed": {
             "en": "The organization’s spam policy allows the sender (SFV:{sfv}).",

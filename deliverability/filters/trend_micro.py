@@ -34,11 +34,11 @@ FILTER = Filter(
     messages={
         "user-blocked": {
             "en": "The sender is on the reader’s own list of blocked senders.",
-            "zh-Hant-TW": "寄件者在讀者自己的封鎖名單上。",
+            "zh-Hant-TW": "寄件者在收件者自己的封鎖名單上。",
         },
         "user-approved": {
             "en": "The sender is on the reader’s own list of approved senders.",
-            "zh-Hant-TW": "寄件者在讀者自己的允許名單上。",
+            "zh-Hant-TW": "寄件者在收件者自己的允許名單上。",
         },
         "junk": {
             "en": "Trend Micro took the message for spam ({score}).",

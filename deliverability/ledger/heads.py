@@ -103,6 +103,11 @@ def sign_head(
 
     ``keys`` are all that this log ever signed with: the last head may bear a retired one.
     """
+    if not signers:
+        raise CannotLookError(
+            f"{printable(checkpoint.origin)}: no key is in use, and nothing was signed. Where ledger init was broken off,"
+            " run it again"
+        )
     before = head.read()
     if before is not None:
         last = last_head(before, checkpoint.origin, keys, head.path)

@@ -29,7 +29,7 @@ from deliverability.ledger.heads import HeadFile, check_continues, last_head, si
 from deliverability.ledger.keys import FileSigner, Signer, make_key
 from deliverability.ledger.leaves import LeafKind
 from deliverability.ledger.notes import VerifierKey
-from deliverability.ledger.spool import Spool, Spooled, spooled
+from deliverability.ledger.spool import Spool, Spooled, spooled, sync_folder
 from deliverability.ledger.store import Store
 from deliverability.protocols import canonical
 from deliverability.protocols.record_octets import time_to_text
@@ -51,19 +51,29 @@ class Ledger:
 
     @classmethod
     def create(cls, folder: Path, origin: str, *, head: Path | None = None, now: datetime | None = None) -> Self:
-        """A new ledger with a key of its own and its first signed head."""
+        """A new ledger with a key of its own and its first signed head.
+
+        One whose making was broken off before that head was signed is made whole.
+        """
         Checkpoint(origin, 1, b"\0" * 32)  # an origin that no checkpoint could bear is refused before anything is made
         lock = _take_lock(folder)
+        head_file = HeadFile(head or folder / "head")
         try:
-            store = Store.create(folder / "ledger.sqlite", origin)
+            store = _unfinished(folder / "ledger.sqlite", origin, head_file)
         except BaseException:
             os.close(lock)
             raise
-        ledger = cls(folder, store, lock, HeadFile(head or folder / "head"))
+        ledger = cls(folder, store, lock, head_file)
         moment = now or datetime.now(UTC)
-        ledger.append_own(LeafKind.ORIGIN, {"origin": origin, "at": time_to_text(moment), "continues": None})
-        ledger.add_key(moment)
-        ledger.sign(moment)
+        try:
+            if not store.size:
+                ledger.append_own(LeafKind.ORIGIN, {"origin": origin, "at": time_to_text(moment), "continues": None})
+            if not ledger.key_history():
+                ledger.add_key(moment)
+            ledger.sign(moment)
+        except BaseException:
+            ledger.close()
+            raise
         return ledger
 
     @classmethod
@@ -240,6 +250,7 @@ class Ledger:
         make_key(fresh)
         key = FileSigner(fresh, self.store.origin).key
         fresh.replace(self._key_path(key))
+        sync_folder(fresh.parent)  # the log is about to say that there is such a key
         self.append_own(LeafKind.KEY, {"key": key.to_text(), "at": time_to_text(now), "use": "begins"})
         self._keep_keys([*self.key_history(), {"key": key.to_text(), "from": time_to_text(now), "until": None}])
         return key
@@ -305,6 +316,16 @@ def _from_spool(line: bytes, spool: str, now: datetime) -> NewEntry:
 
         event = {"what": "spool", "file": spool, "sha256": sha256(line).hexdigest(), "detail": str(problem)[:500]}
         return NewEntry(LeafKind.INCIDENT, canonical.to_bytes(event | {"at": time_to_text(now)}))
+
+
+def _unfinished(path: Path, origin: str, head: HeadFile) -> Store:
+    """A new store; or the one that is there, where it never had a head: whoever made it was stopped."""
+    if path.exists() and path.stat().st_size and head.read() is None:
+        store = Store.open(path, write=True)
+        if store.origin == origin and store.checkpoint() is None:
+            return store
+        store.close()
+    return Store.create(path, origin)
 
 
 def _take_lock(folder: Path) -> int:

@@ -33,7 +33,7 @@ class Store(Reading):
     @classmethod
     def create(cls, path: Path, origin: str) -> "Store":
         """A new, empty log; raises :class:`UsageError` where there is one already."""
-        if path.exists():
+        if path.exists() and path.stat().st_size:
             raise UsageError(f"{printable(str(path))}: there is a ledger already; nothing was changed")
         connection = _open(path)
         with transaction(connection):

@@ -5,16 +5,20 @@ Put together from its parts in ``verifier/`` and the sentences of the catalogues
 """
 
 import json
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
+from deliverability.compose.because import known
 from deliverability.compose.catalog import catalog
 from deliverability.evidence.plugin import LANGUAGES
 
 SCRIPTS = ("stamps.js", "script.js")
 """Parts of the one script, in their order."""
+_REASON = re.compile(r'(?:new (?:Bad|Other)\(|problem: )("[^"\\\n]{1,200}")')
+"""What the script finds wrong, where it says so in fixed words."""
 _PARTS = files("deliverability.ledger").joinpath("verifier")
 
 
@@ -49,9 +53,12 @@ def _words() -> dict[str, dict[str, str]]:
     """All that the page says, by language: its own words, and those of every verification."""
     own: dict[str, dict[str, str]] = json.loads(_part("words.json"))
     sentences = {lang: catalog(lang).sentences for lang in LANGUAGES if lang in own}
+    reasons = {json.loads(said) for name in SCRIPTS for said in _REASON.findall(_part(name))}
     return {
-        lang: own[lang] | {key: said for key, said in known.items() if key.startswith("seal.")}
-        for lang, known in sentences.items()
+        lang: own[lang]
+        | {key: said for key, said in by_key.items() if key.startswith("seal.")}
+        | {f"reason.{reason}": known(reason, lang) for reason in reasons}
+        for lang, by_key in sentences.items()
     }
 
 

@@ -27,8 +27,8 @@ WALK_LABELS: Final = 8
 
 _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _NEAR = re.compile(rb"\bv[ \t]{0,9}=[ \t]{0,9}DMARC|\A[\"' \t]{0,9}DMARC1(?![a-z0-9-])", re.IGNORECASE)
-# RFC 9989 §4.8, obs-dmarc-uri: a URI in ASCII, without comma, exclamation mark and semicolon, and an obsolete size
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\"-+\--:<-~]+(?:![0-9]+[kmgtKMGT]?)?\Z")
+# RFC 9989 §4.8, obs-dmarc-uri: a URI (RFC 3986) without comma, exclamation mark and semicolon, and an obsolete size
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@$&'()*+=%-]+(?:![0-9]+[kmgtKMGT]?)?\Z")
 _PERCENT = re.compile(r"(?:100|[0-9]{1,2})\Z", re.ASCII)
 _KNOWN: Final = frozenset({"adkim", "aspf", "fo", "np", "p", "psd", "rua", "ruf", "sp", "t", "v"})  # RFC 9989 §9.3
 _REMOVED: Final = ("pct", "rf", "ri")

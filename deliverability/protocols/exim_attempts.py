@@ -45,7 +45,7 @@ _SILENT = ("SMTP timeout ", "LMTP timeout ", "Remote host ", "Malformed SMTP rep
 # Administrators name transports; these are the names of Exim's, Debian's, cPanel's and DirectAdmin's configurations.
 _NAMES: tuple[tuple[tuple[str, ...], Transport], ...] = (
     (
-        ("pipe", "boxtrapper", "mailman", "majordomo", "procmail", "maildrop", "lda", "autoresp", "spamc"),
+        ("pipe", "boxtrapper", "mailman", "majordomo", "procmail", "maildrop", "lda", "autoresp", "spamc", "_sa_"),
         Transport.PIPE,
     ),
     (("autoreply", "address_reply", "uservacation"), Transport.DISCARD),

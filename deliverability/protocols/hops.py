@@ -4,6 +4,7 @@ A header is read from the top, newest first.  The fields above the first ``Recei
 receiving side's own servers are theirs; all below came with the message and may be anybody's (RFC 8601 §5, RFC 5321 §4.4).
 Where the entry cannot be told for sure it is taken to be earlier, so that less is believed, never more.
 
+Some providers write below that line in ways of their own; what makes such a field theirs stands at each function here.
 Filters that work as milters write just *below* the ``Received`` field of their own server, where a sender could write as
 well: such a run of fields is set apart and believed only by those who know that the server does so.  One case cannot be
 seen from here: a server behind address translation takes everybody for a neighbour; name its hosts, and distrust the rest.
@@ -278,7 +279,7 @@ def _is_own(hop: Hop, side: Side) -> bool:
 
 
 def _is_apple_gateway(hop: Hop) -> bool:
-    """iCloud's store takes mail from Apple's own servers alone, and names the one only by what it called itself."""
+    """The store of iCloud takes mail from Apple's own servers alone, and names the one only by what it called itself."""
     return _APPLE_GATEWAY.match(hop.by or "") is not None and "(mailgateway " in hop.text
 
 

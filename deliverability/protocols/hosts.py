@@ -14,6 +14,7 @@ _INSIDE: tuple[IPv4Network | IPv6Network, ...] = tuple(
     )
 )
 _FILTER_PORTS = range(10020, 10031)
+_LISTS_PORT = 8024
 
 
 def is_inside(ip: IPv4Address | IPv6Address) -> bool:
@@ -29,12 +30,15 @@ def is_loopback(host: Host) -> bool:
     return (host.name or "").lower().removesuffix(".") == "localhost"
 
 
-def is_filter(host: Host | None) -> bool:
-    """Whether it is a port of this machine where, by custom, filters listen and never a mail store.
+def is_no_store(host: Host | None) -> bool:
+    """Whether it is a port where, by custom, something listens that keeps no mailbox, though it may speak LMTP.
 
-    Postfix's FILTER_README, amavis and Proxmox Mail Gateway use ports from 10023 on; stores use 24, 2003 and 7025.
+    Postfix's FILTER_README, amavis and Proxmox Mail Gateway have filters of this machine on ports from 10023 on;
+    Mailman 3 has its lists on 8024 (``[mta] lmtp_port``).  Stores use 24, 2003 and 7025.
     """
-    return host is not None and host.port in _FILTER_PORTS and is_loopback(host)
+    if host is None:
+        return False
+    return host.port == _LISTS_PORT or (host.port in _FILTER_PORTS and is_loopback(host))
 
 
 def is_this_machine(host: Host) -> bool:

@@ -12,7 +12,7 @@ from deliverability.evidence.event import Action, DeliveryEvent, Result, Transpo
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.smtp import Host
 from deliverability.protocols import octets
-from deliverability.protocols.hosts import is_filter, is_loopback
+from deliverability.protocols.hosts import is_loopback, is_no_store
 
 MAX_SAYINGS = 8192
 """Distinct sayings that a reader remembers; past it it begins anew."""
@@ -49,7 +49,7 @@ def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
     said = reply.text if reply else ""
     if result in (None, Result.SENT):
         flags = kept(said) if result and passes_on(transport, relay) else (False, False)
-        taken_on = transport is Transport.LMTP and result is not None and (flags[0] or is_filter(relay))
+        taken_on = transport is Transport.LMTP and result is not None and (flags[0] or is_no_store(relay))
         return Said(result, transport, relay, stage=fields.get("stage"), taken_on=taken_on, thrown_away=flags[1])
     # Codes tell the reason of a reply; words only where no server of the other side gave one.
     words = "" if reply and reply.code else f"{fields.get('text') or ''} {said}".strip()

@@ -22,6 +22,8 @@ class Offer(StrEnum):
     REPEATED = "repeated"
     NO_HTTPS = "no-https"
     """No ``https`` URI, to which alone a POST may go (RFC 8058 §3.1)."""
+    ENCODED = "encoded"
+    """An encoded word, which may not stand in an address (RFC 2047 §5)."""
     NO_POST = "no-post"
     OTHER_POST = "other-post"
 
@@ -61,6 +63,8 @@ def read(mail: Mail) -> Unsubscribe:
     twice = next((name for name, found in named.items() if len(found) > 1), "")
     if twice:
         return Unsubscribe(Offer.REPEATED, uris, https, twice)
+    if named[FIELDS[0]][0].unfolded.lstrip().startswith(b"=?"):
+        return Unsubscribe(Offer.ENCODED, uris)
     if not https:
         return Unsubscribe(Offer.NO_HTTPS, uris)
     if not named[FIELDS[1]]:

@@ -15,6 +15,7 @@ from deliverability.terminal.streams import say, silence_stdout, stdout_stream
 
 if TYPE_CHECKING:
     from deliverability.api import Request
+    from deliverability.compose import Catalog
     from deliverability.evidence.event import DeliveryEvent
 
 
@@ -46,9 +47,10 @@ def refuse_idle(form: TraceFormat, during: str | None, cohort: object = None) ->
         raise UsageError("--for and --format ndjson go with --follow: give that too")
 
 
-def follow(request: "Request", during: str | None, form: TraceFormat, zone: str | None) -> None:
+def follow(request: "Request", during: str | None, form: TraceFormat, zone: str | None, lang: str = "en") -> None:
     """Follow the logs of a request; exits with 0 when an event was shown, 4 when none was."""
     from deliverability.api.following import follow as followed
+    from deliverability.compose import catalog
     from deliverability.correlate.clock import parse_zone
 
     if form in (TraceFormat.JSON, TraceFormat.CSV):
@@ -59,8 +61,9 @@ def follow(request: "Request", during: str | None, form: TraceFormat, zone: str 
         shown_in = parse_zone(zone) if zone else None
     except ValueError as problem:
         raise UsageError(f"--zone: {printable(str(problem))}") from None
+    words = catalog(lang)
     shown: Callable[[DeliveryEvent], str] = (
-        as_json if form is TraceFormat.NDJSON else lambda event: as_text(event, shown_in)
+        as_json if form is TraceFormat.NDJSON else lambda event: as_text(event, shown_in, words)
     )
     with stdout_stream() as out:
         try:
@@ -92,22 +95,31 @@ def lasting(text: str | None) -> timedelta | None:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
-def as_text(event: "DeliveryEvent", zone: tzinfo | None = None) -> str:
-    """One line for a person; text that strangers control is made printable."""
+def as_text(event: "DeliveryEvent", zone: tzinfo | None = None, t: "Catalog | None" = None) -> str:
+    """One line for a person, in English without ``t``; text that strangers control is made printable."""
+    if t is None:
+        from deliverability.compose import catalog
+
+        t = catalog("en")
     words = [_time(event.at.instant, zone) or printable(event.at.logged, 60)]
     if event.line.place.log:
         words.append(printable(event.line.place.log))
-    words += [printable(event.queue_id or "-"), event.action.value]
-    words += [event.result.value] if event.result else []
-    words += [f"to={printable(event.recipient)}"] if event.recipient else []
-    if event.original_recipient and event.original_recipient != event.recipient:
-        words.append(f"for={printable(event.original_recipient)}")
-    words += [f"from=<{printable(event.reverse_path)}>"] if event.reverse_path is not None else []
-    words += [f"message-id={printable(event.message_id)}"] if event.message_id else []
-    words += [f"subject={printable(event.subject)!r}"] if event.subject is not None else []
-    words += [f"relay={printable(str(event.relay))}"] if event.relay else []
+    words += [printable(event.queue_id or "-"), t(f"event.{event.action.value}")]
+    words += [t(f"event.result-{event.result.value}")] if event.result else []
+    subject = event.subject
+    fields = {
+        "to": event.recipient and printable(event.recipient),
+        "for": event.original_recipient and printable(event.original_recipient),
+        "from": None if event.reverse_path is None else f"<{printable(event.reverse_path)}>",
+        "message-id": event.message_id and printable(event.message_id),
+        "subject": None if subject is None else f"{printable(subject)!r}",
+        "relay": event.relay and printable(str(event.relay)),
+    }
+    if event.original_recipient == event.recipient:
+        del fields["for"]
+    words += [f"{t(f'event.field-{name}')}={value}" for name, value in fields.items() if value]
     said = event.reply.text if event.reply else event.text
-    return " ".join(words) + (f": {printable(said)}" if said else "")
+    return " ".join(words) + (f"{t('colon')}{printable(said)}" if said else "")
 
 
 def _time(instant: datetime | None, zone: tzinfo | None) -> str | None:

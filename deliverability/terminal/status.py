@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from deliverability.terminal.options import FailOn
-
 if TYPE_CHECKING:
     from deliverability.api import TraceResult
     from deliverability.evidence.bundle import Assessment
     from deliverability.evidence.story import State
+    from deliverability.terminal.options import FailOn
 
 ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, TAMPERED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED = (
     0,
@@ -40,8 +39,10 @@ def dispatch_status(state: "State", traced: "TraceResult") -> int:
     }.get(state.value, NEGATIVE)
 
 
-def check_status(assessment: "Assessment", fail_on: FailOn) -> int:
+def check_status(assessment: "Assessment", fail_on: "FailOn") -> int:
     """What checks exit with; hints count only where ``fail_on`` says so."""
+    from deliverability.terminal.options import FailOn
+
     binding = {v.outcome.value for v in assessment.verdicts if not v.advisory or fail_on is FailOn.ADVICE}
     if any(v.outcome.value == "error" for v in assessment.verdicts):
         return INTERNAL

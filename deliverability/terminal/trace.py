@@ -110,7 +110,9 @@ def trace(
 
     request = request_from(locals())
     if follow:
-        follow_logs(request, during, form, zone)
+        from deliverability.api.rendering import language_of
+
+        follow_logs(request, during, form, zone, language_of(reader_for(lang, zone), request))
     refuse_idle(form, during, cohort)
     refuse_lone_alert(alert, cohort)
     request = with_archive(request, archive, log)

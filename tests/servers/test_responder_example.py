@@ -88,6 +88,11 @@ def test_what_does_not_fit_is_cut_and_whole_over_tcp(port, payload, cut):
     assert sum(len(s) for s in whole.answer[0][0].strings) == 1500
 
 
+def test_over_tcp_the_payload_that_a_question_allows_for_udp_is_no_limit(port):
+    response = ask(port, "big.one.example", "TXT", tcp=True, payload=1232)
+    assert len(response.answer[0][0].strings) == 6
+
+
 def test_rubbish_is_survived(port):
     import socket
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deliverability.api.tracing import TraceResult, trace
+from deliverability.api import trace
 from deliverability.api.requests import Request
+from deliverability.api.tracing import TraceResult
 from deliverability.errors import CannotLookError
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +19,7 @@ LOG = b"\n".join(LINES) + b"\n"
 
 
 def look(log: Path) -> TraceResult:
-    return trace(Request(logs=(str(log),), to=("jo32@corp.example",), offline=True))
+    return trace(Request(logs=(str(log),), to=("jo32@corp.example",)))
 
 
 def states(log: Path) -> list[str]:

@@ -409,6 +409,7 @@ SHARED = {
     "sorry": (r"\bsorry\b", r"抱歉"),
     "customer": (r"\bcustomers?\b(?! service)", r"客戶"),
     "inbox": (r"\binbox\b", r"收件匣"),
+    "reader, as of a book": (r"(?!)", r"讀者"),  # who reads mail is 收件者
 }
 ORGANISATIONS = {"barracuda.messages.junk"}  # a filter's customer is an organisation, in Chinese 單位
 ASKED_OF_WHOM = {"reachable-when-about-expires.messages.within"}  # English leaves out of whom a contact is asked

@@ -144,6 +144,12 @@ def test_a_store_is_a_mailbox(relay: str, words: str) -> None:
     assert state(log, "anna@corp.example") is State.DELIVERED
 
 
+@pytest.mark.parametrize("relay", ["127.0.0.1[127.0.0.1]:8024", "mailman-core[172.19.199.2]:8024"])
+def test_a_list_manager_is_no_mailbox(relay: str) -> None:
+    log = arrival(A, "05:01:38") + attempt(A, LATER, "250 Ok", relay=relay, program="lmtp[4]")
+    assert state(log, "anna@corp.example") is State.HANDED_OVER
+
+
 def test_a_strangers_word_discarded_is_an_acceptance() -> None:
     log = arrival(A, "05:01:38") + attempt(A, LATER, "250 2.7.0 Ok, discarded, id=1-08 - spam")
     assert state(log, "anna@corp.example") is State.HANDED_OVER

@@ -50,6 +50,43 @@ def test_a_new_ledger_has_a_signed_head_and_private_files(ledger: Ledger) -> Non
         assert path.stat().st_mode & 0o077 == 0, path
 
 
+@pytest.mark.parametrize("step", ["append_own", "make_key", "add_key", "_keep_keys", "signers", "sign"])
+def test_a_ledger_whose_making_was_broken_off_is_made_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        if step == "make_key":
+            broken.setattr("deliverability.ledger.log.make_key", stopped)
+        else:
+            broken.setattr(Ledger, step, stopped)
+        with pytest.raises(KeyboardInterrupt):
+            Ledger.create(tmp_path / "l", ORIGIN, now=NOW)
+    with pytest.raises(UsageError, match="already"):
+        Ledger.create(tmp_path / "l", "other.example/dispatch", now=NOW)
+    if step not in {"sign", "signers"}:
+        with (
+            Ledger.open(tmp_path / "l", write=True) as half,
+            pytest.raises(CannotLookError, match="no key is in use"),
+        ):
+            half.sign(NOW)
+    assert not (tmp_path / "l" / "head").exists()
+    with Ledger.create(tmp_path / "l", ORIGIN, now=NOW) as ledger:
+        note = parse_checkpoint(ledger.head.read() or b"")[1]
+        assert [key.verify(note) for key in ledger.verifier_keys()] == [True]
+        assert parse_leaf(ledger.store.entry(0).leaf).kind is LeafKind.ORIGIN
+    with pytest.raises(UsageError, match="already"):
+        Ledger.create(tmp_path / "l", ORIGIN, now=NOW)
+
+
+def test_an_empty_file_is_no_ledger_yet(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").touch(mode=0o600)
+    with Ledger.create(tmp_path, ORIGIN, now=NOW) as ledger:
+        assert ledger.store.size == 2
+
+
 def test_records_are_sealed_linked_and_proved(ledger: Ledger) -> None:
     numbers = ledger.append_records([intent(1), outcome(1), intent(2), outcome(2)])
     note = ledger.sign(NOW)

@@ -1,6 +1,7 @@
 """The catalogues: complete, used, alike in their placeholders, and really Traditional Chinese."""
 
 import ast
+import json
 import re
 from importlib.resources import files
 from io import BytesIO
@@ -11,6 +12,7 @@ from babel.messages.pofile import read_po
 from deliverability import plugins
 from deliverability.compose import catalog
 from deliverability.compose.catalog import messages
+from deliverability.compose.witnessed import MESSAGES as WITNESS
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Strength
 from deliverability.evidence.event import Result, TimeBasis
@@ -45,6 +47,23 @@ MAINLAND_WORDS = (
     "鏈接",
     "郵件夾",
     "點擊",
+    *(
+        "信息",
+        "互聯網",
+        "文件夾",
+        "屏幕",
+        "數據",
+        "視頻",
+        "硬件",
+        "反饋",
+        "運行",
+        "賬戶",
+        "發件人",
+        "日誌",
+        "隊列",
+        "字節",
+        "端口",
+    ),
 )
 
 
@@ -182,6 +201,10 @@ def test_the_test_for_simplified_characters_finds_them():
 def zh_texts():
     yield from ZH.items()
     yield from REASONS.items()
+    yield from WITNESS["zh-Hant-TW"].items()
+    yield from json.loads(files("deliverability.ledger").joinpath("verifier", "words.json").read_bytes())[
+        "zh-Hant-TW"
+    ].items()
     for folder, attribute in (("providers", None), ("checks", "messages"), ("filters", "messages")):
         for plugin, loaded in plugins.load_all(folder):
             if isinstance(loaded, Exception):

@@ -764,6 +764,15 @@ def test_wrong_use() -> None:
     for relay in ("a b", "host:99999", "[::1", ":25", "http://x/"):
         with pytest.raises(UsageError):
             Mailer(relay, recorder=Memory())
+    for relay in ("smtps://user:S3CRET@mx.example:465", "user:S3CRET@mx.example", "user:S3@CRET@mx.example"):
+        with pytest.raises(UsageError) as told:
+            Mailer(relay, recorder=Memory())
+        assert "CRET" not in str(told.value) and "username=" in str(told.value)
+    for odd in (-1, 0, "4"):
+        with pytest.raises(UsageError, match="at once"):
+            Mailer("localhost", recorder=Memory(), concurrency=odd)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="and not NoneType"):
+        Mailer("localhost", recorder=None)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="'send' or 'hold'"):
         Mailer("localhost", recorder=Memory(), on_recording_failure="Hold")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no check"):

@@ -10,11 +10,15 @@ import pytest
 from ledger_records import intent
 from names import names
 
+from deliverability import plugins
 from deliverability.__main__ import run as run_here
 from deliverability.cli import COMMANDS
 from deliverability.compose import catalog
+from deliverability.evidence.event import Action, Result
+from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.ledger.log import recorder
 from deliverability.reports.text import width
+from deliverability.terminal.follow import as_text
 
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / "examples" / "exim" / "mainlog"
@@ -190,3 +194,23 @@ def test_every_command_shows_an_example_and_its_exit_status(capfd, command):
     shown = capfd.readouterr().out
     assert f"\n    deliverability {command} " in shown
     assert "xit status" in " ".join(shown.split())
+
+
+def test_each_event_of_a_log_that_is_followed_is_told_in_the_reader_s_language():
+    line = LOG.read_bytes().splitlines(keepends=True)[36]  # deferred: the mailbox is full
+    place = Place("", "mainlog", 37, 0)
+    (event,) = plugins.load("ingest", "exim").parse([LogLine(place, line.rstrip(b"\n"))])
+    english, chinese = (as_text(event, None, catalog(lang)) for lang in ("en", "zh-Hant-TW"))
+    assert english == as_text(event)
+    assert " attempted deferred to=wei.tsai@gmail.example relay=" in english
+    assert " 嘗試寄送 尚未，會再試 收件者=wei.tsai@gmail.example 伺服器=" in chinese
+    assert english.rpartition(": ")[2] == chinese.rpartition("：")[2]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hant-TW"])
+def test_every_kind_of_event_has_its_word(lang):
+    words = [catalog(lang)(f"event.{kind}") for kind in Action]
+    assert len(set(words)) == len(words)
+    assert [catalog(lang)(f"event.result-{result}") for result in Result]
+    if lang == "en":
+        assert words == [kind.value for kind in Action]

@@ -269,6 +269,35 @@ def test_a_time_stamp_is_shown_by_the_root_that_the_reader_gives(page: Page, wor
     assert ["time", "undecided", "time-no-root"] in page.shown()["findings"]
 
 
+def test_what_was_wrong_is_said_in_the_readers_language(page: Page, world: World) -> None:
+    """Where the catalogue has it, as the program says it; other words are quoted as a program's."""
+    page.fill("key", world.key)
+    good = world.good["one"]
+    space = good.replace(b'"kind":"dispatch-evidence"', b'"kind": "dispatch-evidence"')
+    try:
+        page.press("[data-language='zh-Hant-TW']")
+        assert "不是標準寫法" in page.verify(space)["text"]
+        assert "「an entry: unknown member」" in page.verify(good.replace(b'"leaf":', b'"leax":'))["text"]
+        assert "時間戳記針對的是別的內容" in page.verify(world.good["wrongly stamped"])["text"]
+        page.press("[data-language='en']")
+        assert "was changed: not in canonical form." in page.verify(space)["text"]
+    finally:
+        page.press("[data-language='en']")
+
+
+def test_every_fixed_reason_of_the_script_is_in_the_catalogue() -> None:
+    words = json.loads(page_parts()["words"])
+    reasons = [key for key in words["en"] if key.startswith("reason.")]
+    assert len(reasons) > 50
+    of_fields = {
+        "not a certificate",
+        "not a fingerprint",
+        "a file of roots is at most 1 MiB",
+    }  # the page has its own words
+    same = {key.removeprefix("reason.") for key in reasons if words["zh-Hant-TW"][key] == words["en"][key]}
+    assert same <= of_fields
+
+
 def test_a_head_out_of_a_mail_is_held_against_the_bundle(page: Page, world: World) -> None:
     page.fill("key", world.key)
     content = world.good["continued"]

@@ -883,7 +883,13 @@
   }
 
   /** The program's sentence; about a time-stamp without a root this page has its own. */
-  const sentence = ({ code, parameters }) => say(code === "time-no-root" ? "page.time-no-root" : `seal.${code}`, parameters);
+  const sentence = ({ code, parameters: { problem, ...others } }) => {
+    const parameters = problem === undefined ? others : { ...others, problem: because(problem) };
+    return say(code === "time-no-root" ? "page.time-no-root" : `seal.${code}`, parameters);
+  };
+
+  /** What was wrong, in the reader's language; the words of a program that nobody has put into it are quoted. */
+  const because = (said) => WORDS[language][`reason.${said}`] ?? (language === "en" ? said : `「${said}」`);
 
   function moment(text) {
     const when = new Date(text);

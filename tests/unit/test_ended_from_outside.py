@@ -1,0 +1,88 @@
+"""Commands that are ended from outside: nobody who helped them goes on, and nothing unfinished stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deliverability.__main__ import run
+
+WORKERS = """
+import os, sys, time
+from deliverability.api.counting import workers
+
+pool = workers(2)
+ids = {future.result() for future in [pool.submit(os.getpid) for _ in range(8)]}
+for _ in range(2):
+    pool.submit(time.sleep, 600)
+print(*ids, flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def running(*command: object) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        watchdog = threading.Timer(60, os.killpg, (process.pid, signal.SIGKILL))  # so that no read waits for ever
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+def test_processes_beside_end_with_a_parent_that_is_killed() -> None:
+    """They hold its output: while one of them lives, whoever reads that waits."""
+    with running("-c", WORKERS) as process:
+        assert process.stdout
+        ids = process.stdout.readline().split()
+        assert ids
+        process.kill()
+        assert process.stdout.read() == b""  # comes when the last one that could write has ended
+        assert process.wait() == -signal.SIGKILL
+        with pytest.raises(ProcessLookupError):  # the watchdog had nothing to do
+            os.killpg(process.pid, 0)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_of_the_configuration_ends_too(ending: signal.Signals, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    config = tmp_path / "deliverability.toml"
+    script = f"echo $$ > {told}; exec sleep 600"
+    config.write_text(f'[[logs]]\nname = "m"\ncommand = ["sh", "-c", "{script}"]\ntimeout = 3000\n')
+    with running("-m", "deliverability", "trace", "--config", config, "--to", "a@b.example", "--offline") as process:
+        child = int(told.read_text())
+        process.send_signal(ending)
+        assert process.wait() == -ending  # as whoever sent it expects
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
+
+
+def test_a_signal_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``nohup deliverability …`` goes on when the terminal is gone."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        seen: list[object] = []
+
+        def application(_name: str) -> object:
+            return lambda *_args, **_named: seen.append(signal.getsignal(signal.SIGHUP))
+
+        monkeypatch.setattr("deliverability.cli.application", application)
+        assert run(["trace"]) == 0
+        assert seen == [signal.SIG_IGN]
+    finally:
+        signal.signal(signal.SIGHUP, before)
