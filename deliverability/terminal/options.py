@@ -13,6 +13,18 @@ class Lang(StrEnum):
     EN = "en"
     ZH = "zh-Hant-TW"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Lang | None":
+        """Shorter names of these very languages, as people and locales write them; never Simplified Chinese."""
+        tag = str(value).partition(".")[0].replace("_", "-").lower()
+        return _LANGUAGES.get(tag)
+
+
+_LANGUAGES = {
+    **dict.fromkeys(("en", "en-us", "en-gb"), Lang.EN),
+    **dict.fromkeys(("zh-hant-tw", "zh-tw", "zh-hant"), Lang.ZH),
+}
+
 
 class ReportFormat(StrEnum):
     """Forms of a report."""

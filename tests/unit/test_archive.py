@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliverability.api import from_archive
@@ -679,11 +679,12 @@ PIECES = (
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30), st.lists(st.sampled_from(PIECES), max_size=30), st.booleans())
 def test_addresses_are_cut_out_as_if_each_were_looked_at_by_itself(
     front: list[bytes], rear: list[bytes], spaced: bool
 ) -> None:
-    filler = b"x" * 70_000 if spaced else b""  # where "@" is seldom only its lines are looked at
+    filler = b" " * 70_000 if spaced else b""  # where "@" is seldom only its lines are looked at
     content = b"".join(front) + filler + b"".join(rear)
     assert addresses_in(content) == around_each_at(content)
 
