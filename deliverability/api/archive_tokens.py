@@ -106,8 +106,8 @@ def _around(text: bytes) -> bytes:
     pieces = text.split(b"@")
     if len(pieces) > len(text) // SELDOM:
         return text
-    ends = [(piece.find(b"\n"), piece.rfind(b"\n")) for piece in pieces]
-    return b"@".join([p if last < 0 else p[:first] + p[last:] for p, (first, last) in zip(pieces, ends, strict=True)])
+    # Where no line ends in a piece, both ends are its last octet, and it stays whole.
+    return b"@".join([piece[: piece.find(b"\n")] + piece[piece.rfind(b"\n") :] for piece in pieces])
 
 
 def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> set[bytes]:

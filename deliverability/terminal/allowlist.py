@@ -29,6 +29,7 @@ from deliverability.terminal.options import (
     ToOption,
     TzOption,
     UntilOption,
+    lang_option,
 )
 from deliverability.terminal.status import ACCEPTED, NEGATIVE, PENDING, USAGE
 from deliverability.terminal.streams import create, make_folder, progress, say, tell, write
@@ -94,7 +95,7 @@ def allowlist(
     offline: OfflineOption = False,
     observations: ReplayOption = None,
     routed_by_mx: RoutedOption = False,
-    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the steps; files speak all of them.")] = None,
+    lang: Annotated[Lang | None, lang_option("Language of the steps; files speak all of them.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE|FOLDER/", help="Write there instead of to stdout.")
     ] = None,

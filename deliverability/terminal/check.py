@@ -24,6 +24,7 @@ from deliverability.terminal.options import (
     SenderOption,
     ServerOption,
     TimeoutOption,
+    lang_option,
 )
 from deliverability.terminal.status import check_status, worst
 from deliverability.terminal.streams import write
@@ -91,7 +92,7 @@ def check(
     timeout: TimeoutOption = 3.0,
     offline: OfflineOption = False,
     observations: ReplayOption = None,
-    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the sentences.")] = None,
+    lang: Annotated[Lang | None, lang_option("Language of the sentences.")] = None,
     form: Annotated[
         CheckFormat | None, typer.Option("--format", help="Form of the answer; else text, with --file ndjson.")
     ] = None,

@@ -17,6 +17,7 @@ from deliverability.terminal.options import (
     ServerOption,
     TableFormat,
     TimeoutOption,
+    lang_option,
 )
 from deliverability.terminal.status import ACCEPTED, UNKNOWN
 from deliverability.terminal.streams import write
@@ -71,7 +72,7 @@ def explain(
     timeout: TimeoutOption = 3.0,
     offline: OfflineOption = False,
     observations: ReplayOption = None,
-    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the answer.")] = None,
+    lang: Annotated[Lang | None, lang_option("Language of the answer.")] = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Text or JSON.")] = TableFormat.TEXT,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
     output: OutputOption = None,

@@ -9,7 +9,7 @@ import typer
 from deliverability.errors import UsageError, printable
 from deliverability.terminal.asking import moment, read_file, settings_of
 from deliverability.terminal.keys import verifier_key
-from deliverability.terminal.options import ConfigOption, Lang, NowOption, OutputOption, TableFormat
+from deliverability.terminal.options import ConfigOption, Lang, NowOption, OutputOption, TableFormat, lang_option
 from deliverability.terminal.status import COULD_NOT_LOOK, PENDING, TAMPERED, UNKNOWN
 from deliverability.terminal.streams import number, say, write
 
@@ -296,7 +296,7 @@ def verify_bundle_file(
     head: Annotated[
         list[Path] | None, typer.Option("--checkpoint", metavar="HEAD", help="A signed head that you hold yourself.")
     ] = None,
-    lang: Annotated[Lang, typer.Option("--lang", help="Language of the sentences.")] = Lang.EN,
+    lang: Annotated[Lang, lang_option("Language of the sentences.")] = Lang.EN,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
     page: Annotated[
@@ -337,7 +337,7 @@ def show_history(
         list[str] | None, typer.Option("--to", metavar="ADDRESS", help="An address; may be repeated.")
     ] = None,
     folder: FolderOption = None,
-    lang: Annotated[Lang, typer.Option("--lang", help="Language.")] = Lang.EN,
+    lang: Annotated[Lang, lang_option("Language.")] = Lang.EN,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
     form: Annotated[
         str, typer.Option("--format", metavar="FORM", help="text, json or html (a fragment to embed).")

@@ -2,9 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from deliverability.errors import printable
 
 
 class Lang(StrEnum):
@@ -13,17 +15,24 @@ class Lang(StrEnum):
     EN = "en"
     ZH = "zh-Hant-TW"
 
-    @classmethod
-    def _missing_(cls, value: object) -> "Lang | None":
-        """Shorter names of these very languages, as people and locales write them; never Simplified Chinese."""
-        tag = str(value).partition(".")[0].replace("_", "-").lower()
-        return _LANGUAGES.get(tag)
-
 
 _LANGUAGES = {
     **dict.fromkeys(("en", "en-us", "en-gb"), Lang.EN),
     **dict.fromkeys(("zh-hant-tw", "zh-tw", "zh-hant"), Lang.ZH),
 }
+
+
+def language(text: str) -> Lang:
+    """A language as people and locales write it; Simplified Chinese is another one."""
+    found = _LANGUAGES.get(text.partition(".")[0].replace("_", "-").lower())
+    if found is None:
+        raise typer.BadParameter(f"no language {printable(text, 40)!r}; there are {', '.join(Lang)}")
+    return found
+
+
+def lang_option(purpose: str) -> Any:
+    """``--lang`` of one command."""
+    return typer.Option("--lang", parser=language, metavar="|".join(Lang), help=purpose)
 
 
 class ReportFormat(StrEnum):

@@ -45,6 +45,7 @@ from deliverability.terminal.options import (
     TzOption,
     UnreadOption,
     UntilOption,
+    lang_option,
 )
 from deliverability.terminal.pages import Wanted, write_pages
 from deliverability.terminal.send import LedgerOption, ReceiptOption, receipt_assessments
@@ -86,7 +87,7 @@ def report(
     offline: OfflineOption = False,
     observations: ReplayOption = None,
     routed_by_mx: RoutedOption = False,
-    lang: Annotated[Lang | None, typer.Option("--lang", help="Language; else the configuration's, else en.")] = None,
+    lang: Annotated[Lang | None, lang_option("Language; else the configuration's, else en.")] = None,
     form: Annotated[
         ReportFormat | None, typer.Option("--format", help="Form of the report; else by the name of -o, else text.")
     ] = None,

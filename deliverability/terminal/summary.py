@@ -17,6 +17,7 @@ from deliverability.terminal.options import (
     SinceOption,
     TzOption,
     UntilOption,
+    lang_option,
 )
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK
 from deliverability.terminal.streams import progress, say, write
@@ -49,7 +50,7 @@ def summary(
     until: UntilOption = None,
     tz: TzOption = None,
     routed_by_mx: RoutedOption = False,
-    lang: Annotated[Lang | None, typer.Option("--lang", help="Language; else the configuration's, else en.")] = None,
+    lang: Annotated[Lang | None, lang_option("Language; else the configuration's, else en.")] = None,
     form: Annotated[
         SummaryFormat | None, typer.Option("--format", help="Form of the answer; else by the name of -o, else text.")
     ] = None,

@@ -45,6 +45,7 @@ from deliverability.terminal.options import (
     TzOption,
     UnreadOption,
     UntilOption,
+    lang_option,
 )
 from deliverability.terminal.status import USAGE, dispatch_status, worst
 from deliverability.terminal.streams import progress, say, several_match, talk, write
@@ -85,7 +86,7 @@ def trace(
     offline: OfflineOption = False,
     observations: ReplayOption = None,
     routed_by_mx: RoutedOption = False,
-    lang: Annotated[Lang | None, typer.Option("--lang", help="Language of the table.")] = None,
+    lang: Annotated[Lang | None, lang_option("Language of the table.")] = None,
     form: Annotated[
         TraceFormat, typer.Option("--format", help="Table or JSON; with --follow text or ndjson.")
     ] = TraceFormat.TEXT,

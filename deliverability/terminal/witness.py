@@ -18,6 +18,7 @@ from deliverability.terminal.options import (
     ServerOption,
     TableFormat,
     TimeoutOption,
+    lang_option,
 )
 from deliverability.terminal.streams import write
 
@@ -65,7 +66,7 @@ def witness(
     timeout: TimeoutOption = 3.0,
     offline: OfflineOption = False,
     observations: ReplayOption = None,
-    lang: Annotated[Lang, typer.Option("--lang", help="Language of the sentences.")] = Lang.EN,
+    lang: Annotated[Lang, lang_option("Language of the sentences.")] = Lang.EN,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
     output: OutputOption = None,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from ledger_records import intent
 from names import names
 
@@ -19,6 +20,7 @@ from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.ledger.log import recorder
 from deliverability.reports.text import width
 from deliverability.terminal.follow import as_text
+from deliverability.terminal.options import Lang, language
 
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / "examples" / "exim" / "mainlog"
@@ -214,3 +216,15 @@ def test_every_kind_of_event_has_its_word(lang):
     assert [catalog(lang)(f"event.result-{result}") for result in Result]
     if lang == "en":
         assert words == [kind.value for kind in Action]
+
+
+@pytest.mark.parametrize("written", ["zh-TW", "zh_TW.UTF-8", "zh-Hant", "ZH-HANT-TW"])
+def test_a_language_is_taken_as_people_write_it(written):
+    assert language(written) is Lang.ZH
+
+
+@pytest.mark.parametrize("written", ["zh-CN", "zh-Hans", "zh", "de", "", "\x1b[31m"])
+def test_another_language_is_refused_with_those_that_there_are(written):
+    with pytest.raises(typer.BadParameter, match="there are en, zh-Hant-TW") as refused:
+        language(written)
+    assert str(refused.value).isprintable()
