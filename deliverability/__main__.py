@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from deliverability.errors import (
@@ -20,7 +21,6 @@ from deliverability.errors import (
     UsageError,
     printable,
 )
-from deliverability.evidence.frozen import frozen
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, INTERRUPTED, TAMPERED, USAGE
 from deliverability.terminal.streams import begin, say, silence_stdout
 
@@ -45,7 +45,7 @@ def spread(arguments: list[str]) -> list[str]:
     return out
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Failure:
     status: int
     sentence: str

@@ -3,12 +3,12 @@
 A command is imported and built when it is asked for; help and completion build all of them.
 """
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from deliverability.evidence.frozen import frozen
 from deliverability.terminal.light import LightCommand, LightGroup
 from deliverability.terminal.status import ACCEPTED
 from deliverability.terminal.streams import write
@@ -16,7 +16,7 @@ from deliverability.terminal.streams import write
 ABOUT = "Shows that a notice was dispatched, no stronger than the evidence, and helps the customer keep the next one."
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Command:
     """Where a command is, below ``deliverability.terminal``, and what the list of commands says of it."""
 

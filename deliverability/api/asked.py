@@ -7,7 +7,7 @@ A line too few is a wrong "not found", so every spelling is looked for.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from deliverability.api.requests import Request
@@ -18,7 +18,6 @@ from deliverability.correlate import Query, TimeHints
 from deliverability.errors import ParseError
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.encoded_words import subject_matches
@@ -30,7 +29,7 @@ CHARSETS = ("utf-8", "gb18030", "cp950", "cp932", "cp949", "cp1252")
 MIN_WORD = 3
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A question, and how it is looked for."""
 

@@ -26,7 +26,6 @@ from deliverability.correlate.clock import Known, resolve_beside
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
 from deliverability.evidence.story import Coverage, Delivery, Message
@@ -39,7 +38,7 @@ SHARE = 0.46  # of what is to be told in this process, which judges and writes a
 _PLAIN_ADDRESS = re.compile(r"[\w.!#$%&'*+/?^`{|}~=-]+@[A-Za-z0-9.-]+", re.ASCII)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One notice of a cohort: a Message-ID, or an address with the time around which it was sent, or both."""
 
@@ -50,7 +49,7 @@ class Wanted:
     until: datetime | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Row:
     """What the logs say about one notice."""
 
@@ -61,7 +60,7 @@ class Row:
     """More lines spoke of it than are kept: what is told may lack some."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Brief:
     """What a table shows of one message to one recipient: no more of the story than its claim rests on."""
 
@@ -72,7 +71,7 @@ class Brief:
     """Without its attempts but the decisive one, which is without its lines."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class BriefRow:
     """What the logs say about one notice, in brief."""
 

@@ -23,7 +23,6 @@ from deliverability.capture.files import LogFile
 from deliverability.correlate import Query
 from deliverability.errors import CannotLookError
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.plugin import LogFormat
 
 MAX_LINES = 600_000  # of one look
@@ -33,7 +32,7 @@ Where = tuple[int, int]
 """Number of the file, offset in it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Hit(LogLine):
     """A line with a word that was asked for; the lines that follow, up to the next such line, belong to its entry."""
 

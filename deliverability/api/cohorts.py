@@ -14,7 +14,6 @@ from deliverability.api.requests import Request
 from deliverability.assess import claim_of
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Claim, Evidence, Subject
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.observation import Observations, Question, Unobserved
 from deliverability.evidence.story import Coverage, State
 from deliverability.protocols.cohort_file import Listed
@@ -32,7 +31,7 @@ HEAD = ("line", "notice", "recipient", "state", "level", "arrived", "answered", 
 _FORMULA = re.compile(r"(\A|;)(?=[\s\ufeff\"]*[-=+@\t\r\uff0d\uff1d\uff0b\uff20])")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """One message to one recipient in brief, and what may be claimed of it."""
 
@@ -40,7 +39,7 @@ class Claimed:
     claim: Claim
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the logs say of one notice of the list: of several messages or recipients the worst."""
 
@@ -97,7 +96,7 @@ def answer(request: Request, listed: Sequence[Listed], observe: Observe | None =
     return Answers(rows(), first.coverage, first.notes)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Claiming:
     base: Evidence
     observe: Observe | None

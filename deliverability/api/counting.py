@@ -1,5 +1,6 @@
 """Every attempt that logs report, counted part by part: in this process, or in several over parts of plain files."""
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -49,10 +49,12 @@ def as_sent(message: AnyMessage, sender: str | None, to: Sequence[str] | str | N
     if not isinstance(sender, str | None):
         raise UsageError(f"sender is an address, and not {type(sender).__name__}")
     if to is not None and not isinstance(to, str):
-        to = tuple(to) if isinstance(to, Iterable) else (to,)
-        odd = next((one for one in to if not isinstance(one, str)), "")
-        if not isinstance(odd, str):
-            raise UsageError(f"to is an address, or several, each a str, and not {type(odd).__name__}")
+        said: object = to  # a caller without a type checker may have said anything
+        given: Sequence[object] = tuple(said) if isinstance(said, Iterable) else (said,)
+        odd = [one for one in given if not isinstance(one, str)]
+        if odd:
+            raise UsageError(f"to is an address, or several, each a str, and not {type(odd[0]).__name__}")
+        to = tuple(str(one) for one in given)
     return outgoing(message, sender, to)
 
 

@@ -8,9 +8,9 @@ What is found is the same whatever part is chosen: every place is held against t
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from deliverability.evidence.frozen import frozen
 from deliverability.protocols.octets import PIECE, WORTHWHILE, Places, any_of, each_position
 
 MIN_ANCHOR = 6
@@ -24,7 +24,7 @@ HIT_COST = 0.4e-6  # seconds: a place that has to be held against the whole stri
 TOO_MANY = 4096  # places in one block: the choice is made again
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Anchor:
     """A part, and the strings that it stands in, each with where in it."""
 

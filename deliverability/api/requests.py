@@ -1,6 +1,6 @@
 """What a caller asks: one value, so that the command line, Python and later a web page ask alike."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_address
@@ -10,7 +10,6 @@ from deliverability.config import Configuration
 from deliverability.correlate import Query
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations
 
@@ -26,7 +25,7 @@ class Pick(StrEnum):
     ALL = "all"
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """How DNS is asked."""
 
@@ -38,7 +37,7 @@ class Network:
     """Ask nothing: what is not in :attr:`Request.observations` is *could not look*."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """For whom an answer is put into words."""
 
@@ -58,7 +57,7 @@ class Reader:
     """Width of the terminal in columns, for tables; ``None``: lines are not wrapped."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A question about a notice that was sent, or about a domain that will send."""
 

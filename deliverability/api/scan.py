@@ -16,7 +16,6 @@ from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import octets, syslog
 
@@ -37,7 +36,7 @@ _LOST = b"messages"
 _LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Edge:
     """The heads of the first and the last line of a block."""
 
@@ -48,7 +47,7 @@ class Edge:
     last: bytes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Part:
     """A part of a file, between two line starts, that a time window reaches."""
 
@@ -66,7 +65,7 @@ def strange() -> re.Pattern[bytes]:
     return re.compile(rb"(?:^(?!(?:%s)|[ \t\r\v\f]*+(?:\n|\Z))[^\n]*+(?:\n|\Z))++" % syslog.HEAD, re.MULTILINE)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Step:
     """A line whose time does not follow that of the line before it."""
 

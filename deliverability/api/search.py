@@ -25,7 +25,6 @@ from deliverability.capture.sources import plain
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import idclock
 
@@ -48,7 +47,7 @@ class Found:
     """A limit was reached: the events tell of some messages only in part, and of others not at all."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
     """How to look."""
 

@@ -1,6 +1,6 @@
 """``trace``: the story of a notice from the logs, with the claim that it allows."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from deliverability.api.asked import asked_in
@@ -17,13 +17,12 @@ from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Claim, Evidence, Subject
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.observation import Observations, Question, Unobserved
 from deliverability.evidence.story import Delivery, Level, Message, Role, State, Trace
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Told:
     """One message to one recipient, and what may be claimed of it."""
 
@@ -33,7 +32,7 @@ class Told:
     claim: Claim
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TraceResult:
     """What ``trace`` answers."""
 

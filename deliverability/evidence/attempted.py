@@ -5,12 +5,13 @@ Whoever counts meets few different sayings and many different recipients: what a
 :class:`~deliverability.evidence.event.DeliveryEvent` of the line; nothing is in it that the event does not say.
 """
 
+from dataclasses import dataclass
+
 from deliverability.evidence.event import LogTime, Result, Transport
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.smtp import Host
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Said:
     """How an attempt ended, as far as its line tells: one object for all lines that say the same."""
 

@@ -1,13 +1,12 @@
 """Evidence: everything that a check may look at, and what was concluded from it."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Generic, TypeVar
 
 from deliverability.evidence.exhibit import Exhibit
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations
 from deliverability.evidence.story import Attempt, Coverage, Delivery, Level, Message, Role, State
@@ -36,7 +35,7 @@ class Origin(StrEnum):
     """Taken from another fact, such as the author domain from the envelope sender: weaker, never silently."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Sourced(Generic[T]):
     """A fact and where it came from."""
 
@@ -44,7 +43,7 @@ class Sourced(Generic[T]):
     origin: Origin
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Own:
     """What the configuration says about our own side."""
 
@@ -56,7 +55,7 @@ class Own:
     """Our MTA hands mail for other domains straight to their MX: no smarthost, no transport map."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that a check may look at.  Of a domain check it holds no message."""
 
@@ -111,7 +110,7 @@ class Strength(StrEnum):
     SIGNED_BY_RECEIVER = "signed-by-receiver"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What is claimed of one delivery, no stronger than its evidence."""
 
@@ -126,7 +125,7 @@ class Claim:
     """The recipient's MX was looked up after the dispatch."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """Evidence and what follows from it; a renderer needs nothing else."""
 

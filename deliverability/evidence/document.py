@@ -4,11 +4,11 @@ Every string here is plain text that may hold foreign text (SMTP replies, subjec
 all of it for its own medium, and no block carries markup.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from deliverability.evidence.bundle import Assessment
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.spam import Scored
 from deliverability.evidence.verdict import Verdict
 
@@ -33,7 +33,7 @@ class Edition(StrEnum):
     """Everything: each attempt and each log line, as they were recorded."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rung:
     """A rung of the ladder."""
 
@@ -43,7 +43,7 @@ class Rung:
     note: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The first sentence."""
 
@@ -52,7 +52,7 @@ class Answer:
     detail: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ladder:
     """How far the mail is known to have come."""
 
@@ -60,21 +60,21 @@ class Ladder:
     rungs: tuple[Rung, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Paragraph:
     """A paragraph."""
 
     text: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Note:
     """A paragraph that must not be missed."""
 
     text: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Instructions:
     """Numbered steps."""
 
@@ -83,14 +83,14 @@ class Instructions:
     small_print: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Names and values."""
 
     rows: tuple[tuple[str, str], ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table with a head."""
 
@@ -99,7 +99,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Quote:
     """Text to copy as it is: a search, a paragraph for the provider, log lines."""
 
@@ -109,7 +109,7 @@ class Quote:
     """Log lines and the like: fixed width, line breaks kept."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TimelineMark:
     """One attempt in the picture of the timeline."""
 
@@ -123,7 +123,7 @@ class TimelineMark:
     """0 to 4: how much room the picture leaves for that time, on a logarithmic scale."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """A picture of several attempts; the table beside it says the same in words, and more."""
 
@@ -133,7 +133,7 @@ class Timeline:
     marks: tuple[TimelineMark, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Link:
     """Where to go next: a page of the sender's, from the sender's own configuration."""
 
@@ -144,7 +144,7 @@ class Link:
 Block = Link | Answer | Ladder | Paragraph | Note | Instructions | Facts | Table | Quote | Timeline
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading and what stands under it."""
 
@@ -154,7 +154,7 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Picture:
     """The sender's logo: a PNG or JPEG file that was looked into."""
 
@@ -165,7 +165,7 @@ class Picture:
     height: int
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Accent:
     """The sender's colour, ``#rrggbb``, as far apart from what lies beside it as WCAG 2.2 §1.4.3 wants."""
 
@@ -177,7 +177,7 @@ class Accent:
     on_dark: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Look:
     """How the sender's pages look."""
 
@@ -202,7 +202,7 @@ class Relationship(StrEnum):
     SUPPLEMENT = "supplement"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file that a form which can hold files encloses."""
 
@@ -218,7 +218,7 @@ class Attachment:
     """What to know before that, likewise."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A whole report in one language."""
 
@@ -239,7 +239,7 @@ class Document:
     """Where such a line sends its reader."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SheetRow:
     """One verdict, in words and for machines."""
 
@@ -251,7 +251,7 @@ class SheetRow:
     details: tuple[str, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SheetPart:
     """The verdicts on one subject."""
 
@@ -267,7 +267,7 @@ class SheetPart:
     """The same, and whatever else is no verdict, in the sheet's language."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """Verdicts before sending, on one or many subjects, in one language."""
 

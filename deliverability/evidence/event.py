@@ -4,11 +4,11 @@ An event says no more than its line.  Who the other host was to the recipient, a
 mean together, is concluded later (``correlate``, ``assess``).
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.smtp import Host, Reply, Tls
 
 
@@ -29,7 +29,7 @@ class TimeBasis(StrEnum):
     """Nothing says it: UTC, or the year of the look-up, was taken."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LogTime:
     """A log line's time: what it says, and what instant that is once zone and year are known."""
 
@@ -124,7 +124,7 @@ class Relation(StrEnum):
     """That id is the notice our MTA wrote about this one."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Session:
     """How a message came in: who handed it to this queue."""
 
@@ -135,7 +135,7 @@ class Session:
     """Authenticated user or local user id, as logged."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryEvent:
     """One line of a mail log."""
 

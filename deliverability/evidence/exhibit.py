@@ -5,12 +5,11 @@ what was hashed is never written anew.
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
-from deliverability.evidence.frozen import frozen
 
-
-@frozen
+@dataclass(frozen=True, slots=True)
 class Exhibit:
     """Bytes as they were found."""
 
@@ -28,7 +27,7 @@ class Exhibit:
         return hashlib.sha256(self.content).hexdigest()
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a log line stands, so that anyone can find it again with ``sed -n LINEp``."""
 
@@ -45,7 +44,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """One log line without its line ending, and where it stands."""
 

@@ -6,10 +6,10 @@ RFC 5890 §2.3.2.1 (A-labels), RFC 6531 §3.3 (UTF-8 in both halves).
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Self
 
 from deliverability.errors import ParseError, printable
-from deliverability.evidence.frozen import frozen
 
 MAX_DOMAIN_OCTETS = 253  # RFC 1034 §3.1: 255 octets on the wire
 MAX_LABEL_OCTETS = 63
@@ -39,7 +39,7 @@ def _u_label(label: str) -> str:
     return shown if all(unicodedata.category(c)[0] in "LMN" or c == "-" for c in shown) else label
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Domain:
     """A domain name in its one comparable form: lower-case A-labels, no trailing dot."""
 
@@ -84,7 +84,7 @@ class Domain:
         return self.name
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Mailbox:
     """An address, kept as it was written, compared through :attr:`key`."""
 

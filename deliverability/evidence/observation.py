@@ -5,18 +5,16 @@ Evaluators are pure functions of :class:`Observations`.  What is missing they ra
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from deliverability.evidence.frozen import frozen
-
 T = TypeVar("T")
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class DnsQuestion:
     """A name and a type; the class is always IN."""
 
@@ -48,7 +46,7 @@ class Rcode(StrEnum):
     NXDOMAIN = "NXDOMAIN"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Record:
     """One resource record of the asked type, after CNAMEs."""
 
@@ -65,7 +63,7 @@ class Record:
         return b"".join(self.strings)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class DnsAnswer:
     """A resolver answered: the records, or that there are none."""
 
@@ -89,7 +87,7 @@ class DnsAnswer:
         return self.rcode is Rcode.NOERROR
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class HttpsQuestion:
     """A document to be fetched over HTTPS, without following redirects (RFC 8461 §3.3)."""
 
@@ -99,7 +97,7 @@ class HttpsQuestion:
         return self.url
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class HttpsAnswer:
     """What a web server answered, or that its certificate does not hold for its name."""
 
@@ -114,7 +112,7 @@ class HttpsAnswer:
     observed_at: datetime
 
 
-@frozen(order=True)
+@dataclass(frozen=True, slots=True, order=True)
 class SmtpProbe:
     """Greet a mail server, offer STARTTLS, and leave before any mail (opt-in: it opens a connection)."""
 
@@ -125,7 +123,7 @@ class SmtpProbe:
         return f"{self.host}:{self.port}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SmtpAnswer:
     """How a mail server introduced itself."""
 
@@ -161,7 +159,7 @@ class Obstacle(StrEnum):
     """Not asked: the replay has no answer on record, or the network was not to be used."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class CouldNotLook:
     """Nobody could say: never to be read as "there is none"."""
 
@@ -191,7 +189,7 @@ class Unobserved(BaseException):
         self.questions: tuple[Question, ...] = questions
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Observations:
     """All answers on record, one per question."""
 

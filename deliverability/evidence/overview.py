@@ -3,12 +3,13 @@
 As in :mod:`deliverability.evidence.document` every string is plain text that may hold a stranger's words.
 """
 
+from dataclasses import dataclass
+
 from deliverability.evidence.document import Facts, Note, Paragraph, Quote, Table
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.summary import Summary
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Series:
     """Numbers of one kind."""
 
@@ -18,7 +19,7 @@ class Series:
     values: tuple[int, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Stacked bars.  The table that follows it in the same section says the same numbers."""
 
@@ -33,7 +34,7 @@ class Chart:
 Piece = Facts | Note | Paragraph | Quote | Table | Chart
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Part:
     """A heading and what stands under it."""
 
@@ -42,7 +43,7 @@ class Part:
     pieces: tuple[Piece, ...]
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """A whole summary in one language."""
 

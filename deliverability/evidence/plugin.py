@@ -1,7 +1,7 @@
 """The shapes of plug-ins: one file each, one constant each (``docs/adding.md``)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from deliverability.evidence.bundle import Evidence, Subject
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.verdict import Finding, Messages, Ruling
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ Localized = Mapping[str, str]
 LANGUAGES = ("en", "zh-Hant-TW")
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One claim that is proved or not.  Module constant ``CHECK`` in ``checks/``."""
 
@@ -47,7 +46,7 @@ class Check:
     third parties or depends on their terms."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogFormat:
     """How one mail server writes.  Module constant ``FORMAT`` in ``ingest/``."""
 
@@ -110,7 +109,7 @@ class Certainty(StrEnum):
     """No source: the usual way, worded so that it cannot mislead."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """What to press, on one surface."""
 
@@ -122,7 +121,7 @@ class Steps:
     """URL, or what it was taken from."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SenderRule:
     """What a mailbox provider demands of senders; data, judged from the checks that it names."""
 
@@ -162,7 +161,7 @@ class Actor(StrEnum):
     """It passes by itself: wait."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRule:
     """What a provider means by one of its replies."""
 
@@ -182,7 +181,7 @@ class ReplyRule:
     """URL, or what it was taken from."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A mailbox provider: how to recognise it, and what its customer can do.  Module constant ``PROVIDER``."""
 
@@ -233,7 +232,7 @@ class Judgement(StrEnum):
     """What it says is no verdict."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """One header field, as its reader gets it: foreign text, unfolded and bounded."""
 
@@ -241,7 +240,7 @@ class Stamp:
     text: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What one filter's header fields say together."""
 
@@ -250,7 +249,7 @@ class Reading:
     """The first decided; codes of :attr:`Filter.messages`."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """How one spam filter writes its verdict into a header.  Module constant ``FILTER`` in ``filters/``."""
 
@@ -274,7 +273,7 @@ class Filter:
     """Where the fields are described."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Renderer:
     """One output form.  Module constant ``RENDERER`` in ``reports/``."""
 
@@ -304,7 +303,7 @@ class Need(StrEnum):
     EGRESS_IPS = "egress-ips"
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """A file that makes a mail system trust one sender.  Module constant ``FORM`` in ``allowlists/``."""
 

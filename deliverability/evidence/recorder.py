@@ -4,11 +4,11 @@ One :class:`Intent`, durable before DATA; then outcomes.  What a crash leaves op
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.smtp import Host, Reply, Tls
 
 
@@ -38,7 +38,7 @@ class Finish(StrEnum):
     """The sending process ended between the intent and an outcome."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """That a message is about to be handed over; durable before DATA."""
 
@@ -68,7 +68,7 @@ class Intent:
     channel: str = "email"
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How an attempt ended for one recipient."""
 
@@ -94,7 +94,7 @@ class Outcome:
     """Our own words, where no reply says it."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What the DNS said beside the sending, and whether the message's signatures held as it left."""
 
@@ -106,7 +106,7 @@ class Snapshot:
     """Signing domain, selector, and the RFC 8601 result of each signature."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
     """What came to be known after the outcome: a DSN, an MDN, a service's event, an export of another's log."""
 

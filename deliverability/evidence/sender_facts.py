@@ -5,12 +5,12 @@ RFC 5321 §4.1.2 (dot-atoms, lengths), RFC 5890 §2.3.2.1 (A-labels), RFC 8601 �
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import date, timedelta
 from ipaddress import ip_address
 from typing import Final
 
 from deliverability.errors import ParseError, printable
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.names import Domain
 
 MAX_LOCAL_PART: Final = 64
@@ -30,7 +30,7 @@ _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\Z")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Signer:
     """A domain that signs the sender's mail and is aligned with its author domain (RFC 9989 §4.4.1)."""
 
@@ -47,7 +47,7 @@ class Signer:
                 raise ParseError(f"not a DKIM selector: {printable(selector, 80)!r}")
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SenderFacts:
     """One sender, as far as it is known.
 

@@ -1,13 +1,12 @@
 """SMTP replies and the hosts that give them (RFC 5321 §4.2, RFC 3463)."""
 
 import re
-
-from deliverability.evidence.frozen import frozen
+from dataclasses import dataclass
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\Z")  # RFC 3463 §2
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A reply of an SMTP or LMTP server, as far as the record kept it."""
 
@@ -34,7 +33,7 @@ class Reply:
         return self.code is not None and self.code // 100 == 5
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Host:
     """The other end of a connection, as a log names it."""
 
@@ -50,7 +49,7 @@ class Host:
         return shown + (f":{self.port}" if self.port not in (None, 25) else "")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Tls:
     """What the log says of the TLS session a message left through."""
 

@@ -3,13 +3,13 @@
 Another filter, or the same one trained otherwise, scores otherwise.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.observation import Obstacle
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SpamScore:
     """What the filter said."""
 
@@ -28,7 +28,7 @@ class SpamScore:
     observed_at: datetime
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class NoScore:
     """The filter did not say; nothing follows for the message."""
 

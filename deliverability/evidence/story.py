@@ -1,11 +1,11 @@
 """The story of one message to one recipient, as the logs tell it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from deliverability.evidence.event import LogTime, Result, Session, Transport
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.smtp import Host, Reply, Tls
 
 
@@ -74,7 +74,7 @@ class Tie(StrEnum):
     """The reply named no id; host, Message-ID, size, recipient and time all fit, and fit this entry alone."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Stay:
     """One stay of the message in one queue of ours."""
 
@@ -88,7 +88,7 @@ class Stay:
     held: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt to hand the message on, for one recipient."""
 
@@ -120,7 +120,7 @@ class Attempt:
         return self.at.instant
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message to one recipient."""
 
@@ -141,7 +141,7 @@ class Delivery:
     """Where aliases led to several addresses: the story of each."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Signing:
     """That a signer of ours says it signed the message; the signature itself was not seen."""
 
@@ -150,7 +150,7 @@ class Signing:
     line: LogLine
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message as our queues saw it."""
 
@@ -184,7 +184,7 @@ class Message:
         return tuple(stay.queue_id for stay in self.stays if stay.queue_id)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A place where the log itself shows that something is missing."""
 
@@ -194,7 +194,7 @@ class Gap:
     detail: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Looked:
     """The part of a sorted file that a time window reached; the rest was not read."""
 
@@ -207,7 +207,7 @@ class Looked:
     """The time of the first line that was left out after it; ``None`` at the end of the file."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class FileCoverage:
     """What one file covers."""
 
@@ -233,7 +233,7 @@ class FileCoverage:
     """What was looked through when not the whole file; :attr:`lines`, :attr:`unread` and the times are those of it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Hole:
     """A time from which a log source has, or may have, no lines."""
 
@@ -246,7 +246,7 @@ class Hole:
     detail: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SourceCoverage:
     """One log of one host, all its rotations together."""
 
@@ -259,7 +259,7 @@ class SourceCoverage:
     missing: tuple[Hole, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What was looked through: without it, "not found" means nothing (DESIGN §4.11)."""
 
@@ -285,7 +285,7 @@ class Coverage:
         return max(known, default=None)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Trace:
     """Everything the logs say about what was asked."""
 

@@ -5,11 +5,11 @@ and one recipient stand at the end of the log: one deferral or ten, one outcome.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.frozen import frozen
 from deliverability.evidence.story import Coverage
 
 
@@ -47,7 +47,7 @@ BOUNDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 86
 """Seconds: what a time from arrival to acceptance is told to be within."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Times:
     """How long acceptance took, counted from the arrival in our queue."""
 
@@ -69,7 +69,7 @@ class Times:
         return None
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A row: a recipient domain, a provider, or everything."""
 
@@ -87,7 +87,7 @@ class Line:
     domains: int = 1
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """Why attempts did not succeed: one code, one reason, and one of the replies."""
 
@@ -106,7 +106,7 @@ class Cause:
     """Of the example: the reply, or our own server's words.  Foreign text."""
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slow:
     """One acceptance that took long."""
 
@@ -116,7 +116,7 @@ class Slow:
     line: LogLine
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Day:
     """Attempts of one calendar day in the reader's zone."""
 
@@ -124,7 +124,7 @@ class Day:
     attempts: Counts
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Everything that a summary says."""
 

@@ -1,12 +1,10 @@
 """Outcomes, findings, verdicts (DESIGN §2, §4.4)."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
-
-from deliverability.evidence.frozen import frozen
 
 
 class Outcome(StrEnum):
@@ -25,7 +23,7 @@ Messages = Mapping[str, Mapping[str, str]]
 """``messages[code][language]``: a template with ``{name}`` for each parameter of the finding."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A stable code and its parameters, which may be foreign text: whoever shows them escapes them."""
 
@@ -38,7 +36,7 @@ class Finding:
         return cls(code, MappingProxyType({k: str(v) for k, v in parameters.items()}))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ruling:
     """What ``Check.evaluate`` returns."""
 
@@ -50,7 +48,7 @@ class Ruling:
     """What else there is to say, in order: steps of an evaluation, remarks on a record, advice."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A check's ruling, with all that a renderer needs to put it into words."""
 

@@ -167,7 +167,7 @@ def _layout(flats: Sequence[Flat], *, nested: bool) -> Layout | None:
     if _share(flats, RAW, is_whole):
         return Layout(whole=RAW)
     # A container may say a lot before its mail server writes: in Docker's records there is only one place for a line.
-    return Layout(whole="log") if flats and all(_DRIVER <= one.keys() for one in flats) else None
+    return Layout(whole="log") if flats and all(one.keys() >= _DRIVER for one in flats) else None
 
 
 def _share(flats: Sequence[Flat], name: str, test: Callable[[bytes], bool]) -> bool:

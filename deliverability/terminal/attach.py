@@ -6,7 +6,7 @@ a PDF, or as HTML where the extra for PDF is missing.
 
 import hashlib
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.errors import ParseError, UsageError, printable
-from deliverability.evidence.frozen import frozen
 from deliverability.terminal.asking import MAX_MESSAGE_FILE, read_file
 from deliverability.terminal.streams import say
 
@@ -36,7 +35,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}
 _POLICY = SMTP.clone(cte_type="7bit")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """To whom a reply goes, and what it replies to."""
 

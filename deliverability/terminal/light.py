@@ -8,6 +8,7 @@ else (numbers, what is wrong) is left to typer.
 import inspect
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,6 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from typer.core import TyperCommand, TyperGroup
-
-from deliverability.evidence.frozen import frozen
 
 
 class LightCommand(TyperCommand):
@@ -54,7 +53,7 @@ def _unless_given(slowly: Callable[[Any, Any], Any], context: Any, value: Any) -
     return slowly(context, value) if value else value
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """What an option takes: ``str``, :class:`~pathlib.Path` or an enumeration, once or several times."""
 

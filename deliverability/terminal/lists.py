@@ -2,11 +2,11 @@
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.errors import UsageError, printable
-from deliverability.evidence.frozen import frozen
 from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.options import CheckFormat, FailOn
 from deliverability.terminal.status import ACCEPTED, COULD_NOT_LOOK, INTERNAL, check_status, worst
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deliverability.api.bulk import Checked
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ListTask:
     """What is to be made of each domain of a list."""
 

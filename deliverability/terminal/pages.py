@@ -1,12 +1,12 @@
 """``report``: assessments, from logs or from a mailer's records, to pages in a file or on stdout."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.errors import UsageError
-from deliverability.evidence.frozen import frozen
 from deliverability.terminal.asking import say_narrowing
 from deliverability.terminal.options import EditionName, ReportFormat
 from deliverability.terminal.streams import joined, make_folder, say, write
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deliverability.evidence.document import Attachment
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """In which form, and where to."""
 

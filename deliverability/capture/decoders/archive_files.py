@@ -7,12 +7,12 @@ is checked before it is believed (APPNOTE.TXT 6.3.10, §4.3 and §4.4).
 import os
 import zipfile
 import zlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
 from deliverability.capture.decoders.streams import PIECE, DamagedError
 from deliverability.errors import printable
-from deliverability.evidence.frozen import frozen
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_MEMBERS = 1000
@@ -26,7 +26,7 @@ _FAILURES = (zipfile.BadZipFile, OSError, EOFError, ValueError, KeyError, NotImp
 _SYSTEM = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Member:
     """A file in a zip archive."""
 

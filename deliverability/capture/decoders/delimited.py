@@ -8,11 +8,10 @@ header becomes an empty line, and a row with line breaks in quotes is followed b
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deliverability.capture.decoders.json_rows import MAX_LONG_ROW, as_json
 from deliverability.capture.decoders.streams import DAMAGED, MAX_RECORD, Stream, lines
-from deliverability.evidence.frozen import frozen
 from deliverability.protocols.wrapped import Layout, is_whole, layout_of
 from deliverability.protocols.wrapped_line import inert
 
@@ -31,7 +30,7 @@ _VALUES = {one: re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^"\r\n{one}]*+))({one}|\r
 _BOM = b"\xef\xbb\xbf"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Table:
     """How a table is read."""
 

@@ -11,9 +11,9 @@ that is read as it is, no message can choose to be taken for a paste.
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from deliverability.capture.decoders.streams import Stream, lines
-from deliverability.evidence.frozen import frozen
 from deliverability.protocols.wrapped import begins_whole, is_whole
 
 _SAMPLED = 400  # lines that tell the shape
@@ -56,7 +56,7 @@ _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What was done to the lines."""
 
