@@ -7,7 +7,7 @@ from deliverability.api.requests import Request, domain
 from deliverability.config import Sender, find_sender
 from deliverability.errors import ParseError, UsageError
 from deliverability.evidence.bundle import Evidence, Origin, Sourced, Subject
-from deliverability.evidence.names import Domain
+from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.story import Attempt
 from deliverability.protocols.mx import parse_ip
 
@@ -76,6 +76,16 @@ def _subject(name: str) -> Domain:
         raise UsageError(f"DOMAIN: {problem}{hint}") from None
 
 
+def _reverse_path(request: Request, subject: Domain) -> str:
+    """The envelope sender that was given, if it is of the domain; else what a bare domain stands for (RFC 7208 §2.4)."""
+    given = (request.sender or "").strip().removeprefix("<").removesuffix(">")
+    try:
+        mailbox = Mailbox.parse(given) if given else None
+    except ParseError as problem:
+        raise UsageError(f"--from: {problem}") from None
+    return str(mailbox) if mailbox and mailbox.domain == subject else f"postmaster@{subject.name}"
+
+
 def of_domain(request: Request, name: str, now: datetime) -> Evidence:
     """What is known of a sending domain before anything is looked up; raises :class:`UsageError` for no domain."""
     subject = _subject(name)
@@ -86,8 +96,7 @@ def of_domain(request: Request, name: str, now: datetime) -> Evidence:
         assessed_at=now,
         own=request.own(),
         author_domain=Sourced(author, Origin.OPTION),
-        # RFC 7208 §2.4: what a bare domain stands for
-        reverse_path=Sourced(f"postmaster@{subject.name}", Origin.OPTION),
+        reverse_path=Sourced(_reverse_path(request, subject), Origin.OPTION),
         client_ip=client_ip(request, sender),
         helo=helo(request, sender),
         signing_domain=Sourced(subject, Origin.OPTION),

@@ -20,9 +20,16 @@ MAX_RECIPIENTS = 1000  # of one line; Sendmail's own lines end at 1 or 2 KiB
 
 _AT_START = re.compile(rb"(%s): " % QUEUE_ID)
 _BARE = rb"[^\s<>,()\"\\\x00-\x1f]{1,1024}"
+_LOCAL = rb"[^\s<>@,()\"\\\x00-\x1f]{1,320}"
 _QUOTED = rb'"(?:[^"\\]|\\.)*+"'
 _ANGLE = rb"<(?:%s(?:@%s)?|%s)?>" % (_QUOTED, _BARE, _BARE)
 _ADDRESS = re.compile(rb"%s|%s(?:@%s)?|%s" % (_ANGLE, _QUOTED, _BARE, _BARE), re.DOTALL)
+# RFC 5322 §3.4: what ``sendmail -t`` took from the header; a comma in a name is in quotation marks, or ends it.
+_NAMED = re.compile(
+    rb"(?! )(?:%s|[^<>,()\"\\@:;\[\]\x00-\x1f]++){1,40}+(?P<address><(?:%s|%s)@%s>)"
+    % (_QUOTED, _QUOTED, _LOCAL, _BARE),
+    re.DOTALL,
+)
 _OWNER = re.compile(rb" \(\d{1,10}/\d{1,10}\)")
 _DELAY = rb"(?:\d{1,5}\+)?\d\d:\d\d:\d\d"
 _FIELDS = re.compile(
@@ -130,7 +137,8 @@ def _recipients(words: bytes, at: int) -> tuple[list[bytes], int]:
     """The addresses of a list, and where it ends; none where one of them cannot be told."""
     found: list[bytes] = []
     while len(found) < MAX_RECIPIENTS:
-        one = address_at(words, at)
+        named = _NAMED.match(words, at)
+        one = (named["address"], named.end()) if named else address_at(words, at)
         if one is None:
             return [], at
         found.append(one[0])

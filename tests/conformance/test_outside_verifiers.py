@@ -228,7 +228,8 @@ def test_go_opens_our_notes_and_no_changed_one(go: tuple[Path, Path], tmp_path: 
         signer = FileSigner(tmp_path / f"{number}.pem", f"log{number}.example/dispatch")
         root = sha256(b"%d" % number).digest()
         note = signed(Checkpoint(signer.key.name, generator.randrange(1 << 62), root).to_text(), [signer]).to_bytes()
-        place = generator.randrange(len(note))
+        # Before the last letter of the base64: Go takes it whatever its unused bits are, where our reader is stricter.
+        place = generator.randrange(len(note) - len(b"A=\n"))
         bad = note[:place] + bytes([note[place] ^ 1 << generator.randrange(7)]) + note[place + 1 :]
         for content in (note, bad):
             cases.append({"op": "note", "note": content.hex(), "key": signer.key.to_text()})

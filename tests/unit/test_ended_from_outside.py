@@ -26,6 +26,11 @@ time.sleep(600)
 """
 
 
+def _as_usual() -> None:
+    """Whoever runs the tests may have said ``nohup``, which is handed down."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*command: object) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
@@ -34,6 +39,7 @@ def running(*command: object) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.PIPE,
         stdin=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_as_usual,  # noqa: PLW1509 - no other thread of this process runs yet
     ) as process:
         watchdog = threading.Timer(60, os.killpg, (process.pid, signal.SIGKILL))  # so that no read waits for ever
         watchdog.start()

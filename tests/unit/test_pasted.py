@@ -1,5 +1,6 @@
 """Log lines out of tickets, terminals and containers: read as the lines that they were, and never more."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deliverability.capture.blocks import blocks
+from deliverability.capture.decoders.markup import Markup
 from deliverability.capture.decoders.pasted import shape_of
 from deliverability.capture.files import LogFile, container_of
 
@@ -27,6 +29,8 @@ C="250 2.0.0 Ok: queued as ZMgzFGrJdvFpRDH"
 """
 ISO = POSTFIX.replace(b"Nov 22 05:01:38", b"2026-11-22T05:01:38.123456+00:00")
 LOGS = {"rfc3164": POSTFIX, "iso": ISO, "exim": EXIM}
+JO = b"jo32@corp.example"
+ADDRESS = re.compile(rb"[\w.-]+@[\w.-]+\.example")
 CONTAINER_TIME = b"2026-11-22T05:01:39.123456789Z "
 
 
@@ -36,6 +40,10 @@ def before(prefix: bytes) -> Callable[[bytes], bytes]:
 
 def numbered(form: bytes) -> Callable[[bytes], bytes]:
     return lambda log: b"".join(form % (n, line) for n, line in enumerate(log.splitlines(), 1))
+
+
+def escaped(log: bytes) -> bytes:
+    return log.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
 
 
 WAYS: dict[str, Callable[[bytes], bytes]] = {
@@ -54,7 +62,29 @@ WAYS: dict[str, Callable[[bytes], bytes]] = {
     "kubectl --prefix --timestamps": before(b"[pod/mail-0/postfix] " + CONTAINER_TIME),
     "docker compose": before(b"mail-1  | "),
     "a facility in brackets": before(b"<mail.info> "),
-    "HTML": lambda log: log.replace(b"<", b"&lt;").replace(b">", b"&gt;"),
+    "HTML": escaped,
+    "backticks": lambda log: b"".join(b"`%s`\n" % line for line in log.splitlines()),
+    "bullets": before(b"- "),
+    "stars": before(b"* "),
+    "a list of code": lambda log: b"".join(b" * `%s`\n" % line for line in log.splitlines()),
+    "grep's lines around": lambda log: b"".join(
+        b"exim_mainlog-20261101%s%d%s%s\n" % (sign, n, sign, line)
+        for n, line in enumerate(log.splitlines(), 1)
+        for sign in (b":" if n == 2 else b"-",)
+    ),
+    "grep's lines around, no numbers": before(b"/var/log/exim_mainlog-"),
+    "coloured words": lambda log: log.replace(JO, b"\x1b[01;31m\x1b[K" + JO + b"\x1b[m\x1b[K"),
+    "coloured names": before(b"\x1b[35m\x1b[Kmail.log\x1b[m\x1b[K\x1b[36m\x1b[K:\x1b[m\x1b[K"),
+    "a link behind": lambda log: ADDRESS.sub(rb"\g<0> <mailto:\g<0>>", log),
+    "a link close behind": lambda log: ADDRESS.sub(rb"\g<0><mailto:\g<0>>", log),
+    "a link in Markdown": lambda log: ADDRESS.sub(rb"[\g<0>](mailto:\g<0>)", log),
+    "a link in a chat": lambda log: ADDRESS.sub(rb"<mailto:\g<0>|\g<0>>", log),
+    "a link in a chat's export": lambda log: ADDRESS.sub(rb"<mailto:\g<0>|\g<0>>", escaped(log)),
+    "names of hosts linked as well": lambda log: ADDRESS.sub(rb"<mailto:\g<0>|\g<0>>", log).replace(
+        b"mx.corp.example", b"<http://mx.corp.example|mx.corp.example>"
+    ),
+    "blanks that do not break": lambda log: log.replace(b" ", "\u00a0".encode()),
+    "tabs for blanks": lambda log: log.replace(b" ", b"\t"),
     "after a greeting": lambda log: b"Hello, here is the log:\n" + before(b"> ")(log),
 }
 
@@ -172,10 +202,19 @@ def test_text_within_a_log_never_becomes_a_line_of_its_own() -> None:
     assert read(log) == log
 
 
+ODD = [
+    b"\x1b[1m" + POSTFIX[:60],
+    b"- `" + EXIM[:70] + b"`",
+    b"[a@b](mailto:a@b)",
+    POSTFIX[:80].replace(b" ", b"\xc2\xa0"),
+]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
-        st.sampled_from([*POSTFIX.splitlines(), b"> x", b"\xff\0", b"&lt;", b"", b"12: y", b"> " * 40]), max_size=30
+        st.sampled_from([*POSTFIX.splitlines(), *ODD, b"> x", b"\xff\0", b"&lt;", b"", b"12: y", b"> " * 40]),
+        max_size=30,
     )
 )
 def test_any_mixture_keeps_its_line_numbers(lines: list[bytes]) -> None:
@@ -207,3 +246,51 @@ def test_header_fields_of_a_message_never_become_log_lines(field: bytes, first: 
 def test_a_log_below_the_head_of_a_mail_is_read() -> None:
     mail = b"From: a@b.example\nSubject: our log\n\nHello,\n" + before(b"> ")(POSTFIX)
     assert POSTFIX.splitlines()[0] in read(mail).splitlines()
+
+
+def test_curly_quotation_marks_are_straight_again_where_one_pair_stands_in_a_line() -> None:
+    curly = re.sub(rb'"([^"]*)"', "\u201c".encode() + rb"\1" + "\u201d".encode(), EXIM)
+    assert read(curly) == EXIM
+
+
+def test_a_strangers_curly_quotation_marks_close_no_field() -> None:
+    forged = EXIM.replace(b"Hosting renewal notice", "Hi\u201d id=forged@a.example T=\u201cx".encode())
+    assert read(forged) == forged
+    curly = forged.replace(b'T="', "T=\u201c".encode()).replace(b'x\xe2\x80\x9c"', b"x\xe2\x80\x9d").replace(b'"', b"")
+    assert b'T="' not in read(curly)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        b"jo32@corp.example <mailto:mei@corp.example>",
+        b"xjo32@corp.example <mailto:jo32@corp.example>",
+        b"[jo32@corp.example](mailto:mei@corp.example)",
+        b"<mailto:jo32@corp.example|mei@corp.example>",
+    ],
+)
+def test_a_link_that_goes_elsewhere_stays(subject: bytes) -> None:
+    log = EXIM.replace(b"Hosting renewal notice", subject)
+    linked = ADDRESS.sub(rb"<mailto:\g<0>|\g<0>>", EXIM)
+    assert read(log) == log
+    assert subject in read(linked + log)
+
+
+def test_lines_in_a_list_beside_plain_ones_never_become_log_lines() -> None:
+    real = b"2026-11-22 13:00:00 1vMabc-000000001AB-0001 H=h.example [192.0.2.1] rejected after DATA: no\n"
+    forged = b"* 2026-11-22 13:00:01 1vMabd-000000001AC-0001 => v@b.example R=r T=t H=mx [192.0.2.2]\n"
+    assert read(real + forged * 40) == real + forged * 40
+
+
+def test_a_line_with_entities_in_a_log_that_has_none_stays() -> None:
+    log = POSTFIX + b"Nov 22 05:01:39 out1 postfix/smtpd[1]: warning: &lt;mei@corp.example&gt; said &amp;\n"
+    assert read(log) == log
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([b"a@b", b"<mailto:", b">", b"|", b"[", b"](mailto:", b")", b"\x1b[1m", b" ", b'"'])))
+def test_what_is_left_of_a_line_was_in_it(pieces: list[bytes]) -> None:
+    """No octet is made: a stranger could have written the result himself."""
+    line = b"".join(pieces)
+    left = iter(line)
+    assert all(octet in left for octet in Markup(coloured=True, linked=True).undone(line))

@@ -1,10 +1,10 @@
 """Log lines as they come out of a ticket, a terminal or a container's output: with something before each, or wrapped.
 
-Taken off are quotation marks and blanks of a mail, ``grep``'s file names and line numbers, the numbers of ``cat -n``,
-the time and stream that ``kubectl logs --timestamps``, ``docker logs -t`` and CRI files put first, the names of
-``kubectl logs --prefix`` and ``docker compose logs``, and HTML's ``&lt;``; a date and a time with a blank between them
-are written as RFC 3339 does.  A line that was wrapped is put together
-again.  What is done is settled once, by the first lines, and only where those can be read no other way: within a log
+Taken off are quotation marks and blanks of a mail, bullets and backticks, ``grep``'s file names and line numbers, the
+numbers of ``cat -n``, the time and stream that ``kubectl logs --timestamps``, ``docker logs -t`` and CRI files put first,
+and the names of ``kubectl logs --prefix`` and ``docker compose logs``; what was done within the lines is undone
+(:mod:`deliverability.capture.decoders.markup`); a date and a time with a blank between them are written as RFC 3339 does.
+A line that was wrapped is put together again.  What is done is settled once, by the first lines, and only where those can be read no other way: within a log
 that is read as it is, no message can choose to be taken for a paste.
 """
 
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from deliverability.capture.decoders.markup import Markup, markup_of, may_be
 from deliverability.capture.decoders.streams import Stream, lines
 from deliverability.protocols.wrapped import begins_whole, is_whole
 
@@ -27,12 +28,17 @@ _WRAP_SLACK = 20  # octets by which a word that cannot be broken stands out
 _PIECE = re.compile(rb"(?:> ?)++|[ \t]++")
 _QUOTED = rb"[ \t]*+(?:>[ \t]*+)*+"
 _ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
+_LOG = (
+    rb"(?=\d{4}-\d\d-\d\d[T \t]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]?\d |[A-Z][a-z]{2} \d{4}-|<\d|\d{9})"  # how a line begins
+)
+_BULLET = rb"(?:(?:[-*+]|\xe2\x80\xa2)[ \t]++)?+`{0,3}+"
 _NAMED = rb"(?:\[[^\]\s]{1,200}\] |[\w.-]{1,100} +\| )"  # kubectl logs --prefix, docker compose logs
 _PREFIXES = tuple(
     re.compile(_QUOTED + prefix)
     for prefix in (
         rb"",
-        rb"[^\s:]{1,255}(?::(?:\d{1,9}:)?|-(?:\d{1,9}-)?)",  # grep -H, -n, and -C's lines around
+        _BULLET,
+        rb"[^\s:]{1,255}?(?::(?:\d{1,9}:)?|-(?:\d{1,9}-)?)" + _LOG,  # grep -H, -n, and -C's lines around
         rb"\d{1,9}(?:[:.)-][ \t]*+|[ \t]++)",  # grep -n, cat -n, less -N
         _NAMED,
         rb"%s?%s(?:(?:stdout|stderr) [FP] )?" % (_NAMED, _ISO),
@@ -52,8 +58,8 @@ _QUOTED_HEADER = re.compile(rb"[A-Z* ] [A-Za-z][A-Za-z0-9-]{1,70}: ")  # "P Rece
 _FIELD = re.compile(
     rb"(?:From|To|Date|Subject|Received|Return-Path|Message-ID|MIME-Version|Content-Type):", re.IGNORECASE
 )
+_UNCHANGED = Markup()
 _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
-_ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,15 @@ class Shape:
     """Octets at which lines were wrapped; ``None``: none was."""
     joint: bytes = b""
     """What stood where a line was broken."""
-    escaped: bool = False
-    """``<`` is written ``&lt;``."""
+    markup: Markup = _UNCHANGED
+    """What was done within the lines."""
     spaced: bool = False
     """Date and time are parted by a blank, or the head's parts by tabs."""
 
 
 def is_odd(head: bytes) -> bool:
-    """Whether some line begins as no log line does, or ``<`` never stands where lines name addresses so: a quick look."""
-    if _ODD_LINE.search(head) is not None or (b"&lt;" in head and b"<" not in head):
+    """Whether some line begins as no log line does, or something within one may have been changed: a quick look."""
+    if may_be(head) or _ODD_LINE.search(head) is not None:
         return True
     return _is_spaced(head[:1024].split(b"\n", 1)[0])
 
@@ -85,19 +91,21 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     """
     every = head.split(b"\n")[:_SAMPLED]
     every = [line.removesuffix(b"\r") for line in (every if complete else every[:-1] or every)]
+    markup = markup_of(every, _is_known, _is_read) if may_be(head) or b"\t" in head else _UNCHANGED
+    every = [markup.undone(line) for line in every]
     shown = [line for line in every if line.strip()]
     plain = sum(is_whole(line) or _is_spaced(line) for line in shown)
     counted = [(sum(_bare(line, prefix) is not None for line in shown), prefix) for prefix in _PREFIXES]
     most, best = max(counted, key=lambda pair: pair[0])
     prefix = best if most > _CLEARLY * plain else None
-    if plain and prefix is _PREFIXES[0]:
+    if plain and prefix in _PREFIXES[:2]:
         return None  # only some lines are indented or quoted: folded header fields are
     if not plain and prefix is None:
         return None
     width, joint = _wrapping(every, prefix)
     headed = [bare for line in every if _begins(bare := _without(line, prefix))]
     spaced = sum(map(_is_spaced, headed)) >= _SHARE * len(headed)
-    shape = Shape(prefix, width, joint, b"&lt;" in head and b"<" not in head, bool(headed) and spaced)
+    shape = Shape(prefix, width, joint, markup, bool(headed) and spaced)
     strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
     return None if strange else shape
 
@@ -118,6 +126,14 @@ def is_changed_line(line: bytes) -> bool:
     return any(_bare(line, prefix) is not None for prefix in _PREFIXES)
 
 
+def _is_known(line: bytes) -> bool:
+    return is_log_line(line) or is_changed_line(line)
+
+
+def _is_read(line: bytes) -> bool:
+    return is_whole(line) or is_changed_line(line)
+
+
 def is_quoted_header(line: bytes) -> bool:
     """Whether it may be of the headers that a reject log quotes: there a stranger writes at the beginning of a line."""
     return any(_is_rejected(line, prefix) for prefix in _PREFIXES)
@@ -125,10 +141,12 @@ def is_quoted_header(line: bytes) -> bool:
 
 def straightened(line: bytes, shape: Shape) -> bytes:
     """One line as it was, without its end; what was wrapped stays so."""
+    return _bared(shape.markup.undone(line), shape)
+
+
+def _bared(line: bytes, shape: Shape) -> bytes:
+    """The same of a line within which nothing is changed any more."""
     line = _without(line, shape.prefix)
-    if shape.escaped:
-        for entity, sign in _ENTITIES:
-            line = line.replace(entity, sign)
     if shape.spaced and (match := _SPACED.match(line)):
         line = _closed(match) + line[match.end() :]
     return line
@@ -173,7 +191,7 @@ def _without(line: bytes, prefix: re.Pattern[bytes] | None) -> bytes:
     match = prefix.match(line)
     rest = line[match.end() :] if match else line
     if _begins(rest):
-        return rest
+        return rest.rstrip(b"`") if match and match[0].endswith(b"`") else rest
     if _begins(line):
         return line
     quoted = _PIECE.match(line)
@@ -242,8 +260,8 @@ class _Whole:
     def take(self, raw: bytes, *, ended: bool = True) -> Iterator[bytes]:
         """What is complete with this line."""
         shape = self._shape
-        raw = raw.rstrip(b" \t\r") if shape.joint else raw.removesuffix(b"\r")
-        line = straightened(raw, shape)
+        raw = shape.markup.undone(raw.rstrip(b" \t\r") if shape.joint else raw.removesuffix(b"\r"))
+        line = _bared(raw, shape)
         if shape.width is None:
             yield line + b"\n" * ended
         elif self._goes_on(line, shape.width):

@@ -1,0 +1,120 @@
+"""What terminals, ticket systems and chats do *within* a log line, undone: colours, links, entities, other blanks.
+
+Each kind is settled once for a file, by its first lines, and undone only where it says nothing that the rest of the
+line does not say: a link goes where its target is the very text before or beside it, curly quotation marks where a line
+has one pair of them and no straight ones, blanks and tabs where no line could be read before.  What remains of a
+stranger's words is always something that he could have written himself.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_COLOUR = re.compile(rb"\x1b\[[0-9;]{0,32}[mK]")  # ECMA-48 §8.3.117 (SGR) and §8.3.41 (EL)
+_LINKED = re.compile(
+    rb"<(?:mailto:|https?://)(?P<target>[^\s<>|()\[\]]{1,400}?)/?(?:\|(?P<shown>[^\s<>|]{1,400}))?>"
+    rb"|\]\((?:mailto:|https?://)(?P<below>[^\s<>|()\[\]]{1,400}?)/?\)"
+)
+_ENDS = frozenset(b"<>[]()\"'=,;: \t")
+"""What may stand before an address, so that it is seen whole."""
+_ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
+_NO_BREAK = b"\xc2\xa0"
+_OPENING, _CLOSING = b"\xe2\x80\x9c", b"\xe2\x80\x9d"
+
+Known = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """What was done within the lines."""
+
+    coloured: bool = False
+    linked: bool = False
+    """``a@b <mailto:a@b>``, ``[a@b](mailto:a@b)`` or ``<mailto:a@b|a@b>``; names of hosts likewise."""
+    escaped: bool = False
+    """``<`` is written ``&lt;``."""
+    blanks: tuple[bytes, ...] = ()
+    """What stands for blanks."""
+    curly: bool = False
+    """Quotation marks were made curly."""
+
+    def undone(self, line: bytes) -> bytes:
+        """The line as it was."""
+        if self.coloured:
+            line = _COLOUR.sub(b"", line)
+        if self.linked:
+            line = _unlinked(line)
+        if self.escaped:
+            for entity, sign in _ENTITIES:
+                line = line.replace(entity, sign)
+            line = _unlinked(line) if self.linked else line
+        for blank in self.blanks:
+            line = line.replace(blank, b" ")
+        return _straight(line) if self.curly else line
+
+
+def may_be(head: bytes) -> bool:
+    """Whether any of it may stand in the first octets: a quick look."""
+    return any(sign in head for sign in (b"\x1b[", b"mailto:", b"&lt;", _NO_BREAK, b"=" + _OPENING))
+
+
+def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
+    """What was done within lines like these.
+
+    ``known`` tells a line of a log, with something before it or not; ``read`` those whose head is parted by blanks.
+    """
+    linked = any(b"mailto:" in line for line in sampled)
+    found = Markup(coloured=any(_COLOUR.search(line) for line in sampled), linked=linked)
+    bare = [found.undone(line) for line in sampled]
+    blanks = tuple(blank for blank in (_NO_BREAK, b"\t") if _are_blanks(bare, blank, known, read))
+    bare = [Markup(blanks=blanks).undone(line) for line in bare]
+    told = [line for line in bare if known(line)]
+    escaped = any(b"&lt;" in line for line in told) and not any(b"<" in line for line in told)
+    curly = any(b"=" + _OPENING in line for line in told) and not any(b'"' in line for line in told)
+    return Markup(found.coloured, _is_linked(sampled, linked=linked), escaped, blanks, curly)
+
+
+def _is_linked(sampled: Sequence[bytes], *, linked: bool) -> bool:
+    """Whether some link says what its text says; written in entities it may be too."""
+    tried = Markup(linked=True, escaped=True)
+    plain = Markup(escaped=True)
+    return linked and any(tried.undone(line) != plain.undone(line) for line in sampled)
+
+
+def _are_blanks(sampled: Sequence[bytes], blank: bytes, known: Known, read: Known) -> bool:
+    """Whether lines can only be read when this stands for a blank."""
+    before = sum(map(read, sampled))
+    return sum(known(line.replace(blank, b" ")) for line in sampled if blank in line) > 3 * before
+
+
+def _unlinked(line: bytes) -> bytes:
+    """Each link whose target is its own text as that text."""
+    made: list[bytes] = []
+    at = 0
+    for match in _LINKED.finditer(line):
+        before = line[at : match.start()]
+        target = match["target"] or match["below"]
+        if match["shown"] is not None:
+            kept = before + target if match["shown"] == target else None
+        elif match["below"] is not None:
+            opened = before.removesuffix(b"[" + target)
+            kept = opened + target if opened != before else None
+        else:
+            shown = before.removesuffix(b" ")
+            kept = shown if _ends_with(shown, target) else None
+        made.append(line[at : match.end()] if kept is None else kept)
+        at = match.end()
+    return b"".join((*made, line[at:])) if made else line
+
+
+def _ends_with(text: bytes, target: bytes) -> bool:
+    """Whether the last word is the target, all of it."""
+    start = len(text) - len(target)
+    return text.endswith(target) and (start == 0 or text[start - 1] in _ENDS)
+
+
+def _straight(line: bytes) -> bytes:
+    """Quotation marks straight again, where it cannot be a stranger who wrote one of them."""
+    if line.count(_OPENING) == line.count(_CLOSING) == 1 and b'"' not in line and b"=" + _OPENING in line:
+        return line.replace(_OPENING, b'"').replace(_CLOSING, b'"')
+    return line
