@@ -275,7 +275,8 @@ class FirstPass:
         formats = self.scan.formats
         if self._heads is None or self._heads[0] != formats:
             heads = b"|".join(b"(?:%s)" % one for one in (syslog.HEAD, *(f.head for f in formats if f.head)))
-            whole = rb"(?:(?:%s)[^\n]*+(?:\n|\Z)|^(?=[ \t\r\n])%s)*+" % (heads, _BLANK)
+            # Empty lines first: a file may hold millions, and no head needs to be tried on them.
+            whole = rb"(?:\n\n*+|(?:%s)[^\n]*+(?:\n|\Z)|^(?=[ \t\r])%s)*+" % (heads, _BLANK)
             self._heads = formats, re.compile(whole, re.MULTILINE)
         return self._heads[1]
 

@@ -48,6 +48,18 @@ class Aside:
         self.pid = 0
 
 
+def _end_with(parent: int) -> None:
+    """Look each second whether the parent is still there; one that was killed outright could not tell its child."""
+    import signal
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
+
+
 def start(work: Callable[[], object]) -> Aside:
     """Do ``work`` in a child; what it gives must be picklable.
 
@@ -57,6 +69,7 @@ def start(work: Callable[[], object]) -> Aside:
     from contextvars import Context
 
     reading, writing = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         os.close(writing)
@@ -64,6 +77,7 @@ def start(work: Callable[[], object]) -> Aside:
     status = 1
     try:
         os.close(reading)
+        _end_with(parent)
         content = pickle.dumps(Context().run(work), pickle.HIGHEST_PROTOCOL)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(content)

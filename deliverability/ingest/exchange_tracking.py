@@ -1,5 +1,8 @@
 """Microsoft Exchange's message tracking log (2007 and later): ``MSGTRK*.LOG`` files, CSV behind ``#Fields``.
 
+Also what ``Get-MessageTrackingLog`` gives, by ``Export-Csv`` or ``Format-List``.  Its ``Timestamp`` is in the zone and the
+form of whoever asked: the day is not guessed where it can be two, and the zone never.
+
 Built from Microsoft's documentation alone
 (https://learn.microsoft.com/exchange/mail-flow/transport-logs/message-tracking); no Exchange server ran in the tests.
 ``DELIVER`` by the store driver is final delivery into a mailbox of one's own organisation; ``SEND`` says that the next
@@ -18,7 +21,16 @@ from deliverability.protocols.export_rows import Row, head_of, needles, parse_ro
 def _fits(row: Row) -> bool:
     """The log's own spelling, with hyphens: Microsoft 365's extended trace has the same fields with underscores."""
     columns = row.columns
-    return all(name in columns for name in ("date-time", "source", "event-id", "internal-message-id"))
+    return all(name in columns for name in ("date-time", "source", "event-id", "internal-message-id")) or _is_shown(row)
+
+
+def _is_shown(row: Row) -> bool:
+    """What ``Get-MessageTrackingLog`` gave, with recipients that can be read: ``Export-Csv`` may write only their type."""
+    from deliverability.protocols.exchange_rows import recipients_of
+
+    columns = row.columns
+    told = all(name in columns for name in ("Timestamp", "Source", "EventId", "InternalMessageId", "Recipients"))
+    return told and (not row.whole("Recipients") or bool(recipients_of(row)))
 
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:

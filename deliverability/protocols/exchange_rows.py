@@ -23,6 +23,9 @@ from deliverability.protocols.smtp import parse_reply, remote_queue_id
 
 EXTERNAL = "S:IsSmtpResponseFromExternalServer="
 
+_SHOWN_TIME = "Timestamp"
+"""Of ``Get-MessageTrackingLog``: in the zone, and in the words, of whoever asked."""
+
 _WORD = re.compile(r"[A-Za-z]{1,40}\Z")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}\Z")
 _INTERNAL = re.compile(r"\d{1,20}\Z", re.ASCII)
@@ -64,7 +67,7 @@ def events_of(row: Row, line: LogLine, writer: str, witness: str | None = None) 
     frame = _frame(row, line, f"{writer}/{source.lower()}" if _WORD.match(source) else writer, witness, event_id)
     if frame is None:
         return
-    named = addresses(row.whole("recipient-address"))
+    named = recipients_of(row)
     outcome = _outcomes(row, event_id, source, named)
     if outcome is not None:
         for facts in outcome:
@@ -78,17 +81,23 @@ def _frame(row: Row, line: LogLine, writer: str, witness: str | None, event_id: 
     queue_id = queue_id_of(row)
     if queue_id is None:
         return None
-    shown = row.text("date-time", "date_time_utc", "origin_timestamp_utc")
-    at = row.time("date-time", "date_time_utc", "origin_timestamp_utc", offset=timedelta(0))
+    in_utc = ("date-time", "date_time_utc", "origin_timestamp_utc")
+    at = row.time(*in_utc, offset=timedelta(0)) if row.text(*in_utc) else row.time(_SHOWN_TIME)
     host = row.text(*(("client-hostname", "server-hostname") if event_id in _FROM_CLIENT else ("server-hostname",)))
     return {
         "line": line,
-        "at": at or unknown_time(shown),
+        "at": at or unknown_time(row.text(*in_utc, _SHOWN_TIME)),
         "writer": writer,
         "host": (host.partition(".")[0].lower() or None) if witness is None else None,
         "queue_id": queue_id,
         "witness": witness,
     }
+
+
+def recipients_of(row: Row) -> tuple[str, ...]:
+    """The addresses that a row names; of what ``Get-MessageTrackingLog`` gives, whoever asked chose how they are parted."""
+    shown = row.whole("recipient-address")
+    return addresses(shown) if shown else addresses(row.whole("Recipients"), ";,")
 
 
 def queue_id_of(row: Row) -> str | None:

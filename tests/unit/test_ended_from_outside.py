@@ -25,6 +25,15 @@ print(*ids, flush=True)
 time.sleep(600)
 """
 
+ASIDE = """
+import time
+from deliverability.capture import aside
+
+child = aside.start(lambda: time.sleep(600))
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
 
 def _as_usual() -> None:
     """Whoever runs the tests may have said ``nohup``, which is handed down."""
@@ -50,9 +59,10 @@ def running(*command: object) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_processes_beside_end_with_a_parent_that_is_killed() -> None:
+@pytest.mark.parametrize("script", [WORKERS, ASIDE], ids=["workers", "aside"])
+def test_processes_beside_end_with_a_parent_that_is_killed(script: str) -> None:
     """They hold its output: while one of them lives, whoever reads that waits."""
-    with running("-c", WORKERS) as process:
+    with running("-c", script) as process:
         assert process.stdout
         ids = process.stdout.readline().split()
         assert ids

@@ -14,6 +14,7 @@ from deliverability.api.requests import Request
 from deliverability.api.tracing import read_logs
 from deliverability.capture.blocks import BLOCK, blocks
 from deliverability.capture.decoders import json_rows, json_walk
+from deliverability.capture.decoders.streams import DamagedError
 from deliverability.capture.decoders.json_rows import MAX_ROW
 from deliverability.capture.files import LogFile, open_log
 from deliverability.errors import CannotLookError
@@ -142,3 +143,14 @@ def test_a_document_is_asked_once_whether_it_holds_records(monkeypatch: pytest.M
     content = b'{"a" "b",' + b'"data":[1],' * 20_000 + b'"c":1}'
     assert b"".join(json_walk.elements((content,))) == content
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("content", [b'{"a":' * 2_000, b'{"a":[' * 2_000, b"[" * 2_000])
+def test_brackets_far_too_deep_are_no_record(content: bytes) -> None:
+    with pytest.raises(DamagedError, match="too deep"):
+        list(json_walk.elements((content,)))
+
+
+def test_brackets_as_deep_as_records_may_be_are_one() -> None:
+    content = b'{"a":' * 900 + b"1" + b"}" * 900
+    assert list(json_walk.elements((content,))) == [content]

@@ -64,10 +64,12 @@ def _container(head: bytes) -> tuple[str, Unwrap] | None:
         found = _json(head, journal=head.startswith((b"\x1e", b"data: ")))
         if found or first.startswith((b"{", b"data: ")):
             return found
-    from deliverability.capture.decoders import delimited, journal
+    from deliverability.capture.decoders import delimited, journal, listed
 
     if journal.is_export(head):
         return "journal export", journal.export_lines
+    if names := listed.names_of(head):
+        return "Format-List", lambda stream: listed.record_lines(stream, names)
     if table := delimited.table_of(head):
         name = "TSV" if table.delimiter == "\t" else "CSV"
         return name, lambda stream: delimited.row_lines(stream, table)

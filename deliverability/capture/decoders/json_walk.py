@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from deliverability.capture.decoders.streams import MAX_RECORD, DamagedError
 from deliverability.protocols.wrapped import parsed
 
-_MAX_DEPTH = 50
+_MAX_DEPTH = 50  # of lists around records
+_MAX_INSIDE = 1_000  # open brackets within a record: as deep as a parser goes, and a hundred times what logs need
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?P<end>")?|[{}\[\]]', re.DOTALL)
 _GAP = re.compile(rb"[\s,:]*+(?:(?:true|false|null|[-+.0-9eE]+)[\s,:]*+)*+")
 _KEY = re.compile(rb'"(\w{1,40})"\s*:\s*\Z')
@@ -96,6 +97,8 @@ class _Walk:
                 self._start, self._inside = None, 0
             else:
                 self._inside += 1
+                if self._inside > _MAX_INSIDE:
+                    raise DamagedError("brackets within brackets, far too deep")
             return None
         self._inside -= 1
         if self._inside:
