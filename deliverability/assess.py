@@ -146,8 +146,12 @@ def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
         role = Role.RECIPIENT_MX if attempt and attempt.witness else Role.OWN_MX
         return Claim(state, Level.DELIVERED, role, "mail-store", strength)
     if attempt is None or attempt.relay is None:
-        role = Role.OWN_RELAY if state is State.HANDED_OVER else Role.NONE
-        return Claim(state, _LEVEL.get(state, Level.NONE), role, "no-host" if role is Role.NONE else "own-program")
+        role, basis = Role.NONE, "no-host"
+        if state is State.HANDED_OVER:  # a service that names no server says no more than that it gave it away
+            role, basis = (
+                (Role.UNCONFIRMED, "service-record") if attempt and attempt.witness else (Role.OWN_RELAY, "own-program")
+            )
+        return Claim(state, _LEVEL.get(state, Level.NONE), role, basis)
     role, basis, later = role_of(attempt, evidence)
     # Of what others did for us only a reply that their record quotes shows that the MX took it.
     quoted = attempt.witness is None or (attempt.reply is not None and attempt.reply.positive)

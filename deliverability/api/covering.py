@@ -148,7 +148,7 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
                 f"{name}: this log records no subjects, so --subject cannot find anything in it"
                 " (Exim: log_selector = +subject; Postfix: header_checks with INFO)"
             )
-    if any(_assumed(m.arrived) for m in messages):
+    if any(_assumed(at) for m in messages for at in _times(m)):
         yield "the log states no time zone and nothing in it tells one: times are taken as UTC (--tz ZONE says otherwise)"
 
 
@@ -160,6 +160,14 @@ def _span(looked: Looked, size: int) -> str:
 
 def _when(at: LogTime) -> str:
     return f"{at.instant:%Y-%m-%dT%H:%M:%SZ}" if at.instant else at.logged
+
+
+def _times(message: Message) -> Iterable[LogTime | None]:
+    """Every time that its story shows: a log need not have a line of its arrival."""
+    yield message.arrived
+    for delivery in message.deliveries:
+        for told in (delivery, *delivery.parts):
+            yield from (attempt.at for attempt in told.attempts)
 
 
 def _assumed(at: LogTime | None) -> bool:

@@ -151,7 +151,8 @@ def _doubt(case: Case) -> str:
         return ""
     if time.contradicted:
         return case.t("doubt.contradicted")
-    return case.t("doubt.assumed") if TimeBasis.ASSUMED in (time.zone_from, time.year_from) else ""
+    unknown = [name for name, basis in (("zone", time.zone_from), ("year", time.year_from)) if basis is TimeBasis.ASSUMED]
+    return case.t(f"doubt.assumed-{'-'.join(unknown)}") if unknown else ""
 
 
 def _ladder(case: Case) -> Ladder:

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 
 from deliverability.compose.catalog import Catalog
 from deliverability.compose.recognise import at_host, providers
+from deliverability.evidence.event import Result
 from deliverability.evidence.plugin import Provider
 from deliverability.evidence.smtp import Reply
 from deliverability.evidence.story import Attempt
@@ -92,7 +93,9 @@ def explained(attempt: Attempt | None) -> Explanation | None:
 
 def meaning(attempt: Attempt | None, t: Catalog) -> str:
     """One plain sentence on a reply that took nothing; empty where there is none, or where it took the message."""
-    if attempt is None or attempt.reply is None or find_reply(_said(attempt.reply)).positive:
+    if attempt is None or attempt.reply is None or attempt.result is Result.SENT:
+        return ""
+    if find_reply(_said(attempt.reply)).positive:
         return ""  # what took the message needs no look at everybody's rules
     found = explained(attempt)
     return "" if found is None else t.pick(found.meaning)

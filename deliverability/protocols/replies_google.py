@@ -126,6 +126,13 @@ REPLIES: Final[tuple[ReplyRule, ...]] = (
             "Google 把這封信判為垃圾信：請檢查連結、內文，以及寄件網域的信譽。",
         ),
     ),
+    # Before the next one: both carry the link p=BlockedMessage.  A reply of several lines repeats its code in between.
+    rule(
+        "attachment",
+        r"content presents a potential.{1,20}security issue|message content and attachment content guidelines",
+        "malware",
+        _LIST,
+    ),
     rule(
         "low-reputation",
         r"very low reputation of the sending|p=(LowReputation|BlockedMessage)|Our system has detected that this message is suspicious",
@@ -153,9 +160,6 @@ REPLIES: Final[tuple[ReplyRule, ...]] = (
         r"p=RfcMessageNonCompliant|not RFC 5322 compliant|Messages missing a valid|multiple addresses in From",
         "message-form",
         _LIST,
-    ),
-    rule(
-        "attachment", r"p=BlockedMessage.{0,40}security|content presents a potential security issue", "malware", _LIST
     ),
     rule("size", r"p=MaxSizeError|exceeded Google's message size limits", "too-large", _LIST),
     rule(

@@ -14,8 +14,8 @@ from deliverability.api.requests import Request
 from deliverability.api.tracing import read_logs
 from deliverability.capture.blocks import BLOCK, blocks
 from deliverability.capture.decoders import json_rows, json_walk
-from deliverability.capture.decoders.streams import DamagedError
 from deliverability.capture.decoders.json_rows import MAX_ROW
+from deliverability.capture.decoders.streams import DamagedError
 from deliverability.capture.files import LogFile, open_log
 from deliverability.errors import CannotLookError
 
