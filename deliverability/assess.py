@@ -151,7 +151,7 @@ def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
             role, basis = (
                 (Role.UNCONFIRMED, "service-record") if attempt and attempt.witness else (Role.OWN_RELAY, "own-program")
             )
-        return Claim(state, _LEVEL.get(state, Level.NONE), role, basis)
+        return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, strength)
     role, basis, later = role_of(attempt, evidence)
     # Of what others did for us only a reply that their record quotes shows that the MX took it.
     quoted = attempt.witness is None or (attempt.reply is not None and attempt.reply.positive)

@@ -11,6 +11,7 @@ from functools import cache
 
 from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose.catalog import Catalog, catalog
+from deliverability.compose.kinds import state_key
 from deliverability.compose.reason import meanings
 from deliverability.compose.when import zone as zone_named
 from deliverability.compose.when import zone_name
@@ -96,7 +97,7 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
         lines += [part for one in means for part in _folded(visible(t("colon").join(one)), screen)]
         lines += [visible(f"{t('fact.signings')}{t('colon')}{_signed(s)}") for s in message.signings]
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
-    state = t(f"state.{claim.state}")
+    state = t(state_key(claim.state, delivery))
     reached = t.aside(state, f"L{claim.level.value}") if claim.level >= 0 else state
     lines.append(f"=> {reached} · {t(f'role.{claim.role}')} · {basis}")
     for part in delivery.parts:

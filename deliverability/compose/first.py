@@ -25,6 +25,7 @@ _TONES = {
     Kind.HANDED_OVER: Tone.WAITING,
     Kind.DEFERRED: Tone.WAITING,
     Kind.QUEUED: Tone.WAITING,
+    Kind.PUT_OFF_BY_US: Tone.WAITING,
     Kind.UNKNOWN: Tone.UNKNOWN,
     Kind.RECORDED: Tone.UNKNOWN,
     Kind.NOT_FOUND: Tone.UNKNOWN,
@@ -43,6 +44,7 @@ _REACHED: dict[Kind, tuple[bool | None, ...]] = {
     Kind.REFUSED: (_YES, _NO, _NO, _NO),
     Kind.REFUSED_OWN_MX: (_YES, _NO, _NO, _NO),
     Kind.REFUSED_BY_US: (_NO, _NO, _NO, _NO),
+    Kind.PUT_OFF_BY_US: (_NO, _NO, _NO, _NO),
     Kind.REFUSED_ON_THE_WAY: (_YES, _NO, _NO, _NO),
     Kind.FAILED: (_YES, _NO, _NO, _NO),
     Kind.EXPIRED: (_YES, _NO, _NO, _NO),
@@ -54,7 +56,7 @@ _REACHED: dict[Kind, tuple[bool | None, ...]] = {
 }
 _RUNGS = ("taken-in", "handed-on", "accepted", "mailbox")
 _OURS = frozenset({Role.NONE, Role.OWN_MX})
-_WAITING = frozenset({Kind.DEFERRED, Kind.QUEUED})
+_WAITING = frozenset({Kind.DEFERRED, Kind.QUEUED, Kind.PUT_OFF_BY_US})
 
 
 def answer(case: Case) -> Section:

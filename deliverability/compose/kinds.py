@@ -20,6 +20,8 @@ class Kind(StrEnum):
     REFUSED = "refused"
     REFUSED_OWN_MX = "refused-own-mx"
     REFUSED_BY_US = "refused-by-us"
+    PUT_OFF_BY_US = "put-off-by-us"
+    """Never taken into our queue: who brought it is to try again."""
     REFUSED_ON_THE_WAY = "refused-on-the-way"
     """By a relay or a service of ours."""
     FAILED = "failed"
@@ -61,6 +63,8 @@ def kind_of(assessment: Assessment) -> Kind:
     if claim is None or (delivery is None and claim.state is not State.NOT_FOUND):
         msg = "this assessment is not about a message to a recipient: there is nothing to report"
         raise UsageError(msg)
+    if claim.state is State.DEFERRED and delivery and delivery.refused_by_us:
+        return Kind.PUT_OFF_BY_US
     if claim.state in _PLAIN:
         return _PLAIN[claim.state]
     if claim.state is State.QUEUED:
@@ -68,6 +72,11 @@ def kind_of(assessment: Assessment) -> Kind:
     if claim.state is State.REFUSED:
         return _refused(claim.role, delivery)
     return _arrived(claim.state, claim.level, claim.role)
+
+
+def state_key(state: State, delivery: Delivery | None) -> str:
+    """The key of a state's words: what our own server put off at its door is not tried again by it."""
+    return f"state.{Kind.PUT_OFF_BY_US if state is State.DEFERRED and delivery and delivery.refused_by_us else state}"
 
 
 def _refused(role: Role, delivery: Delivery | None) -> Kind:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from deliverability.compose.because import sentence
 from deliverability.compose.case import Case
-from deliverability.compose.kinds import NO_PAGE, Kind
+from deliverability.compose.kinds import NO_PAGE, Kind, state_key
 from deliverability.compose.mailbox import made
 from deliverability.compose.reason import meaning, meanings, words
 from deliverability.compose.timeline import result_of, timeline
@@ -74,7 +74,7 @@ def _facts(case: Case) -> tuple[tuple[str, str], ...]:
     if claim and case.kind is not Kind.NOT_FOUND:
         basis = f"basis.{claim.basis}"
         rows += [
-            ("fact.claim", t(f"state.{claim.state}")),
+            ("fact.claim", t(state_key(claim.state, case.delivery))),
             ("fact.role", None if claim.role is Role.NONE else t(f"role.{claim.role}")),
             (
                 "fact.basis",

@@ -440,6 +440,14 @@ BRANCHES = {
         attempts=_gmail("550 Sender verify failed", relay=Host(None, None)),
         refused_by_us=True,
     ),
+    "put-off-by-us": lambda lang: assessment(
+        State.DEFERRED,
+        Level.NONE,
+        Role.NONE,
+        lang=lang,
+        attempts=_gmail("450 4.7.1 Greylisted", relay=Host(None, None)),
+        refused_by_us=True,
+    ),
     "refused-on-the-way": lambda lang: assessment(
         State.REFUSED,
         Level.NONE,

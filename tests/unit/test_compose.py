@@ -214,6 +214,7 @@ def test_the_ladder_stops_at_what_is_known():
         "deferred": [True, False, False, False, False],
         "unknown": [True, None, None, None, None],
         "refused-by-us": [False] * 5,
+        "put-off-by-us": [False] * 5,
         "bounced": [True, True, True, False, False],
     }
     for name, wanted in reached.items():
