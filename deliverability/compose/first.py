@@ -153,7 +153,9 @@ def _doubt(case: Case) -> str:
         return ""
     if time.contradicted:
         return case.t("doubt.contradicted")
-    unknown = [name for name, basis in (("zone", time.zone_from), ("year", time.year_from)) if basis is TimeBasis.ASSUMED]
+    unknown = [
+        name for name, basis in (("zone", time.zone_from), ("year", time.year_from)) if basis is TimeBasis.ASSUMED
+    ]
     return case.t(f"doubt.assumed-{'-'.join(unknown)}") if unknown else ""
 
 
