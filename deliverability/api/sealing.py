@@ -17,7 +17,7 @@ from deliverability.ledger.indexing import canonical_address
 from deliverability.ledger.keys import CommandSigner, Signer
 from deliverability.ledger.leaves import LeafKind, parse_body
 from deliverability.ledger.log import Ledger
-from deliverability.ledger.proving import bundle_of, continued, numbers_for
+from deliverability.ledger.proving import bundle_of, continued, numbers_for, unannounced_for
 from deliverability.ledger.spool import SUFFIX, Spooled
 from deliverability.ledger.store import Token
 from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
@@ -42,6 +42,12 @@ def open_ledger(configuration: Configuration, given: Path | None, *, write: bool
     """The ledger of the option or the configuration."""
     head = Path(configuration.ledger.head) if configuration.ledger.head else None
     return Ledger.open(ledger_folder(configuration, given), write=write, head=head)
+
+
+def open_without_head(configuration: Configuration, given: Path | None, now: datetime) -> Ledger:
+    """The same, to append to, where the file with its last signed head was lost."""
+    head = Path(configuration.ledger.head) if configuration.ledger.head else None
+    return Ledger.open_without_head(ledger_folder(configuration, given), head=head, now=now)
 
 
 def signers_for(ledger: Ledger, configuration: Configuration) -> tuple[Signer, ...] | None:
@@ -214,6 +220,8 @@ def erase(ledger: Ledger, *, account: str | None, address: str | None, now: date
         raise UsageError("say whose records to erase: --account or --to, one of them")
     canonical = canonical_address(address) if address is not None else None
     numbers = numbers_for(ledger, account=account, address=address)
+    if address is not None:
+        numbers = tuple(sorted({*numbers, *unannounced_for(ledger, address)}))
     if not numbers:
         raise UsageError("the ledger holds nothing of that")
     ledger.append_own(LeafKind.ERASURE, {"at": time_to_text(now), "entries": [*numbers]})

@@ -6,11 +6,22 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from deliverability.ledger.indexing import KEYS, Tail
+from deliverability.ledger.indexing import KEYS, NO_KEYS, Tail
 from deliverability.ledger.leaves import SALT_OCTETS, LeafKind, body_octets, commitment, leaf_octets
+from deliverability.ledger.schema import ERASED
 
 Row = tuple[
-    int, bytes, bytes, bytes, bytes, str | None, int | None, str | None, bytes | None, int | None, str | None
+    int,
+    bytes,
+    bytes | None,
+    bytes | None,
+    bytes | None,
+    str | None,
+    int | None,
+    str | None,
+    bytes | None,
+    int | None,
+    str | None,
 ]  # a row of the table of entries, its columns in their order
 _INSERT = f"INSERT INTO entry (number, leaf, salt, body, {KEYS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _ASKED_AT_ONCE = 500
@@ -41,9 +52,17 @@ class Appending:
     """
 
     def __init__(
-        self, database: sqlite3.Connection, tail: Tail, origin: str, pseudonym: Callable[[str], bytes]
+        self,
+        database: sqlite3.Connection,
+        tail: Tail,
+        origin: str,
+        pseudonym: Callable[[str], bytes],
+        *,
+        erasures: bool,
     ) -> None:
         self._database, self._tail, self._origin, self._pseudonym = database, tail, origin, pseudonym
+        self._erasures = erasures
+        """Whether anything was ever erased from this log."""
 
     def add(self, new: Sequence[NewEntry]) -> list[int]:
         """Append all of them, within the caller's transaction unless it is one alone; their numbers."""
@@ -88,7 +107,11 @@ class Appending:
         kind, event, account, address, dispatch, settles, spool = new
         number, reference = self._tail.frontier.size, None
         if dispatch is not None and kind is not LeafKind.INTENT:
-            reference, account = self._intent(dispatch, account)
+            reference, account, erased = self._intent(dispatch, account)
+            if erased:
+                return self._sealed_alone(new, reference, salt)
+        elif dispatch is not None and self._erasures and self._intent(dispatch, account)[2]:
+            return self._sealed_alone(new, None, salt)  # out of a spool that was restored from a backup
         sequence, previous = self._place(account) if account is not None else (None, None)
         octets = body_octets(kind, self._origin, account, sequence, previous, event)
         leaf = leaf_octets(kind, reference, commitment(salt, octets))
@@ -96,13 +119,21 @@ class Appending:
         self._tail.note(leaf, keys)
         return (number, leaf, salt, octets, *keys)
 
-    def _intent(self, dispatch: bytes, account: str | None) -> tuple[int | None, str | None]:
-        """What an entry refers to, and whose it is: an outcome belongs to the account of its intent."""
+    def _sealed_alone(self, new: NewEntry, reference: int | None, salt: bytes) -> Row:
+        """An entry about somebody who was erased: its commitment stands in the tree, and what it says is not kept."""
+        octets = body_octets(new.kind, self._origin, None, None, None, new.event)
+        leaf = leaf_octets(new.kind, reference, commitment(salt, octets))
+        self._tail.note(leaf, NO_KEYS)
+        return (self._tail.frontier.size - 1, leaf, None, None, *NO_KEYS)
+
+    def _intent(self, dispatch: bytes, account: str | None) -> tuple[int | None, str | None, bool]:
+        """What an entry refers to, whose it is, and whether that was erased: an outcome is of its intent's account."""
         found = self._tail.dispatch(dispatch)
         if found is not None:
-            return found
-        row = self._database.execute("SELECT intent, account FROM dispatch WHERE id = ?", (dispatch,)).fetchone()
-        return (row[0], row[1].decode()) if row else (None, account)
+            return *found, False
+        asked = "SELECT intent, account, settled FROM dispatch WHERE id = ?"
+        row = self._database.execute(asked, (dispatch,)).fetchone()
+        return (row[0], row[1].decode(), row[2] == ERASED) if row else (None, account, False)
 
     def _place(self, account: str) -> tuple[int, bytes | None]:
         """The next number of the account's sequence, and the leaf hash of its entry before."""

@@ -78,6 +78,19 @@ def open_read_only(path: Path, *, application_id: int, version: int) -> sqlite3.
     return connection
 
 
+def holds_something(path: Path) -> bool:
+    """Whether a file is more than a database that somebody began to make and wrote nothing into."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    connection = _connect(f"{path.absolute().as_uri()}?mode=ro", path)
+    try:
+        return not _is_empty(connection)
+    except sqlite3.Error:  # something else, or damaged: not ours to write over
+        return True
+    finally:
+        connection.close()
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; the lock for writing is taken at once, so that nobody fails halfway for want of it."""

@@ -19,6 +19,8 @@ KEYS = "digest, account, sequence, address, dispatch, settles, spool"
 """Columns of an entry's row by which it is indexed."""
 Keys = tuple[bytes | None, str | None, int | None, str | None, bytes | None, int | None, str | None]
 """Their values, in that order."""
+NO_KEYS: Keys = (None, None, None, None, None, None, None)
+"""Of an entry by which nobody is found."""
 
 Pseudonym = Callable[[str], bytes]
 _AT_ONCE = 64

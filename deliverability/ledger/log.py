@@ -24,7 +24,8 @@ from deliverability.errors import CannotLookError, ParseError, TamperedError, Us
 from deliverability.evidence.recorder import Finish, Intent, Later, Outcome, Record, Snapshot
 from deliverability.ledger.appending import NewEntry
 from deliverability.ledger.batches import Batches
-from deliverability.ledger.checkpoint import Checkpoint
+from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
+from deliverability.ledger.database import holds_something
 from deliverability.ledger.heads import HeadFile, check_continues, last_head, sign_head
 from deliverability.ledger.keys import FileSigner, Signer, make_key
 from deliverability.ledger.leaves import LeafKind
@@ -80,9 +81,36 @@ class Ledger:
     def open(cls, folder: Path, *, write: bool, head: Path | None = None) -> Self:
         """An existing ledger, to append to or to look into.
 
-        Raises :class:`CannotLookError` when another process appends, and
-        :class:`~deliverability.errors.TamperedError` when the log does not continue its last signed head.
+        Raises :class:`CannotLookError` when another process appends or the last signed head is not where it was kept,
+        and :class:`~deliverability.errors.TamperedError` when the log does not continue it.
         """
+        ledger = cls._opened(folder, write=write, head=head)
+        try:
+            ledger.check_head()
+            if write:
+                ledger.destroy_retired()
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
+    def open_without_head(cls, folder: Path, *, head: Path | None = None, now: datetime) -> Self:
+        """A ledger whose last signed head was lost, to append to: the log's own newest head takes its place.
+
+        Whether the log was restored from an old backup before can no longer be told, and an entry of the log says so.
+        """
+        ledger = cls._opened(folder, write=True, head=head)
+        try:
+            ledger.begin_head_anew(now)
+            ledger.destroy_retired()
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
+    def _opened(cls, folder: Path, *, write: bool, head: Path | None) -> Self:
         lock = _take_lock(folder) if write else None
         try:
             store = Store.open(folder / "ledger.sqlite", write=write)
@@ -90,13 +118,7 @@ class Ledger:
             if lock is not None:
                 os.close(lock)
             raise
-        ledger = cls(folder, store, lock, HeadFile(head or folder / "head"))
-        try:
-            ledger.check_head()
-        except BaseException:
-            ledger.close()
-            raise
-        return ledger
+        return cls(folder, store, lock, HeadFile(head or folder / "head"))
 
     def __enter__(self) -> Self:
         return self
@@ -122,6 +144,29 @@ class Ledger:
         if head is not None:
             last = last_head(head, self.store.origin, self.verifier_keys(), self.head.path)
             check_continues(last, self.store.size, self.store.root_at, self.head.path)
+        else:
+            self._refuse_lost_head()
+
+    def _refuse_lost_head(self) -> None:
+        """A head is put into its file before the log keeps it: where the log has one, the file was there."""
+        kept = self.store.checkpoint()
+        if kept is not None:
+            raise CannotLookError(
+                f"{printable(str(self.head.path))}: the last signed head is not there, though this log signed one over"
+                f" {parse_checkpoint(kept)[0].size} entries: without it nobody sees whether the log was cut or restored"
+                " from an old backup. Name the file that holds it, [ledger] head, or put a copy of it there; where none"
+                " is left: deliverability ledger checkpoint --head-lost"
+            )
+
+    def begin_head_anew(self, now: datetime) -> None:
+        """Put the log's own newest head into the place of one that was lost; the log says so."""
+        kept = self.store.checkpoint()
+        if kept is None or self.head.read() is not None:
+            raise UsageError(f"{printable(str(self.head.path))}: the last signed head is not lost")
+        last = last_head(kept, self.store.origin, self.verifier_keys(), self.store.path)
+        check_continues(last, self.store.size, self.store.root_at, self.store.path)
+        self.append_own(LeafKind.INCIDENT, {"what": "head lost", "continues": last.size, "at": time_to_text(now)})
+        self.head.replace(None, kept)
 
     # --- appending ---
 
@@ -271,6 +316,13 @@ class Ledger:
         self._keep_keys(history)
         self._key_path(key).unlink(missing_ok=True)
 
+    def destroy_retired(self) -> None:
+        """The files of keys that were retired by whoever was stopped before they were gone."""
+        for entry in self.key_history():
+            if entry["until"] is not None:
+                with contextlib.suppress(OSError):  # a key that signs nothing must not stop what has to be recorded
+                    self._key_path(VerifierKey.parse(entry["key"] or "")).unlink(missing_ok=True)
+
     def _keep_keys(self, history: list[dict[str, str | None]]) -> None:
         self.store.keep_setting(KEYS_SETTING, json.dumps(history).encode())
 
@@ -281,6 +333,8 @@ class Ledger:
         """Sign a head over all that is durable by now; the note."""
         self._require_lock()
         used = self.signers() if signers is None else signers
+        if self.head.read() is None:
+            self._refuse_lost_head()
         with self._batches.alone():
             checkpoint = Checkpoint(self.store.origin, self.store.size, self.store.root())
             note = sign_head(checkpoint, self.store.root_at, used, self.verifier_keys(), self.head)
@@ -320,7 +374,7 @@ def _from_spool(line: bytes, spool: str, now: datetime) -> NewEntry:
 
 def _unfinished(path: Path, origin: str, head: HeadFile) -> Store:
     """A new store; or the one that is there, where it never had a head: whoever made it was stopped."""
-    if path.exists() and path.stat().st_size and head.read() is None:
+    if head.read() is None and holds_something(path):
         store = Store.open(path, write=True)
         if store.origin == origin and store.checkpoint() is None:
             return store

@@ -10,6 +10,8 @@ from deliverability.ledger.indexing import canonical_address
 from deliverability.ledger.leaves import parse_body, parse_leaf
 from deliverability.ledger.log import Ledger
 
+_ADDRESS = r"""[^\s<>"\\,;:()\[\]@]{1,64}@[^\s<>"\\,;:()\[\]@]{1,255}"""
+
 
 def numbers_for(
     ledger: Ledger, *, account: str | None = None, address: str | None = None, dispatch: str | None = None
@@ -29,6 +31,18 @@ def numbers_for(
     else:
         intents = set(store.numbers_of(address=canonical_address(address or "")))
     return tuple(sorted(intents | set(_about(ledger, intents))))
+
+
+def unannounced_for(ledger: Ledger, address: str) -> tuple[int, ...]:
+    """Entries about dispatches that the log has no intent of, and that name an address: in a server's reply, say."""
+    asked = canonical_address(address)
+    return tuple(e.number for e in ledger.store.unannounced() if asked in _addresses(e.body or b""))
+
+
+def _addresses(body: bytes) -> set[str]:
+    """What may be an address in a record's texts, as the index compares it; with quotes around it, or not."""
+    found = re.findall(_ADDRESS, body.decode("utf-8", "replace"))
+    return {canonical_address(spelled) for text in found for spelled in (text, text.strip("'").rstrip("."))}
 
 
 def _dispatch(text: str) -> bytes:

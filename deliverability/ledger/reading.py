@@ -13,9 +13,15 @@ from deliverability.errors import CannotLookError, TamperedError, printable
 from deliverability.ledger import merkle
 from deliverability.ledger.indexing import KEYS, Tail, canonical_address
 from deliverability.ledger.leaves import commitment, parse_leaf
-from deliverability.ledger.schema import LEVEL_SHIFT, LOWEST_LEVEL
+from deliverability.ledger.schema import ERASED, LEVEL_SHIFT, LOWEST_LEVEL
 
 BLOCK = 1 << LOWEST_LEVEL
+_UNANNOUNCED = (
+    "SELECT number, leaf, salt, body FROM entry"
+    " WHERE substr(leaf, 2, 1) IN (x'02', x'03', x'04') AND substr(leaf, 3, 8) = x'0000000000000000'"
+    " AND body IS NOT NULL ORDER BY number"
+)
+"""Outcomes, snapshots and what came later, whose leaf refers to no entry."""
 _PSEUDONYMS = 1 << 14  # held in memory: an account comes with two entries at least
 
 
@@ -115,9 +121,14 @@ class Reading:
         indexed = (row[0] for row in rows)
         return tuple(number for number in dict.fromkeys((*indexed, *waiting)) if number < self.size)
 
+    def unannounced(self) -> Iterator[Entry]:
+        """Entries about a dispatch that the log has no intent of: under no account, found by no name."""
+        for row in self._rows(_UNANNOUNCED):
+            yield Entry(*row)
+
     def intent_of(self, dispatch: bytes) -> int | None:
-        """The entry that announced a dispatch."""
-        row = self._one("SELECT intent FROM dispatch WHERE id = ?", dispatch)
+        """The entry that announced a dispatch, unless it was erased."""
+        row = self._one("SELECT intent FROM dispatch WHERE id = ? AND settled <> ?", dispatch, ERASED)
         return row[0] if row else self._tail.dispatches.get(dispatch)
 
     def open_dispatches(self, spool: str | None = None) -> tuple[bytes, ...]:

@@ -16,6 +16,9 @@ LEVEL_SHIFT: Final = 48
 """A node's place in its table: its level above this bit, its index below."""
 LOWEST_LEVEL: Final = 4
 """Nodes below are not kept: their 2, 4 or 8 leaves stand side by side, and are hashed when asked for."""
+ERASED: Final = 2
+"""``dispatch.settled`` (0: no outcome yet, 1: there is one) where the intent was erased: the id, which is random and names
+no one, stays, so that what comes in later for it is known not to be kept."""
 
 _ENTRY = """
 CREATE TABLE entry (

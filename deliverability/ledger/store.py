@@ -12,14 +12,15 @@ from pathlib import Path
 
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.ledger.appending import Appending, NewEntry
-from deliverability.ledger.database import copies_of, open_database, open_read_only, transaction
+from deliverability.ledger.database import copies_of, holds_something, open_database, open_read_only, transaction
 from deliverability.ledger.reading import Entry, Reading, Token
-from deliverability.ledger.schema import MIGRATIONS, SCHEMA, VERSION
+from deliverability.ledger.schema import ERASED, MIGRATIONS, SCHEMA, VERSION
 from deliverability.protocols.record_octets import time_to_text
 
 __all__ = ["Entry", "Store", "Token"]
 
 APPLICATION_ID = 0x64_6C_4C_67  # "dlLg"
+_ERASURES = "erasures"
 INDEX_AT = 16384
 """Entries that wait to be indexed before an append sees to it: what a start after a crash has to read again."""
 _CACHE_KIB = 16 << 10  # for the index, whose keys are random; by default SQLite keeps 2 MB
@@ -30,16 +31,19 @@ _WAL_PAGES = 1000
 class Store(Reading):
     """One log's file, to append to as well.  :class:`~deliverability.ledger.log.Ledger` lets one thread in at a time."""
 
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self._erasures = self.setting(_ERASURES) is not None
+        """Whether anything was ever erased: only then is asked of an intent whether it was."""
+
     @classmethod
     def create(cls, path: Path, origin: str) -> "Store":
         """A new, empty log; raises :class:`UsageError` where there is one already."""
-        if path.exists() and path.stat().st_size:
+        if holds_something(path):
             raise UsageError(f"{printable(str(path))}: there is a ledger already; nothing was changed")
-        connection = _open(path)
-        with transaction(connection):
-            values = [("origin", origin.encode()), ("index_key", os.urandom(32)), ("indexed", 0)]
-            connection.executemany("INSERT INTO meta (name, value) VALUES (?, ?)", values)
-        return cls(connection, path)
+        values = f"('origin', x'{origin.encode().hex()}'), ('index_key', x'{os.urandom(32).hex()}'), ('indexed', 0)"
+        # In one transaction with the schema: whoever is stopped here has made no ledger, or one that opens.
+        return cls(_open(path, f"{SCHEMA}\nINSERT INTO meta (name, value) VALUES {values};\n"), path)
 
     @classmethod
     def open(cls, path: Path, *, write: bool) -> "Store":
@@ -68,7 +72,7 @@ class Store(Reading):
         try:
             if len(self._tail) >= INDEX_AT:
                 self.index()
-            appending = Appending(self._database, self._tail, self.origin, self.pseudonym)
+            appending = Appending(self._database, self._tail, self.origin, self.pseudonym, erasures=self._erasures)
             if len(new) == 1 and drained is None:
                 return tuple(appending.add(new))  # one statement is a transaction of its own
             with transaction(self._database):
@@ -110,12 +114,14 @@ class Store(Reading):
     def empty(self, numbers: Iterable[int], *, account: str | None, address: str | None) -> int:
         """Erase salt and record of entries, and what the index says of the person; how many records went.
 
-        The tree and everybody else's proofs stay as they are.  A copy of the file that was made before its schema was
-        brought up to date goes as well: it holds what is erased.
+        The tree and everybody else's proofs stay as they are.  What comes in later for a dispatch among them is sealed
+        and not kept.  A copy of the file that was made before its schema was brought up to date goes as well: it holds
+        what is erased.
         """
         self.index()
-        self._known = None  # it still knows the person
+        self._known, self._erasures = None, True  # the one still knows the person
         with self._guard(), transaction(self._database):
+            self.keep_setting(_ERASURES, b"1")
             emptied = 0
             for number in numbers:
                 if self._one("SELECT 1 FROM entry WHERE number = ? AND body IS NOT NULL", number) is None:
@@ -123,7 +129,7 @@ class Store(Reading):
                 self._database.execute(_EMPTY, (number,))
                 self._database.execute("DELETE FROM said WHERE number = ?", (number,))
                 self._database.execute("DELETE FROM of_address WHERE number = ?", (number,))
-                self._database.execute("DELETE FROM dispatch WHERE intent = ?", (number,))
+                self._database.execute(_EMPTY_DISPATCH, (ERASED, number))
                 emptied += 1
             if account is not None:
                 self._database.execute("DELETE FROM of_account WHERE account = ?", (self.pseudonym(account),))
@@ -143,9 +149,9 @@ class Store(Reading):
             self._database.execute(statement, values)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, schema: str = SCHEMA) -> sqlite3.Connection:
     connection = open_database(
-        path, application_id=APPLICATION_ID, version=VERSION, schema=SCHEMA, migrations=MIGRATIONS
+        path, application_id=APPLICATION_ID, version=VERSION, schema=schema, migrations=MIGRATIONS
     )
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
@@ -156,3 +162,4 @@ _EMPTY = (
     "UPDATE entry SET salt = NULL, body = NULL, digest = NULL, account = NULL, sequence = NULL, address = NULL,"
     " dispatch = NULL, settles = NULL, spool = NULL WHERE number = ?"
 )
+_EMPTY_DISPATCH = "UPDATE dispatch SET account = x'', settled = ?, spool = NULL WHERE intent = ?"

@@ -23,8 +23,8 @@ VERIFY_HELP = """Verify evidence offline: step by step, what is shown and by who
   deliverability verify evidence.json --key key.txt --tsa-root authority.pem --lang zh-Hant-TW
   deliverability verify --page verifier.html
 
-Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing; 5 changed;
-6 nothing can be said.
+Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing, or
+a time with --require-time; 5 changed; 6 nothing can be said.
 """
 HISTORY_HELP = """Every notice to a customer, failures included: "My Mail".
 
@@ -113,14 +113,17 @@ def checkpoint(
     stamp: Annotated[
         bool, typer.Option("--stamp/--no-stamp", help="Ask the configured authorities for a time-stamp.")
     ] = True,
+    head_lost: Annotated[
+        bool, typer.Option("--head-lost", help="The file with the last head is lost: begin it anew, and log that.")
+    ] = False,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:
     """Drain the spools of all processes, sign a head over everything, and have it stamped.  For a timer."""
-    from deliverability.api.sealing import anchor, clock, open_ledger, signers_for
+    from deliverability.api.sealing import anchor, clock, open_ledger, open_without_head, signers_for
 
     settings, at = settings_of(config), clock(moment(now, "--now", None))
-    with open_ledger(settings, folder, write=True) as log:
+    with open_without_head(settings, folder, at) if head_lost else open_ledger(settings, folder, write=True) as log:
         say(f"{number(log.drain(at), 'record')} taken in; {number(log.store.size, 'entry')}")
         note = log.sign(at, signers_for(log, settings))
         done = anchor(log, settings.ledger.authorities, at) if stamp else ()
@@ -271,8 +274,12 @@ def incident(
     before, _ = parse_checkpoint(head)
     if before.origin == origin:
         raise UsageError("the new log needs a name of its own: the old one is finished")
-    at = clock(moment(now, "--now", None))
-    with Ledger.create(ledger_folder(settings_of(config), folder), origin, now=at) as made:
+    at, settings = clock(moment(now, "--now", None)), settings_of(config)
+    kept = Path(settings.ledger.head) if settings.ledger.head else None
+    if kept and kept.exists():
+        shown = printable(str(kept))
+        raise UsageError(f"{shown}: the head of the old log stays where it is; name another file in [ledger] head")
+    with Ledger.create(ledger_folder(settings, folder), origin, head=kept, now=at) as made:
         event: dict[str, object] = {
             "what": "continues",
             "head": head.decode("utf-8", "replace"),
@@ -296,6 +303,9 @@ def verify_bundle_file(
     head: Annotated[
         list[Path] | None, typer.Option("--checkpoint", metavar="HEAD", help="A signed head that you hold yourself.")
     ] = None,
+    require_time: Annotated[
+        bool, typer.Option("--require-time", help="Status 3 unless an authority that you trust shows a time.")
+    ] = False,
     lang: Annotated[Lang, lang_option("Language of the sentences.")] = Lang.EN,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
@@ -313,6 +323,8 @@ def verify_bundle_file(
             return
     if bundle is None:
         raise UsageError("say which bundle to verify, or --page FILE.html for the verifier for browsers")
+    if require_time and not root:
+        raise UsageError("--require-time needs --tsa-root: without one no time can be shown")
     from deliverability.api.sealed_pages import verification
     from deliverability.api.sealing import read_roots
     from deliverability.ledger.verify import Held, Step, verify_bundle
@@ -325,7 +337,8 @@ def verify_bundle_file(
         raise typer.Exit(TAMPERED)
     if any(f.step is Step.FORM and f.held is Held.UNDECIDED for f in done.findings):
         raise typer.Exit(COULD_NOT_LOOK)
-    if not done.complete:
+    timed = any(f.step is Step.TIME and f.held is Held.SHOWN for f in done.findings)
+    if not done.complete or (require_time and not timed):
         raise typer.Exit(PENDING)
 
 

@@ -119,9 +119,11 @@ def send(
     password = os.environ.get(PASSWORD) if username else None
     if username and password is None:
         raise UsageError(f"--username needs the password in the environment: {PASSWORD}")
+    place = ledger_folder(settings, folder)
+    _look_for_ledger(place)
     mailer = Mailer(
         relay,
-        recorder=ledger_folder(settings, folder),
+        recorder=place,
         username=username,
         password=password,
         tls=tls.value if tls else None,
@@ -155,6 +157,16 @@ def send(
     if output:
         say("; ".join(_lines(receipt).decode().splitlines()))
     raise typer.Exit(worst(_STATUS.get(c.state.value, NEGATIVE) for c in receipt.claims()))
+
+
+def _look_for_ledger(folder: Path) -> None:
+    """The spool works before there is a ledger (DESIGN §5); whoever mistyped its folder has to see it all the same."""
+    shown = printable(str(folder))
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(f"{shown}: the folder that the ledger is to lie in is not there; nothing was sent")
+    if not (folder / "ledger.sqlite").exists():
+        say(f"{shown}: no ledger there yet; what is recorded waits in the spool until `deliverability ledger init`")
+        say("has made one and `deliverability ledger checkpoint` seals it")
 
 
 _STATUS = {

@@ -152,6 +152,32 @@ def test_a_restored_ledger_is_refused_and_continued_under_another_name(
     assert "continues" in out(capfd)
 
 
+def test_a_mistyped_head_is_not_taken_for_a_first_one(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("conf.toml").write_text(f'[ledger]\npath = "{folder}"\nhead = "{folder}-typo"\n')
+    for words in (["checkpoint"], ["status"], ["verify"], ["erase", "--account", "4711", "--yes"]):
+        assert run(["ledger", *words, "--config", "conf.toml"]) == 6
+        assert "--head-lost" in capfd.readouterr().err
+    assert not Path(f"{folder}-typo").exists()
+    assert run(["ledger", "checkpoint", "--head-lost", "--config", "conf.toml"]) == 0
+    assert run(["ledger", "checkpoint", "--config", "conf.toml"]) == 0
+    assert run(["ledger", "checkpoint", "--head-lost", "--config", "conf.toml"]) == 2
+    capfd.readouterr()
+    assert run(["ledger", "export", "--config", "conf.toml"]) == 0
+    assert "head lost" in out(capfd)
+
+
+def test_a_new_log_keeps_its_head_where_the_configuration_says(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    conf = Path("conf.toml")
+    words = ["ledger", "incident", "hosting.example/dispatch/2", "--last-head", str(folder / "head"), "--reason", "r"]
+    conf.write_text(f'[ledger]\npath = "second"\nhead = "{folder}/head"\n')
+    assert run([*words, "--config", "conf.toml"]) == 2
+    assert "name another file" in capfd.readouterr().err and not Path("second").exists()
+    conf.write_text('[ledger]\npath = "second"\nhead = "second-head"\n')
+    assert run([*words, "--config", "conf.toml"]) == 0
+    assert run(["ledger", "checkpoint", "--config", "conf.toml"]) == 0
+    assert Path("second-head").exists() and not Path("second/head").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [
@@ -202,8 +228,9 @@ def authority(tmp_path: Path) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             (folder / "query").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
-            openssl("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "response")
-            good = self.path == "/good"
+            if self.path != "/replayed":
+                openssl("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "response")
+            good = self.path in ("/good", "/replayed")
             self.send_response(200 if good or self.path == "/bad" else 500)
             self.end_headers()
             self.wfile.write((folder / "response").read_bytes() if good else b"no time-stamp")
@@ -233,11 +260,28 @@ def test_heads_are_stamped_and_bad_tokens_are_not_kept(
     capfd.readouterr()
     assert run(["verify", "bundle.json", "--key", "key", "--tsa-root", str(roots)]) == 0
     assert "The head existed on" in out(capfd)
-    for path in ("bad", "broken"):
+    strict = ["verify", "bundle.json", "--key", "key", "--require-time"]
+    assert run([*strict, "--tsa-root", str(roots)]) == 0
+    assert run(strict) == 2  # without a root no time can ever be shown
+    for path in ("bad", "broken", "replayed"):  # the last one bears the nonce of an earlier question
         config.write_text(
             f'[ledger]\npath = "{folder}"\n[[tsa]]\nname = "two"\nurl = "{authority}/{path}"\nroots = "{roots}"\n'
         )
-        assert run(["ledger", "checkpoint", "--config", "deliverability.toml"]) == 6
+        ask = "anchor" if path == "replayed" else "checkpoint"
+        assert run(["ledger", ask, "--config", "deliverability.toml"]) == 6
     capfd.readouterr()
     assert run(["ledger", "status", "--ledger", str(folder), "--format", "json"]) == 0
     assert json.loads(out(capfd))["time_stamps"] == 1
+
+
+def test_a_gate_may_ask_for_a_time_that_is_not_the_senders_own(
+    folder: Path, authority: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without --require-time a bundle without a token is sealed and unchanged: that is what its status says."""
+    roots = Path("tsa/ca.pem").absolute()
+    assert run(["ledger", "prove", "--account", "4711", "--ledger", str(folder), "-o", "bundle.json"]) == 0
+    asked = ["verify", "bundle.json", "--key", "key", "--tsa-root", str(roots)]
+    assert run(asked) == 0
+    said = out(capfd)
+    assert run([*asked, "--require-time"]) == 3
+    assert out(capfd) == said  # the findings are the same; the status alone is another

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +16,10 @@ from pathlib import Path
 import pytest
 from ledger_records import AT, intent
 
-from deliverability.api.sealing import history
+from deliverability.api.sealing import erase, history
 from deliverability.errors import CannotLookError, TamperedError, UsageError
 from deliverability.evidence.recorder import Finish, Intent, Later, Outcome
+from deliverability.evidence.smtp import Reply
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
 from deliverability.ledger.heads import HeadFile
 from deliverability.ledger.keys import CommandSigner, FileSigner, make_key
@@ -84,6 +86,31 @@ def test_a_ledger_whose_making_was_broken_off_is_made_whole(
 def test_an_empty_file_is_no_ledger_yet(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").touch(mode=0o600)
     with Ledger.create(tmp_path, ORIGIN, now=NOW) as ledger:
+        assert ledger.store.size == 2
+
+
+def test_a_database_that_was_only_begun_is_no_ledger_yet(tmp_path: Path) -> None:
+    """Whoever was stopped between the file's first page and its tables."""
+    database = sqlite3.connect(tmp_path / "ledger.sqlite")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.close()
+    (tmp_path / "ledger.sqlite").chmod(0o600)
+    assert (tmp_path / "ledger.sqlite").stat().st_size
+    with Ledger.create(tmp_path, ORIGIN, now=NOW) as ledger:
+        assert ledger.store.size == 2
+
+
+def test_tables_and_the_origin_are_made_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped after the tables are there, the origin is there as well: nothing that ``init`` cannot go on with."""
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("deliverability.ledger.store.Store.__init__", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            Ledger.create(tmp_path / "l", ORIGIN, now=NOW)
+    with Ledger.create(tmp_path / "l", ORIGIN, now=NOW) as ledger:
         assert ledger.store.size == 2
 
 
@@ -213,6 +240,81 @@ def test_erasure_leaves_every_proof_as_it_was(ledger: Ledger) -> None:
     assert body and parse_body(body).sequence == 3
 
 
+@pytest.mark.parametrize("indexed", [True, False])
+def test_what_comes_in_after_an_erasure_is_sealed_and_not_kept(ledger: Ledger, *, indexed: bool) -> None:
+    """The person is gone: an outcome or a DSN that was still on its way brings neither name nor words back."""
+    numbers = ledger.append_records([intent(1), intent(2, account="9", forward_path="x@y.example")])
+    if indexed:
+        ledger.store.index()
+    erase(ledger, account="4711", address=None, now=NOW)
+    reply = Reply(550, "5.1.1", "550 5.1.1 <chen@hinet.example> unknown")
+    dsn = Later(dispatch=f"{1:032x}", at=AT, kind="dsn", finish=Finish.REFUSED, level=None, witness="x", reply=reply)
+    spool = recorder(ledger.folder)
+    spool.record([replace(outcome(1), reply=reply), dsn, outcome(2)])
+    assert ledger.drain(NOW) == 3
+    late = list(ledger.store.entries(ledger.store.size - 3))
+    assert [parse_leaf(e.leaf).kind for e in late] == [LeafKind.OUTCOME, LeafKind.LATER, LeafKind.OUTCOME]
+    assert [(e.salt, e.body) == (None, None) for e in late] == [True, True, False]
+    assert [parse_leaf(e.leaf).reference for e in late] == [numbers[0], numbers[0], numbers[1]]
+    ledger.store.index()
+    ledger.append_records([replace(outcome(1), at=NOW)])
+    assert ledger.store.entry(ledger.store.size - 1).body is None
+    assert ledger.store.open_dispatches() == ()
+    ledger.sign(NOW)
+    ledger.store.check_tree()
+    spool.close()
+    ledger.drain(NOW)
+    ledger.close()
+    assert all(b"chen@hinet" not in path.read_bytes() for path in ledger.folder.glob("ledger.sqlite*"))
+
+
+def test_an_erased_intent_out_of_a_restored_spool_is_not_kept(ledger: Ledger, tmp_path: Path) -> None:
+    spool = recorder(ledger.folder)
+    spool.record([intent(1), outcome(1)])
+    (path,) = (ledger.folder / "spool").glob("*")
+    shutil.copy(path, tmp_path / "backup")
+    spool.close()
+    ledger.drain(NOW)
+    erase(ledger, account="4711", address=None, now=NOW)
+    shutil.copy(tmp_path / "backup", path)
+    with_new = intent(2, account="9", forward_path="x@y.example")
+    assert ledger.drain(NOW) == 2
+    ledger.append_records([with_new])
+    late = list(ledger.store.entries(ledger.store.size - 3))
+    assert [parse_leaf(e.leaf).kind for e in late] == [LeafKind.INTENT, LeafKind.OUTCOME, LeafKind.INTENT]
+    assert [e.body is None for e in late] == [True, True, False]
+    ledger.store.index()
+    ledger.sign(NOW)
+    ledger.store.check_tree()
+    assert ledger.store.numbers_of(account="4711") == ()
+    folder = ledger.folder
+    ledger.close()
+    with Ledger.open(folder, write=True) as again:  # what was erased is known after a start, too
+        again.append_records([intent(1)])
+        assert again.store.entry(again.store.size - 1).body is None
+    assert all(b"chen@hinet" not in path.read_bytes() for path in folder.glob("ledger.sqlite*"))
+
+
+def test_a_late_word_without_a_record_of_its_dispatch_is_erased_by_the_address_that_it_names(ledger: Ledger) -> None:
+    """A ledger of before keeps no dispatch of what was erased, and a ledger may never have had it."""
+
+    def told(number: int, words: str) -> Outcome:
+        return replace(outcome(number), reply=Reply(550, "5.1.1", words))
+
+    ledger.append_records([
+        told(1, "550 5.1.1 <Chen@HINET.example>: unknown"),
+        told(2, "550 5.1.1 'o'neil@hinet.example' unknown"),
+        told(3, "550 5.1.1 <aichen@hinet.example>: unknown"),
+        told(4, "550 5.1.1 <chen@hinet.example.org>: unknown"),
+    ])  # fmt: skip
+    assert erase(ledger, account=None, address="chen@hinet.example", now=NOW) == 1
+    assert erase(ledger, account=None, address="o'neil@hinet.example", now=NOW) == 1
+    assert [e.body is None for e in ledger.store.entries(2)][:4] == [True, True, False, False]
+    with pytest.raises(UsageError):
+        erase(ledger, account=None, address="chen@hinet.example", now=NOW)
+    ledger.store.check_tree()
+
+
 # --- heads ---
 
 
@@ -247,7 +349,7 @@ def test_a_fork_is_not_signed(ledger: Ledger, tmp_path: Path) -> None:
     with Ledger.open(ledger.folder, write=True) as one:
         one.append_records([intent(1)])
         one.sign(NOW)
-    with Ledger.open(tmp_path / "fork", write=True, head=tmp_path / "other-head") as two:
+    with Ledger.open(tmp_path / "fork", write=True) as two:
         two.append_records([intent(2)])
         two.head = HeadFile(ledger.folder / "head")
         with pytest.raises(TamperedError, match="not those that were signed"):
@@ -284,6 +386,56 @@ def test_another_head_in_its_place_stops_signing(ledger: Ledger) -> None:
         ledger.sign(NOW)
 
 
+@pytest.mark.parametrize("write", [True, False])
+def test_a_head_that_is_not_where_it_was_kept_is_asked_for(ledger: Ledger, tmp_path: Path, *, write: bool) -> None:
+    """A mistyped ``[ledger] head`` must not take the guard against a rollback away."""
+    ledger.close()
+    with pytest.raises(CannotLookError, match=r"over 2 entries.*--head-lost"):
+        Ledger.open(ledger.folder, write=write, head=tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_head_that_goes_meanwhile_stops_signing(ledger: Ledger) -> None:
+    ledger.append_records([intent(1)])
+    ledger.head.path.unlink()
+    with pytest.raises(CannotLookError, match="--head-lost"):
+        ledger.sign(NOW)
+    assert not ledger.head.path.exists()
+
+
+def test_a_lost_head_is_begun_anew_and_the_log_says_so(ledger: Ledger, tmp_path: Path) -> None:
+    before = parse_checkpoint(ledger.head.read() or b"")[0]
+    ledger.append_records([intent(1)])
+    ledger.close()
+    with pytest.raises(UsageError, match="not lost"):
+        Ledger.open_without_head(ledger.folder, now=NOW)
+    (ledger.folder / "head").unlink()
+    with Ledger.open_without_head(ledger.folder, now=NOW) as again:
+        body = again.store.entry(again.store.size - 1).body
+        assert body and parse_body(body).kind is LeafKind.INCIDENT and b"head lost" in body
+        after = parse_checkpoint(again.sign(NOW))[0]
+    assert after.size == before.size + 2
+    with Ledger.open(ledger.folder, write=True) as well:
+        proof = well.store.consistency(before.size, after.size)
+        assert verify_consistency(before.size, after.size, before.root, after.root, proof)
+
+
+def test_a_log_that_does_not_continue_its_own_head_is_not_begun_anew(ledger: Ledger) -> None:
+    ledger.append_records([intent(n) for n in range(1, 4)])
+    ledger.sign(NOW)
+    ledger.close()
+    (ledger.folder / "head").unlink()
+    database = sqlite3.connect(ledger.folder / "ledger.sqlite")
+    database.execute("DROP TRIGGER entry_is_kept")
+    database.execute("DELETE FROM entry WHERE number = 4")
+    database.execute("UPDATE meta SET value = 4 WHERE name = 'indexed'")
+    database.commit()
+    database.close()
+    with pytest.raises(TamperedError, match="was cut"):
+        Ledger.open_without_head(ledger.folder, now=NOW)
+    assert not (ledger.folder / "head").exists()
+
+
 # --- keys ---
 
 
@@ -299,6 +451,23 @@ def test_keys_take_over_with_both_signatures(ledger: Ledger) -> None:
     with pytest.raises(UsageError, match="only key"):
         ledger.retire_key(new, NOW)
     assert [p.stat().st_mode & 0o777 for p in (ledger.folder / "keys").iterdir()] == [0o600]
+
+
+def test_a_retired_key_that_was_left_is_destroyed_by_whoever_writes_next(ledger: Ledger) -> None:
+    """Retiring may be broken off after the log has said it, and before the file is gone."""
+    ledger.add_key(NOW)
+    old = ledger.verifier_keys()[0]
+    (kept,) = ledger.folder.glob(f"keys/{old.key_id.hex()}.pem")
+    private = kept.read_bytes()
+    ledger.retire_key(old, NOW)
+    kept.write_bytes(private)
+    kept.chmod(0o600)
+    ledger.close()
+    with Ledger.open(ledger.folder, write=False):
+        assert kept.exists()  # whoever only looks changes nothing
+    with Ledger.open(ledger.folder, write=True) as again:
+        assert not kept.exists()
+        assert len(again.signers()) == 1
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:

@@ -104,6 +104,34 @@ def test_uncertain_is_unknown(notice: Path, tmp_path: Path) -> None:
         assert run(["send", str(notice), *common, "--format", "json"]) == 4
 
 
+def test_that_no_ledger_is_there_yet_is_said(notice: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The spool works before the ledger is made; a mistyped folder looks the same, and must not stay unnoticed."""
+    folder = tmp_path / "ledger"
+    with serving(Peer()) as peer, names(ZONE) as server:
+        sent = ["send", str(notice), "--ledger", str(folder), "--relay", peer.relay, "--nameserver", server]
+        assert run(sent) == 3
+        told = capfd.readouterr()
+        assert f"{folder}: no ledger there yet" in told.err
+        assert "ledger init" in told.err
+        assert "no ledger" not in told.out
+        assert run(["ledger", "init", "hosting.example/dispatch", "--ledger", str(folder)]) == 0
+        capfd.readouterr()
+        assert run(sent) == 3
+        assert "no ledger" not in capfd.readouterr().err
+    assert run(["ledger", "checkpoint", "--ledger", str(folder), "--no-stamp"]) == 0
+    capfd.readouterr()
+    assert run(["history", "--to", "mei@customer.example", "--ledger", str(folder), "--format", "json"]) == 0
+    assert len(peer.messages) == 2
+    assert capfd.readouterr().out.count('"forward_path"') >= 2  # what was recorded before is sealed too
+
+
+def test_a_ledger_in_a_folder_that_is_not_there_is_wrong_use(notice: Path, tmp_path: Path) -> None:
+    with serving(Peer()) as peer:
+        assert run(["send", str(notice), "--ledger", str(tmp_path / "lib" / "ledger"), "--relay", peer.relay]) == 2
+    assert not (tmp_path / "lib").exists()
+    assert not peer.messages
+
+
 def test_wrong_use(notice: Path, tmp_path: Path) -> None:
     ledger = ["--ledger", str(tmp_path / "l")]
     assert run(["send", str(notice)]) == 2
