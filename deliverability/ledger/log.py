@@ -18,25 +18,24 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from deliverability.errors import CannotLookError, ParseError, TamperedError, UsageError, printable
-from deliverability.evidence.recorder import Finish, Intent, Later, Outcome, Record, Snapshot
+from deliverability.errors import CannotLookError, TamperedError, UsageError, printable
+from deliverability.evidence.recorder import Record
 from deliverability.ledger.appending import NewEntry
 from deliverability.ledger.batches import Batches
 from deliverability.ledger.checkpoint import Checkpoint, parse_checkpoint
 from deliverability.ledger.database import holds_something
+from deliverability.ledger.draining import drain, new_entry
 from deliverability.ledger.heads import HeadFile, check_continues, last_head, sign_head
 from deliverability.ledger.keys import FileSigner, Signer, make_key
 from deliverability.ledger.leaves import LeafKind
 from deliverability.ledger.notes import VerifierKey
-from deliverability.ledger.spool import Spool, Spooled, spooled, sync_folder
+from deliverability.ledger.spool import Spool, sync_folder
 from deliverability.ledger.store import Store
 from deliverability.protocols import canonical
 from deliverability.protocols.record_octets import time_to_text
-from deliverability.protocols.records import record_from_bytes, record_to_bytes
 
-DRAIN = 1000  # records in one transaction
 KEYS_SETTING = "keys"
 
 
@@ -195,71 +194,12 @@ class Ledger:
         A process that ended left its dispatches open: each gets the outcome *unknown*, and its file is cleared away.
         """
         self._require_lock()
-        files = spooled(self.folder / "spool")
-        self._intents_first(files, now)
-        taken = sum(self._drain(file, now) for file in files)
-        # After a full disk, or when a file has grown long, a process goes on in another: the outcomes of what it left
-        # open may stand there, or be yet to come.
-        alive = {file.process for file in files if not file.abandoned}
-        for file in files:
-            if file.abandoned:
-                self._clear_away(file, now, ended=file.process not in alive)
-        return taken
+        return drain(self, now)
 
-    def _clear_away(self, file: Spooled, now: datetime, *, ended: bool) -> None:
-        name = file.path.name
-        if not ended and self.store.open_dispatches(name):
-            return
-        self._close_open(name, now)
-        file.remove()
-        self.store.forget_spool(name)
-
-    def _intents_first(self, files: Sequence[Spooled], now: datetime) -> None:
-        """What became known later may stand in another process's file than its intent, and be read before it.
-
-        The store writes nothing twice, so the intents may come once more with the rest of their file.
-        """
-        intents: list[NewEntry] = []
-        later = False
-        for file in files:
-            for line, _ in file.lines(self.store.position(file.path.name)):
-                later = later or b'"kind":"later"' in line
-                if b'"kind":"intent"' in line:
-                    intents.append(_from_spool(line, file.path.name, now))
-        if later and intents:
-            self.append([entry for entry in intents if entry.kind is LeafKind.INTENT])
-
-    def _drain(self, file: Spooled, now: datetime) -> int:
-        # Whether it is abandoned was asked before the lines are read: what its process wrote until then is in the file.
-        name, taken = file.path.name, 0
-        position = self.store.position(name)
-        batch: list[NewEntry] = []
-        for line, after in file.lines(position):
-            batch.append(_from_spool(line, name, now))
-            position = after
-            if len(batch) >= DRAIN:
-                taken += self._take_in(batch, name, position)
-                batch = []
-        if batch:
-            taken += self._take_in(batch, name, position)
-        return taken
-
-    def _take_in(self, batch: list[NewEntry], spool: str, position: int) -> int:
+    def append_drained(self, batch: Sequence[NewEntry], spool: str, position: int) -> int:
+        """Append entries out of a spool file, and note how far it was read; how many those were."""
         with self._batches.alone():
             return len(self.store.append(batch, (spool, position)))
-
-    def _close_open(self, spool: str, now: datetime) -> None:
-        unknown = [
-            Outcome(
-                dispatch=dispatch.hex(),
-                at=now,
-                finish=Finish.UNKNOWN,
-                stage=None,
-                detail="the sending process ended before it recorded an outcome",
-            )
-            for dispatch in self.store.open_dispatches(spool)
-        ]
-        self.append([new_entry(outcome) for outcome in unknown])
 
     def _require_lock(self) -> None:
         if self._lock is None:
@@ -346,30 +286,6 @@ class Ledger:
 def recorder(folder: Path) -> Spool:
     """Where processes of this host record; the ledger's own spool."""
     return Spool(folder / "spool")
-
-
-def new_entry(record: Record, spool: str | None = None) -> NewEntry:
-    """A mailer's record as an entry."""
-    octets = record_to_bytes(record)
-    dispatch = bytes.fromhex(record.dispatch)
-    if isinstance(record, Intent):
-        return NewEntry(LeafKind.INTENT, octets, record.account, record.forward_path, dispatch, spool=spool)
-    kind = _KINDS[type(record)]
-    return NewEntry(kind, octets, dispatch=dispatch, settles=kind is LeafKind.OUTCOME)
-
-
-_KINDS: Final = {Outcome: LeafKind.OUTCOME, Snapshot: LeafKind.SNAPSHOT, Later: LeafKind.LATER}
-
-
-def _from_spool(line: bytes, spool: str, now: datetime) -> NewEntry:
-    try:
-        return new_entry(record_from_bytes(line), spool)
-    except ParseError as problem:
-        # Somebody wrote into the spool, or the disk is failing: it is not silently left out.
-        from hashlib import sha256
-
-        event = {"what": "spool", "file": spool, "sha256": sha256(line).hexdigest(), "detail": str(problem)[:500]}
-        return NewEntry(LeafKind.INCIDENT, canonical.to_bytes(event | {"at": time_to_text(now)}))
 
 
 def _unfinished(path: Path, origin: str, head: HeadFile) -> Store:
