@@ -11,11 +11,11 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from deliverability.api.archive_shape import of_segment
 from deliverability.api.holes import MAX_TOLD, steps
 from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass, Step
 from deliverability.capture.blocks import BLOCK, MAX_LINE, Block, Window, blocks
 from deliverability.capture.files import LogFile, Stream
-from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.plugin import LogFormat
@@ -94,17 +94,6 @@ def _text(octets: bytes) -> str:
     return octets.decode("latin-1")
 
 
-def loaded(text: str) -> dict[str, Any]:
-    """Facts as they were kept."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise CannotLookError("the archive is damaged: what is known of a log cannot be read") from problem
-    if not isinstance(found, dict):
-        raise CannotLookError("the archive is damaged: what is known of a log cannot be read")
-    return found
-
-
 def events_at_beginning(content: bytes, offset: int, line: int, formats: Iterable[LogFormat]) -> list[DeliveryEvent]:
     """Events of the first lines, as the search samples them; of all lines where the first ones give none."""
     for part in (content[: content.find(b"\n", SAMPLE) + 1 or None], content):
@@ -169,13 +158,10 @@ def joined(
     scan = FileScan(file, damaged=damaged)
     unread: list[tuple[Segment, list[int]]] = []
     for segment in segments:
-        facts = loaded(segment.facts)
-        try:
-            _add(scan, segment, facts, formats)
-            if facts["unread_at"]:
-                unread.append((segment, [int(at) for at, _ in facts["unread_at"]]))
-        except (KeyError, TypeError, ValueError, IndexError) as problem:
-            raise CannotLookError("the archive is damaged: what is known of a log cannot be read") from problem
+        facts = of_segment(segment)
+        _add(scan, segment, facts, formats)
+        if facts["unread_at"]:
+            unread.append((segment, [at for at, _ in facts["unread_at"]]))
     if not scan.formats and not scan.blank:
         scan.unread = scan.lines
     return scan, unread

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from deliverability.api import archive_facts as facts
+from deliverability.api import archive_shape as shape
 from deliverability.api import progress
 from deliverability.api.archive_tokens import tokens_of
 from deliverability.api.scan import FileScan
@@ -96,7 +97,7 @@ class Segmenter:
         self._had = tools.archive.content(self.growing) if self.growing else b""
         self._ending = b""
         self._formats = _formats(segments, tools.every)
-        self._facts: dict[str, Any] = facts.loaded(source.facts)
+        self._facts: dict[str, Any] = shape.of_source(source)
         self._like: list[DeliveryEvent] = []
 
     def cuts(self, stream: Reading) -> Iterator[Cut]:
@@ -179,5 +180,5 @@ def _growing(source: Source, segments: Sequence[Segment]) -> Segment | None:
 def _formats(segments: Sequence[Segment], every: Sequence[LogFormat]) -> list[LogFormat]:
     names: dict[str, None] = {}
     for segment in segments:
-        names.update(dict.fromkeys(facts.loaded(segment.facts).get("formats", [])))
+        names.update(dict.fromkeys(shape.of_segment(segment)["formats"]))
     return [fmt for name in names for fmt in every if fmt.id == name]

@@ -6,10 +6,9 @@ For questions with which the index cannot help: without a window all would be un
 from collections.abc import Sequence
 from datetime import datetime
 
-from deliverability.api import archive_facts as facts
+from deliverability.api import archive_shape as shape
 from deliverability.api.seeking import AFTER, BEFORE, UNKNOWN_ZONE
 from deliverability.api.times import in_order
-from deliverability.errors import CannotLookError
 from deliverability.ledger.archive import Segment
 
 
@@ -41,8 +40,5 @@ def _in_order(segments: Sequence[Segment]) -> bool:
 
 def _goes_back(segment: Segment) -> bool:
     """Whether the clock was set back within a segment, or nobody looked."""
-    steps = facts.loaded(segment.facts).get("steps")
-    try:
-        return not isinstance(steps, list) or any(step[-1] < 0 for step in steps)
-    except (TypeError, LookupError) as problem:
-        raise CannotLookError("the archive is damaged: what is known of a log cannot be read") from problem
+    steps = shape.of_segment(segment).get("steps")
+    return steps is None or any(by < 0 for *_, by in steps)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deliverability.api import archive_facts as facts
+from deliverability.api import archive_shape as shape
 from deliverability.api import progress
 from deliverability.api.archive_segments import Cut, Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
@@ -109,7 +109,7 @@ def drop_outdated(archive: Archive, before: datetime) -> int:
 
 def known_formats(segment: Segment, every: Sequence[LogFormat]) -> list[LogFormat]:
     """The formats that were known of a log when a segment was read."""
-    names = facts.loaded(segment.facts).get("formats", [])
+    names = shape.of_segment(segment)["formats"]
     return [fmt for fmt in every if fmt.id in names]
 
 
@@ -120,7 +120,7 @@ class _Run:
         self._tools, self._archive, self._files = tools, tools.archive, files
         known = tools.archive.sources()
         self._before = {source.id for source in known}
-        looks = ((facts.loaded(source.facts).get("look"), source) for source in known)
+        looks = ((shape.of_source(source).get("look"), source) for source in known)
         self._looks = {(source.log, look): source for look, source in looks if look}
 
     def take(self, file: LogFile) -> Ingested:

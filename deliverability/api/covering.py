@@ -84,7 +84,7 @@ def _file(scan: FileScan, hints: TimeHints) -> FileCoverage:
         unread=scan.unread,
         first=_edge(sample[: len(scan.first)], scan.file.path, hints),
         last=_edge(list(reversed(sample)), scan.file.path, hints),
-        unproven=any(fmt.unproven for fmt in scan.formats),
+        unproven_formats=tuple(sorted(fmt.id for fmt in scan.formats if fmt.unproven)),
         container=container_of(scan.file) if scan.lines else None,
         records_subjects=any(e.subject is not None for e in messages) if messages else None,
         gaps=tuple(_gaps(scan)),
@@ -133,8 +133,9 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
         blind = any(gap.kind in UNREADABLE for gap in file.gaps)
         if file.looked:
             yield f"{name}: looked through {_span(file.looked, file.size)} only, which the time window reaches"
-        if file.unproven:
-            yield f"{name}: read by the documentation of its format ({file.format}); no such server ran in the tests"
+        if file.unproven_formats:
+            formats = ", ".join(file.unproven_formats)
+            yield f"{name}: {formats}: read by the documentation of the format; no such server ran in the tests"
         if not blind and file.format is None and not file.looked:
             yield f"{name}: no known log format; not read" if file.unread else f"{name}: empty: nothing to look at"
         if file.format is not None and file.unread:
@@ -148,8 +149,17 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
                 f"{name}: this log records no subjects, so --subject cannot find anything in it"
                 " (Exim: log_selector = +subject; Postfix: header_checks with INFO)"
             )
-    if any(_assumed(at) for m in messages for at in _times(m)):
+    yield from _assumptions(coverage, messages)
+
+
+def _assumptions(coverage: Coverage, messages: Sequence[Message]) -> Iterable[str]:
+    """What no line and no file states of the times that are told, and of those that say what is covered."""
+    edges = [at for file in coverage.files for at in (file.first, file.last) if at]
+    times = [*edges, *(at for message in messages for at in _times(message) if at)]
+    if any(at.zone_from is TimeBasis.ASSUMED for at in times):
         yield "the log states no time zone and nothing in it tells one: times are taken as UTC (--tz ZONE says otherwise)"
+    if any(at.year_from is TimeBasis.ASSUMED for at in times):
+        yield "the log states no year and nothing in it tells one: the latest that is not in the future is taken"
 
 
 def _span(looked: Looked, size: int) -> str:
@@ -168,7 +178,3 @@ def _times(message: Message) -> Iterable[LogTime | None]:
     for delivery in message.deliveries:
         for told in (delivery, *delivery.parts):
             yield from (attempt.at for attempt in told.attempts)
-
-
-def _assumed(at: LogTime | None) -> bool:
-    return at is not None and at.zone_from is TimeBasis.ASSUMED

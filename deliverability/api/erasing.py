@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deliverability.api import archive_facts as facts
+from deliverability.api import archive_shape as shape
 from deliverability.api.archive_tokens import needle_token, tokens_of
 from deliverability.api.archiving import known_formats
 from deliverability.api.from_archive import read_archive
@@ -161,7 +162,7 @@ def _rewrite(archive: Archive, segment: Segment, done: _Done, every: Sequence[Lo
 def _sample_again(archive: Archive, source: Source, every: Sequence[LogFormat]) -> None:
     """What is known of the log's ends, without what was erased there."""
     segments = archive.segments(source.id)
-    known = facts.loaded(source.facts)
+    known = shape.of_source(source)
     for key, segment, events in (
         ("first", segments[0], facts.events_at_beginning),
         ("last", segments[-1], facts.events_at_end),

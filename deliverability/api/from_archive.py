@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from deliverability.api import archive_facts as facts
+from deliverability.api import archive_shape as shape
 from deliverability.api.archive_tokens import id_token, needle_token
 from deliverability.api.archive_window import reached
 from deliverability.api.asked import Asked, asked_in
@@ -85,11 +86,8 @@ class KeptLog:
 
 def line_ends(segment: Segment) -> int:
     """How many lines end in a segment."""
-    known = facts.loaded(segment.facts)
-    lines = known.get("lines")
-    if not isinstance(lines, int):
-        raise CannotLookError("the archive is damaged: what is known of a log cannot be read")
-    return lines - (known.get("cut") is not None)
+    known = shape.of_segment(segment)
+    return int(known["lines"]) - (known["cut"] is not None)
 
 
 def read_archive(request: Request, path: Path, *, identities: bool = False) -> tuple[Trace, tuple[LogLine, ...]]:
@@ -266,7 +264,7 @@ class Kept:
 
     def _file(self, source: Source, segments: tuple[Segment, ...]) -> LogFile:
         kept = KeptLog(self._archive.path, segments, source.container)
-        missing = [str(text) for text in (facts.loaded(source.facts).get("missing"),) if text]
+        missing = [text for text in (shape.of_source(source).get("missing"),) if text]
         first = self._segments[source.id][0]
         if first.start:
             missing.append(f"lines up to {first.line} were pruned from the archive")
@@ -282,7 +280,7 @@ class Kept:
         places: "Places",
     ) -> FileScan:
         """What the whole log is: from what was found when it was kept, and from the look at a part of it."""
-        segments, known = self._segments[source.id], facts.loaded(source.facts)
+        segments, known = self._segments[source.id], shape.of_source(source)
         whole, unread = facts.joined(self._file(source, segments), segments, self._formats, known.get("damaged"))
         whole.unread_lines = self._unread(whole.file, unread)
         if file is None:
@@ -307,10 +305,7 @@ class Kept:
             sample = known.get(key)
             if not isinstance(sample, list) or (key == "first" and segment.start):
                 sample = self._sampled(segment, scan.formats, last=key == "last")
-            try:
-                lines = facts.lines_of(sample, source.log, scan.file.path)
-            except (TypeError, ValueError) as problem:
-                raise CannotLookError("the archive is damaged: what is known of a log cannot be read") from problem
+            lines = facts.lines_of(sample, source.log, scan.file.path)
             ends.append([event for fmt in scan.formats for event in fmt.parse(lines)])
         return ends[0], ends[1]
 

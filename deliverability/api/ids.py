@@ -1,6 +1,6 @@
 """Where queue ids stand in a block: a few each by itself, many by their common shape.
 
-Hyperscan finds all of them in one go.  Without it, an alternation of thousands of ids never ends; one expression for
+Hyperscan finds all of them in one go, which is quicker than StringZilla from some four on.  Without it, an alternation of thousands of ids never ends; one expression for
 the shape, and a look into a set, does.
 """
 
@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 
-from deliverability.protocols.octets import WORTHWHILE, any_of, each_position
+from deliverability.protocols.octets import WORTHWHILE, any_of, each_position, is_quick
 
 MAX_FOUND_SINGLY = 8  # ids looked for one by one, which is fastest for few
+MAX_QUICK_SINGLY = 3  # the same where StringZilla finds each: Hyperscan would take longer
 MAX_PREFIXES = 6  # beginnings that many ids share, each looked for by itself
 
 # The shapes of queue ids (Exim old and new, Postfix long and short, Sendmail) between marks that stand around them.
@@ -44,10 +45,11 @@ def finder(ids: Iterable[str], leads: Iterable[str] = ()) -> Finder:
         alone = frozenset(name for name in names if _ALONE.fullmatch(name)) | dashed
         anywhere = names - alone
     singly = _joined([*map(_single, sorted(anywhere)), *_by_shape(alone), *_beginning_words(own)])
+    few = len(names) + len(told) <= MAX_QUICK_SINGLY
     at_once = cache(partial(_at_once, anywhere, alone, own))
 
     def find(content: bytes, end: int) -> list[int]:
-        fast = at_once() if end >= WORTHWHILE else None
+        fast = None if end < WORTHWHILE or (few and is_quick()) else at_once()
         return (fast or singly)(content, end)
 
     return find

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from deliverability.api import archive_facts as facts
+from deliverability.api import archive_shape as shape
 from deliverability.api.archive_tokens import tokens_of
 from deliverability.api.archiving import drop_outdated, known_formats
 from deliverability.api.search import load_formats
@@ -117,7 +117,7 @@ def verify(path: Path) -> Verified:
                 segments += 1
                 try:
                     content = archive.content(segment)
-                    facts.loaded(segment.facts)
+                    shape.of_segment(segment)
                     formats = known_formats(segment, every)
                 except CannotLookError as problem:
                     problems.append(str(problem))

@@ -244,7 +244,7 @@ class FirstPass:
         last = raw.rfind(b"\n", start, end - 1) + 1 or start
         if not date or raw[end - 1] != 0x0A or not raw.startswith(date[0], last):
             return False
-        lines = raw.count(b"\n", start, end) if lines is None else lines
+        lines = octets.count(raw, b"\n", start, end) if lines is None else lines
         readable = self._readable()
         return octets.count(raw, b"\n" + date[0], start, end) + 1 == lines and all(
             readable.fullmatch(line) for line in (raw[start : raw.find(b"\n", start) + 1], raw[last:end])

@@ -10,6 +10,7 @@ from datetime import tzinfo
 from functools import cache
 
 from deliverability.api.tracing import Told, TraceResult
+from deliverability.compose import by_service
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.kinds import state_key
 from deliverability.compose.reason import meanings
@@ -55,7 +56,9 @@ def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int |
         )
         for told in result.told
     ]
-    head = ("fact.arrived", "fact.queue-ids", "fact.recipient", "fact.claim", "fact.subject", "fact.message-id")
+    elsewhere = any(told.message and told.message.witness for told in result.told)
+    first = ("timeline.first-time", "timeline.ids") if elsewhere else ("fact.arrived", "fact.queue-ids")
+    head = (*first, "fact.recipient", "fact.claim", "fact.subject", "fact.message-id")
     heads = [t(h) for h in head]
     heads[0] = t.aside(heads[0], zone_name(where, lang))
     return _bytes(_columns([tuple(heads), *rows], screen))
@@ -80,6 +83,7 @@ def verdict_table(page: Sheet, *, details: bool = False, screen: int | None = No
 
 def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     message, delivery, claim = told.message, told.delivery, told.claim
+    t = by_service.fitting(t, message, delivery.decisive, claim.role)
     lines = []
     if message:
         lines.append(visible(message.subject or t("timeline.no-subject")))
@@ -137,7 +141,9 @@ def _order(at: LogTime | None) -> str:
 def _time(at: LogTime | None, where: tzinfo) -> str:
     if at is None:
         return "-"
-    return f"{at.instant.astimezone(where):%Y-%m-%d %H:%M:%S}" if at.instant else at.logged
+    if at.instant is None:
+        return "-" if at.of_earlier else at.logged
+    return f"{at.instant.astimezone(where):%Y-%m-%d %H:%M:%S}"
 
 
 def _not_found(result: TraceResult, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:

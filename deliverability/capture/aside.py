@@ -1,16 +1,19 @@
 """Work done beside this process, in a child that shares what was read: a large file is looked through on two cores.
 
 Only where a child is harmless: no other thread runs, so nobody else's lock is copied while it is held.  Whatever goes
-wrong in the child, the caller does the work itself.
+wrong in the child, the caller does the work itself, or says that it could not look further.
 """
 
+import mmap
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 WORTHWHILE = 64 << 20  # octets of a file below which one process is as quick
+AHEAD = 3  # blocks that a child fills before anybody takes them
 
 
 def possible() -> bool:
@@ -38,14 +41,17 @@ class Aside:
 
     def abandon(self) -> None:
         """End the child, whose result nobody wants any more."""
-        if not self.pid:
-            return
-        import signal
+        if self.pid:
+            os.close(self._pipe)
+            _end(self.pid)
+            self.pid = 0
 
-        os.kill(self.pid, signal.SIGKILL)
-        os.close(self._pipe)
-        os.waitpid(self.pid, 0)
-        self.pid = 0
+
+def _end(pid: int) -> None:
+    import signal
+
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _end_with(parent: int) -> None:
@@ -60,28 +66,100 @@ def _end_with(parent: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, 1, 1)
 
 
-def start(work: Callable[[], object]) -> Aside:
-    """Do ``work`` in a child; what it gives must be picklable.
+def _child(work: Callable[[], object]) -> int:
+    """A child that does ``work`` and ends; its process id.
 
     Whoever watches the parent (context variables) does not watch the child: two would talk into one another's line.
     """
-    import pickle
     from contextvars import Context
 
-    reading, writing = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid:
-        os.close(writing)
-        return Aside(pid, reading)
+        return pid
     status = 1
     try:
-        os.close(reading)
         _end_with(parent)
-        content = pickle.dumps(Context().run(work), pickle.HIGHEST_PROTOCOL)
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(content)
+        Context().run(work)
         status = 0
     finally:
         # Neither handlers nor buffers of the parent may run or be written twice; nor may a traceback be shown.
         os._exit(status)
+
+
+def start(work: Callable[[], object]) -> Aside:
+    """Do ``work`` in a child; what it gives must be picklable."""
+    import pickle
+
+    reading, writing = os.pipe()
+
+    def hand_over() -> None:
+        os.close(reading)
+        content = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(content)
+
+    pid = _child(hand_over)
+    os.close(writing)
+    return Aside(pid, reading)
+
+
+class Feed:
+    """Blocks of octets that a child makes, handed over in memory that both share.
+
+    ``make`` gives a block of at most ``size`` octets and something picklable to say of it; it is asked until nobody
+    takes any more, or it says ``last``.
+    """
+
+    def __init__(self, make: Callable[[], tuple[bytes, object, bool]], size: int) -> None:
+        self._memory, self._size, self._taken = mmap.mmap(-1, AHEAD * size), size, 0
+        filled, filling = os.pipe()
+        taken, taking = os.pipe()
+
+        def fill() -> None:
+            os.close(filled)
+            os.close(taking)
+            self._fill(make, taken, filling)
+
+        self._pid = _child(fill)
+        os.close(filling)
+        os.close(taken)
+        self._filled: BinaryIO = os.fdopen(filled, "rb")
+        self._taking = taking
+
+    def _fill(self, make: Callable[[], tuple[bytes, object, bool]], taken: int, filling: int) -> None:
+        import pickle
+
+        with os.fdopen(filling, "wb", buffering=0) as pipe:
+            number, last = 0, False
+            while not last and (number < AHEAD or os.read(taken, 1)):
+                content, said, last = make()
+                at = number % AHEAD * self._size
+                self._memory[at : at + len(content)] = content
+                pipe.write(pickle.dumps((len(content), said), pickle.HIGHEST_PROTOCOL))
+                number += 1
+
+    def take(self, before: bytes = b"") -> tuple[bytes, Any]:
+        """The next block, behind ``before``, and what is said of it; raises :class:`EOFError` where the child failed."""
+        import pickle
+
+        try:
+            count, said = pickle.load(self._filled)  # noqa: S301 - our own child wrote it
+        except (EOFError, pickle.UnpicklingError):
+            raise EOFError("the process that made it was ended") from None
+        at = self._taken % AHEAD * self._size
+        with memoryview(self._memory) as memory, memory[at : at + count] as block:
+            content = b"".join((before, block))
+        self._taken += 1
+        with suppress(BrokenPipeError):  # it has made all that there is
+            os.write(self._taking, b"+")
+        return content, said
+
+    def close(self) -> None:
+        """End the child; nobody takes any more."""
+        if self._pid:
+            _end(self._pid)
+            self._pid = 0
+            self._filled.close()
+            os.close(self._taking)
+            self._memory.close()

@@ -14,6 +14,7 @@ from deliverability.capture.files import LogFile, open_log
 from deliverability.capture.sources import pass_over, plain, source_of
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.protocols.octets import count
 
 __all__ = ["BLOCK", "MAX_LINE", "Block", "Marks", "Window", "blocks", "lines_before", "plain", "windows"]
 
@@ -58,7 +59,7 @@ class Block:
     def lines(self) -> int:
         """How many lines end in it."""
         if self.ends is None:
-            self.ends = self.raw.count(b"\n", 0, self.end)
+            self.ends = count(self.raw, b"\n", 0, self.end)
         return self.ends + (self.passed_over is not None)
 
 
@@ -81,8 +82,8 @@ def _blocks(file: LogFile, begin: int, stop: int | None) -> Iterator[Block]:
     rest = b""
     with open_log(file) as stream, closing(source_of(stream, BLOCK, begin, stop)) as source:
         while True:
-            more, problem = source.fill()
-            content = rest + more if rest else more
+            content, problem = source.fill(rest)
+            more = len(content) > len(rest)
             end = content.rfind(b"\n") + 1
             over: int | None = None
             unended = False
@@ -168,9 +169,9 @@ class Window:
         """The 1-based number of the line that starts at ``start``; quick where one asks about neighbours in turn."""
         content = self.content
         if start >= self._at:
-            self._number += content.count(b"\n", self._at, start)
+            self._number += count(content, b"\n", self._at, start)
         else:
-            self._number -= content.count(b"\n", start, self._at)
+            self._number -= count(content, b"\n", start, self._at)
         self._at = start
         return self._number
 

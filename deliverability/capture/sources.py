@@ -1,7 +1,7 @@
 """Where the octets of a log come from, up to a block at a time: a plain file, memory, or a decoder.
 
-A plain file is read in place, from any offset on.  What is compressed is decompressed by a thread of its own while
-the block before is searched: the decompressors leave the interpreter to others while they work.
+A plain file is read in place, from any offset on.  What is compressed is decompressed by a process of its own while
+the block before is searched; by a thread, where a second process would do harm.
 """
 
 import io
@@ -13,13 +13,16 @@ from functools import cache
 from queue import Empty, Queue
 from threading import Thread
 
+from deliverability.capture import aside
 from deliverability.capture.files import DAMAGED, LogFile, Stream, open_log
 from deliverability.errors import CannotLookError, printable
 
-FILLED = 2  # blocks that are decompressed before anybody asks for them
+ALONE = 4  # blocks after which decompressing goes on beside this process
+FILLED = 2  # blocks that a thread decompresses before anybody asks for them
 _HEAP = 16 << 20  # octets
 
 Filled = tuple[bytes, Exception | None]
+"""What was read, and what was wrong."""
 
 
 class Source:
@@ -28,17 +31,18 @@ class Source:
     def __init__(self, stream: Stream, size: int) -> None:
         self._stream, self._size = stream, size
 
-    def fill(self) -> Filled:
-        """Up to a block, in small reads, so that a damaged archive gives all that it still holds."""
-        pieces: list[bytes] = []
+    def fill(self, before: bytes = b"") -> Filled:
+        """Up to a block, behind ``before``; in small reads, so that a damaged archive gives all that it still holds."""
+        pieces = [before] if before else []
         size = 0
+        problem: Exception | None = None
         try:
             while size < self._size and (piece := self._stream.read1(self._size - size)):
                 pieces.append(piece)
                 size += len(piece)
-        except DAMAGED as problem:
-            return b"".join(pieces), problem
-        return b"".join(pieces), None
+        except DAMAGED as found:
+            problem = found
+        return b"".join(pieces), problem
 
     def give_back(self, content: bytes, end: int) -> bytes:
         """What is left of ``content`` after ``end``, to be put before the next filling."""
@@ -49,50 +53,96 @@ class Source:
 
 
 class _Decompressed(Source):
-    """What a thread decompresses ahead, from the second block on: a short log needs none."""
+    """What is decompressed ahead, by a process of its own or else by a thread; not the first blocks: a short log needs none."""
 
     def __init__(self, stream: Stream, size: int) -> None:
         super().__init__(stream, size)
-        self._filled: Queue[Filled | BaseException] = Queue(FILLED)
-        self._thread: Thread | None = None
-        self._begun = self._ended = self._closed = False
+        _keep_heap()
+        self._blocks = 0
+        self._ended = False
+        self._ahead: _InProcess | _InThread | None = None
 
-    def fill(self) -> Filled:
-        if not self._begun:
-            self._begun = True
-            return super().fill()
-        if self._ended or self._closed:  # the thread puts nothing more, though it may be alive for a moment
-            return b"", None
-        if self._thread is None:
-            self._thread = Thread(target=self._ahead, name="decompressing", daemon=True)
-            self._thread.start()
-        filled = self._filled.get()
-        self._ended = _is_last(filled)
-        if isinstance(filled, BaseException):
-            raise filled
+    def fill(self, before: bytes = b"") -> Filled:
+        if self._ended:  # whoever fills ahead fills nothing more, though it may be there for a moment
+            return before, None
+        self._blocks += 1
+        self._ended = True  # also where something is raised
+        if self._blocks <= ALONE:
+            filled = super().fill(before)
+        else:
+            if self._ahead is None:
+                self._ahead = (_InProcess if aside.possible() else _InThread)(super().fill, self._size)
+            filled = self._ahead.take(before)
+        self._ended = filled[1] is not None or len(filled[0]) == len(before)
         return filled
 
-    def _ahead(self) -> None:
-        filled: Filled | BaseException = b"", None
-        while not self._closed:
+    def close(self) -> None:
+        self._ended = True
+        if self._ahead:
+            self._ahead.close()
+
+
+class _InProcess:
+    """Blocks that a child fills."""
+
+    def __init__(self, fill: Callable[[], Filled], size: int) -> None:
+        def make() -> tuple[bytes, object, bool]:
+            content, problem, failure = b"", None, None
             try:
-                filled = super().fill()
+                content, problem = fill()
+            except Exception as found:  # noqa: BLE001 - raised where the block is asked for
+                failure = found
+            return content, (problem, failure), problem is not None or not content
+
+        self._feed = aside.Feed(make, size)
+
+    def take(self, before: bytes) -> Filled:
+        try:
+            content, (problem, failure) = self._feed.take(before)
+        except EOFError as found:
+            return before, found
+        if failure is not None:
+            raise failure
+        return content, problem
+
+    def close(self) -> None:
+        self._feed.close()
+
+
+class _InThread:
+    """Blocks that a thread fills: the decompressors leave the interpreter to others while they work."""
+
+    def __init__(self, fill: Callable[[], Filled], _size: int) -> None:
+        self._fill = fill
+        self._filled: Queue[Filled | BaseException] = Queue(FILLED)
+        self._closed = False
+        self._thread = Thread(target=self._run, name="decompressing", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        last = False
+        while not self._closed and not last:
+            filled: Filled | BaseException
+            try:
+                filled = self._fill()
+                last = filled[1] is not None or not filled[0]
             except BaseException as problem:  # noqa: BLE001 - raised where the block is asked for
-                filled = problem
+                filled, last = problem, True
             self._filled.put(filled)
-            if _is_last(filled):
-                return
+
+    def take(self, before: bytes) -> Filled:
+        filled = self._filled.get()
+        if isinstance(filled, BaseException):
+            raise filled
+        content, problem = filled
+        return before + content if before else content, problem
 
     def close(self) -> None:
         self._closed = True
-        while self._thread is not None and self._thread.is_alive():
+        while self._thread.is_alive():
             with suppress(Empty):
                 self._filled.get_nowait()
             self._thread.join(0.01)
-
-
-def _is_last(filled: Filled | BaseException) -> bool:
-    return isinstance(filled, BaseException) or filled[1] is not None or not filled[0]
 
 
 class _Plain(Source):
@@ -102,15 +152,15 @@ class _Plain(Source):
         _keep_heap()
         self._fd, self._size, self._at, self._stop = fd, size, begin, stop
 
-    def fill(self) -> Filled:
+    def fill(self, before: bytes = b"") -> Filled:
         try:
             more = os.pread(self._fd, _upto(self._size, self._at, self._stop), self._at)
             if not more and os.fstat(self._fd).st_size < self._at:
-                return b"", OSError("the file became shorter while it was read")
+                return before, OSError("the file became shorter while it was read")
         except OSError as problem:
-            return b"", problem
+            return before, problem
         self._at += len(more)
-        return more, None
+        return before + more if before else more, None
 
     def give_back(self, content: bytes, end: int) -> bytes:
         self._at -= len(content) - end
@@ -123,10 +173,10 @@ class _InMemory(Source):
     def __init__(self, content: bytes, size: int, begin: int, stop: int | None) -> None:
         self._content, self._size, self._at, self._stop = content, size, begin, stop
 
-    def fill(self) -> Filled:
+    def fill(self, before: bytes = b"") -> Filled:
         more = self._content[self._at : self._at + _upto(self._size, self._at, self._stop)]
         self._at += len(more)
-        return more, None
+        return before + more if before else more, None
 
     def give_back(self, content: bytes, end: int) -> bytes:
         self._at -= len(content) - end

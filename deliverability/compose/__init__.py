@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from deliverability.compose import by_mailer, by_service
 from deliverability.compose.brand import Brand
-from deliverability.compose.by_mailer import fitting
 from deliverability.compose.case import Case, provider_for, sender_known
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.first import address, answer, do_now
@@ -26,6 +26,7 @@ from deliverability.compose.when import day, zone
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.document import Document, Edition
+from deliverability.evidence.story import Role
 
 __all__ = ["Brand", "Catalog", "Edition", "catalog", "compose", "providers", "recognise", "redaction"]
 
@@ -48,7 +49,7 @@ def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
     :class:`~deliverability.errors.UsageError` for an unknown language or zone, for an assessment without a
     dispatch, and for a customer's page about a message that was not found.
     """
-    t, where, kind = fitting(catalog(lang), assessment.evidence.message), zone(timezone), kind_of(assessment)
+    t, where, kind = _words(assessment, lang), zone(timezone), kind_of(assessment)
     if kind in NO_PAGE and edition is not Edition.SUPPORT:
         msg = "a message that was not found makes no customer's page; the support edition shows what was looked through"
         raise UsageError(msg)
@@ -65,6 +66,13 @@ def compose(  # noqa: PLR0913 - each is named, and each belongs to the reader
         hide=redaction(assessment, brand, edition, t),
     )
     return _document(case)
+
+
+def _words(assessment: Assessment, lang: str) -> Catalog:
+    """The language's sentences, as far as they are true of whose record it is."""
+    at_hand, claim = assessment.evidence, assessment.claim
+    words = by_mailer.fitting(catalog(lang), at_hand.message)
+    return by_service.fitting(words, at_hand.message, at_hand.attempt, claim.role if claim else Role.NONE)
 
 
 def redaction(assessment: Assessment, brand: Brand, edition: Edition, t: Catalog) -> Callable[[str], str]:

@@ -176,6 +176,8 @@ class Case:
         time = attempt.at if attempt else self.message.arrived if self.message else None
         if time is None:
             return self.t("when.none")
+        if time.of_earlier:
+            return self.t("when.not-recorded")
         if time.instant is None:
             return self.t("when.unresolved", logged=time.logged)
         return moment(time.instant, self.where, self.lang)

@@ -163,12 +163,15 @@ def _ladder(case: Case) -> Ladder:
     known = _REACHED[case.kind]
     if _varied(case) == "passed-on":
         known = (*known[:2], _OPEN, known[3])  # passed on by a relay or a service; how far it came is not shown
+    if case.assessment.claim and case.assessment.claim.basis == "service-record":
+        known = (_YES, _OPEN, _OPEN, _OPEN)  # to a server that is not named, or into a mailbox of the service's own
     last = max((i for i, reached in enumerate(known) if reached), default=-1)
     opened = _NO if known[-1] is _NO else _OPEN
     rungs = []
     for number, (name, reached) in enumerate(zip((*_RUNGS, "opened"), (*known, opened), strict=True)):
         # One server took it in and put it into the mailbox: there was nothing between.
-        if case.kind is Kind.DELIVERED and case.role in _OURS and name in ("handed-on", "accepted"):
+        alone = case.role in _OURS or (case.message is not None and case.message.witness)
+        if case.kind is Kind.DELIVERED and alone and name in ("handed-on", "accepted"):
             continue
         rungs.append(Rung(_label(case, name), reached, _rung_note(case, name, reached, newest=number == last)))
     return Ladder(case.t("ladder.label"), tuple(rungs))

@@ -53,7 +53,7 @@ def forward(case: Case) -> Section | None:
     evidence = case.assessment.evidence
     client_ip = evidence.client_ip.value if evidence.client_ip else attempt.local_ip
     rows = (
-        ("forward.time", both(attempt.instant, case.where) if attempt.instant else attempt.at.logged),
+        ("forward.time", _time(case, attempt)),
         ("forward.to", case.recipient),
         ("forward.from", case.reverse_path),
         ("forward.server", str(attempt.relay)),
@@ -67,6 +67,16 @@ def forward(case: Case) -> Section | None:
     lines.append(t("forward.question.accepted" if case.kind in ARRIVED else "forward.question.other"))
     blocks = (Paragraph(t("forward.intro")), Quote(t("forward.label"), "\n".join(lines)))
     return Section("forward", t("heading.forward"), blocks)
+
+
+def _time(case: Case, attempt: Attempt) -> str:
+    """When the other side has to look for it."""
+    if attempt.instant:
+        return both(attempt.instant, case.where)
+    if not attempt.at.of_earlier:
+        return attempt.at.logged
+    began = case.message.arrived.instant if case.message and case.message.arrived else None
+    return case.t("forward.after", time=both(began, case.where)) if began else ""
 
 
 def genuine(case: Case) -> Section | None:

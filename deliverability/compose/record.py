@@ -97,10 +97,10 @@ def _time_rows(case: Case, attempt: Attempt) -> list[tuple[str, str | None]]:
     if time.contradicted:
         how.append(t("time.contradicted", id=time.contradicted))
     if time.instant is None:
-        how.append(t("time.unresolved"))
+        how.append(t("time.of-earlier" if time.of_earlier else "time.unresolved"))
     return [
         ("fact.time", _both(case, time.instant)),
-        ("fact.logged", time.logged),
+        ("fact.logged", None if time.of_earlier else time.logged),
         ("fact.time-basis", case.together(*how) or t("time.logged")),
     ]
 
@@ -136,7 +136,7 @@ def _attempts(case: Case) -> list[Block]:
     shown = attempts if case.support else attempts[-CUSTOMER_ATTEMPTS:]
     rows = tuple(
         (
-            exact(a.instant, case.where) if a.instant else a.at.logged,
+            _moment(case, a),
             str(a.relay) if a.relay else "–",
             t(f"result.{result_of(a)}"),
             case.hide(words(a.reply) if a.reply else a.text) or "–",
@@ -155,9 +155,17 @@ def _attempts(case: Case) -> list[Block]:
     return blocks
 
 
+def _moment(case: Case, attempt: Attempt) -> str:
+    if attempt.instant:
+        return exact(attempt.instant, case.where)
+    return "–" if attempt.at.of_earlier else attempt.at.logged
+
+
 def _no_tls(case: Case) -> str | None:
     """Said only of a connection: a mailbox on our own server, or a try that reached nobody, has none to encrypt."""
-    return case.t("tls.none") if case.attempt and case.attempt.relay else None
+    if case.attempt is None or case.attempt.relay is None or case.attempt.witness:
+        return None  # what a service does not write down is not shown to be missing
+    return case.t("tls.none")
 
 
 def _parts(case: Case) -> list[Block]:
@@ -229,7 +237,11 @@ def _coverage(case: Case) -> list[Block]:
         kinds = sorted({gap.kind for gap in gaps})
         words = t("list.separator").join(t(f"gap.{k}") if t.has(f"gap.{k}") else k for k in kinds)
         blocks.append(Paragraph(t("coverage.gaps", count=len(gaps), kinds=words)))
-    unproven = [_file(case, file)[0] for file in coverage.files if file.unproven]
+    unproven = [
+        t("coverage.unproven.file", file=_file(case, file)[0], formats=t("list.separator").join(file.unproven_formats))
+        for file in coverage.files
+        if file.unproven_formats
+    ]
     if unproven:
         blocks.append(Paragraph(t("coverage.unproven", files=t("list.separator").join(unproven))))
     return blocks

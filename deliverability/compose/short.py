@@ -35,8 +35,8 @@ def _keys(case: Case) -> tuple[str, ...]:
         return ("sms.accepted", *looking) if named else looking
     if case.kind in _UNDER_WAY:
         return ("sms.under-way", "sms.see-short")
-    if case.kind is Kind.PUT_OFF_BY_US:
-        return ("sms.see", "sms.see-short")  # whether it was brought again is not on record
+    if case.kind is Kind.PUT_OFF_BY_US or (case.kind in OUR_FAULT and case.message and case.message.witness):
+        return ("sms.see", "sms.see-short")  # whether it was brought again, or by whom it was stopped, is not on record
     if case.kind in OUR_FAULT:
         return ("sms.ours", "sms.ours-short")
     return ("sms.not-delivered", "sms.see-short")

@@ -109,7 +109,14 @@ def _message(chain: Chain, asked: frozenset[Key], sessions: Sessions) -> Message
         lines=_lines(chain, tried, deliveries),
         other_recipients=_others(chain, tried, frozenset(chosen)),
         signings=tuple(_signings(chain)),
+        witness=_witness(event for entry in chain.entries for event in entry.events),
     )
+
+
+def _witness(events: Iterable[DeliveryEvent]) -> str | None:
+    """Whose record tells all of it, when no line is our own server's."""
+    told_by = {event.witness for event in events}
+    return told_by.pop() if len(told_by) == 1 else None
 
 
 def _signings(chain: Chain) -> Iterable[Signing]:
@@ -302,6 +309,7 @@ def _rejected(event: DeliveryEvent, asked: frozenset[Key]) -> Message | None:
         stays=(Stay(None, event.line.place.log, Tie.FIRST, event.at, event.session, ended=True),),
         deliveries=tuple(_refused_by_us(r, event, None) for r in chosen),
         lines=(event.line,),
+        witness=event.witness,
     )
 
 

@@ -49,6 +49,8 @@ class LogTime:
     unclear: bool = False
     """:attr:`local` is no wall-clock time of the event, and nothing may turn it into an instant: the text has several
     readings (day or month first, a zone abbreviation), or the row has only the time of something earlier."""
+    of_earlier: bool = False
+    """The text is the time of something earlier, such as the message's arrival; of the event itself none is known."""
 
 
 class Action(StrEnum):

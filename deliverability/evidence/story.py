@@ -172,6 +172,8 @@ class Message:
     """The sender's own name for the customer, where such a row gives it."""
     by_mailer: bool = False
     """Whether the sending program's own records tell it, and no server's log: it was in no queue of ours."""
+    witness: str | None = None
+    """The service whose record alone tells it: no server of ours is known to have had it."""
 
     @property
     def arrived(self) -> LogTime | None:
@@ -222,8 +224,8 @@ class FileCoverage:
     """Lines that are not of the format."""
     first: LogTime | None
     last: LogTime | None
-    unproven: bool = False
-    """The format was read by its documentation alone."""
+    unproven_formats: tuple[str, ...] = ()
+    """Those of the formats in it that were read by their documentation alone; :attr:`format` need not be one of them."""
     container: str | None = None
     """What the lines were unwrapped from (``journal export``, ``NDJSON``, ``CSV``); the lines shown are the inner ones."""
     records_subjects: bool | None = None
@@ -231,6 +233,11 @@ class FileCoverage:
     gaps: tuple[Gap, ...] = ()
     looked: Looked | None = None
     """What was looked through when not the whole file; :attr:`lines`, :attr:`unread` and the times are those of it."""
+
+    @property
+    def unproven(self) -> bool:
+        """Whether some of its lines were read by the documentation of their format alone."""
+        return bool(self.unproven_formats)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Postfix puts every message on hold; MailScanner takes it out of the hold queue, 
 queue under another id: ``Requeue: 8DC3BBDEAF.A29D3 to 5AD9ABDEB5``.  Without that line the message seems to stay on hold
 for ever.  What it is told to do with spam stands in ``Spam Actions: message 8DC3BBDEAF.A29D3 actions are delete``.
 
-Wordings: ``PFDiskStore.pm``, ``Postfix.pm`` and ``Message.pm`` of MailScanner, and lines that administrators published.
+Wordings: ``PFDiskStore.pm``, ``Postfix.pm`` and ``Message.pm`` of MailScanner, and lines that administrators published; none ran here.
 """
 
 import re
@@ -109,4 +109,5 @@ FORMAT = LogFormat(
     needles=ingesting.needles,
     head=_HEAD,
     delivery_marks=(),
+    unproven=True,
 )

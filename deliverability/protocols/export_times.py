@@ -91,7 +91,7 @@ def unknown_time(text: str) -> LogTime:
 
 def of_something_else(at: LogTime) -> LogTime:
     """The one time of a row that reports a later event as well: shown as logged, but no instant of that event."""
-    return replace(at, instant=None, year_from=None, zone_from=None, unclear=True)
+    return replace(at, instant=None, year_from=None, zone_from=None, unclear=True, of_earlier=True)
 
 
 def _told(text: str, local: datetime, offset: timedelta | None, *, unclear: bool = False) -> LogTime:

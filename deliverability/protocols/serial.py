@@ -245,6 +245,7 @@ def _file(file: FileCoverage) -> Json:
         "first": log_time_to_json(file.first),
         "last": log_time_to_json(file.last),
         "unproven": file.unproven,
+        "unproven_formats": list(file.unproven_formats),
         "container": file.container,
         "looked": _looked(file.looked),
         "records_subjects": file.records_subjects,

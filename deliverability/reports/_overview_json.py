@@ -93,6 +93,7 @@ def _file(file: FileCoverage) -> dict[str, Any]:
         "file": file.file,
         "format": file.format,
         "unproven": file.unproven,
+        "unproven_formats": list(file.unproven_formats),
         "container": file.container,
         "size": file.size,
         "lines": file.lines,

@@ -318,6 +318,29 @@ CLAIMS = {
     "seal.finish.refused": "refused",
     "seal.finish.uncertain": "taken, open",
     "seal.finish.unknown": "open, no",
+    "service.answer-bounced-passed-on": "came back, no",
+    "service.answer-cancelled": "taken",
+    "service.answer-deferred": "taken, tried again, no",
+    "service.answer-expired": "taken, given up, no",
+    "service.answer-failed": "not sent, given up, no",
+    "service.answer-handed-over-intermediary": "handed on, ours",
+    "service.answer-handed-over-own-relay": "handed on, ours",
+    "service.answer-handed-over-unconfirmed": "handed on",
+    "service.answer-held": "not sent, no",
+    "service.answer-queued": "no",
+    "service.answer-refused-on-the-way": "refused, sorry, ours, yours, no",
+    "service.answer-unknown": "taken, open, no",
+    "service.detail-accepted-own": "no",
+    "service.detail-delivered-folder": "ours, no",
+    "service.detail-handed-over-unconfirmed": "taken, ours, no",
+    "service.failed-other": "refused, no",
+    "service.rung-handed-on": "",
+    "service.rung-taken-in": "",
+    "service.state-cancelled": "",
+    "service.state-queued": "",
+    "service.to-nobody": "handed on, in the mailbox",
+    "service.to-nobody-act": "ours, no",
+    "service.to-nobody-detail": "no",
     "sms.accepted": "taken, ours",
     "sms.folder": "",
     "sms.look": "ours",
@@ -356,6 +379,7 @@ CLAIMS = {
 ABOUT_FATE = (
     *("answer.", "detail.", "limits.", "result.", "role.", "rung.", "seal.finish.", "sms.", "state.", "summary.fate."),
     *("mailer.answer", "mailer.detail", "mailer.result", "mailer.rung", "mailer.sms", "mailer.state"),
+    *("service.answer", "service.detail", "service.failed", "service.rung", "service.state", "service.to-nobody"),
 )
 ABOUT_SOMETHING_ELSE = {"detail.unknown", "limits.observed-later", "limits.other"}
 
@@ -455,3 +479,72 @@ def test_plugins_name_the_same_things_and_people_in_both_languages(folder):
     assert [name for name, en, zh in told if set(placeholders.findall(en)) != set(placeholders.findall(zh))] == []
     numbers = re.compile(r"(?<![\w.])\d{2,}(?:\.\d+)*(?![\w.])")
     assert [n for n, en, zh in told if set(numbers.findall(en)) - set(numbers.findall(zh))] == []
+
+
+# --- what a service did is not said of our own server ------------------------------------------------------------------
+
+SERVICE = "Microsoft 365"
+OUR_DOING = (
+    re.compile(
+        r"\bour (own )?((mail )?server|system|log|record|queue|list)|server of our own|\bour own\b", re.IGNORECASE
+    ),
+    re.compile(r"我們(自己)?的?(郵件)?(伺服器|系統|紀錄|佇列)|我方|我們自己"),
+)
+OF_OURS = frozenset({Role.OWN_MX, Role.OWN_RELAY, Role.INTERMEDIARY})
+"""Where the other side is ours, the page says that of it."""
+
+
+def by_service(state, level, role, lang, result, relay, *, alone=True):
+    made = attempt(result)[0] if result else None
+    attempts = (replace(made, witness=SERVICE, relay=made.relay if relay else None, text="Failed"),) if made else ()
+    basis = "service-record" if state is State.HANDED_OVER and not relay else "mail-store"
+    page = factory.assessment(
+        state, level, role, lang=lang, subject=SUBJECT, attempts=attempts, strength=Strength.THIRD_PARTY_RECORD
+    )
+    message = replace(page.evidence.message, witness=SERVICE if alone else None)
+    claim = replace(page.claim, basis=basis, strength=Strength.THIRD_PARTY_RECORD)
+    return replace(page, claim=claim, evidence=replace(page.evidence, message=message))
+
+
+SERVED = [
+    state for state in State if state not in (State.NOT_FOUND, State.RECORDED)
+]  # of these two no server, and no service, says anything
+
+
+@pytest.mark.parametrize("state", SERVED)
+def test_every_word_of_a_services_record_is_told_alike(said, state):
+    for level, role, result, relay in itertools.product(Level, Role, (None, *Result), (True, False)):
+        alike(
+            said,
+            lambda lang, level=level, role=role, result=result, relay=relay: by_service(
+                state, level, role, lang, result, relay
+            ),
+            Edition.CUSTOMER,
+        )
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("state", SERVED)
+def test_what_a_service_did_is_not_said_of_our_server(lang, state):
+    ours = OUR_DOING[LANGUAGES.index(lang)]
+    for role, result, relay in itertools.product(
+        set(Role) - OF_OURS, (None, Result.SENT, Result.FAILED), (True, False)
+    ):
+        made = by_service(state, Level.HANDED_OVER, role, lang, result, relay)
+        page = compose(made, lang=lang, timezone="Asia/Taipei", brand=factory.BRAND, made_at=factory.MADE_AT)
+        told = [block for section in page.sections for block in section.blocks]
+        texts = [b.text for b in told if isinstance(b, Answer)] + [b.detail for b in told if isinstance(b, Answer)]
+        texts += [rung.label for b in told if isinstance(b, Ladder) for rung in b.rungs]
+        texts += [str(b) for b in told if type(b).__name__ in ("Facts", "Paragraph", "Note")]
+        for text in texts:
+            assert not ours.search(text), (role, result, relay, text)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_our_own_server_stays_the_first_where_a_service_tells_the_rest(lang):
+    made = by_service(State.FAILED, Level.NONE, Role.NONE, lang, Result.FAILED, relay=False, alone=False)
+    page = compose(made, lang=lang, timezone="Asia/Taipei", brand=factory.BRAND, made_at=factory.MADE_AT)
+    shown = [block for block in page.sections[0].blocks if isinstance(block, Ladder | Answer)]
+    answer, ladder = (next(b for b in shown if isinstance(b, kind)) for kind in (Answer, Ladder))
+    assert SERVICE in answer.text
+    assert OUR_DOING[LANGUAGES.index(lang)].search(ladder.rungs[0].label)

@@ -20,6 +20,7 @@ from deliverability.capture.commands import Command, output_of
 from deliverability.capture.decoders.archives import decompressed
 from deliverability.capture.decoders.streams import beginning
 from deliverability.capture.files import DAMAGED, LogFile, head, log_files, open_log, parse_log_argument
+from deliverability.capture.sources import ALONE
 from deliverability.errors import CannotLookError, UsageError
 
 LINE = b"Nov 22 05:01:38 out1 postfix/qmgr[1]: 4jXH3k3V2zzLhRZ: removed\n"
@@ -395,11 +396,12 @@ def test_a_command_never_gets_our_standard_input_or_a_shell() -> None:
 
 def test_a_reader_that_stops_early_leaves_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deliverability.capture.blocks.BLOCK", 1000)
+    monkeypatch.setattr("deliverability.capture.aside.possible", lambda: False)
     content = b"".join(b"line %d\n" % n for n in range(20_000))
     (tmp_path / "log.gz").write_bytes(gzip.compress(content))
     file = LogFile("", str(tmp_path / "log.gz"), None)
     reading = blocks(file)
-    seen = [next(reading).content for _ in range(3)]
+    seen = [next(reading).content for _ in range(ALONE + 1)]
     assert any(thread.name == "decompressing" for thread in threading.enumerate())
     reading.close()
     assert not any(thread.name == "decompressing" for thread in threading.enumerate())
