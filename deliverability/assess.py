@@ -27,7 +27,7 @@ from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import grounds, hosts, mx
 
-RULESET = "2026.11.3"
+RULESET = "2026.11.4"
 """Changes whenever equal evidence could give another verdict."""
 
 _CRASHED = {
@@ -90,8 +90,8 @@ def run(check: Check, evidence: Evidence) -> Verdict:
             check.citation,
             check.title,
             ruling,
-            templates=check.messages[ruling.finding.code],
-            detail_templates={f.code: check.messages[f.code] for f in ruling.details},
+            templates=grounds.words(ruling.finding, check.messages[ruling.finding.code]),
+            detail_templates={f.code: grounds.words(f, check.messages[f.code]) for f in ruling.details},
             advisory=check.advisory,
         )
     except Exception as problem:  # noqa: BLE001 - a defect of one check must not take the report with it

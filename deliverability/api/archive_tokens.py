@@ -1,20 +1,18 @@
-"""By what the archive's segments are found again: 63-bit hashes of the addresses and queue ids that stand in them.
+"""By what the archive's segments are found again: 32-bit sums of the addresses and queue ids that stand in them.
 
 A token may stand for several things (``a.b@x`` and ``c/a.b@x``, one id in both cases): then a segment too many is
-read.  None is left out: an address, a Message-ID or a queue id is cut to its token in a question just as it is in a
+read, which takes a millisecond.  None is left out: an address, a Message-ID or a queue id is cut to its token in a question just as it is in a
 log.
 """
 
 import re
-import struct
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+from zlib import crc32
 
 from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import octets
 
 MAX_PROBE = 4096  # octets of a line
-DIGEST = 8  # octets of a token's hash
 SELDOM = 1 << 10  # octets to an "@", from which it is quicker to look at its line alone
 PROBES = 16  # lines of a segment that tell which formats are in it, apart from those that are known
 
@@ -33,7 +31,6 @@ _ORIGINAL = rb"orig_id=([0-9a-z]{5,40}+)"
 _NOTIFIED = rb"notification: ([0-9a-z]{5,40}+)"
 _SYSLOG = (_OWN, SOLARIS, _STRUCTURED)
 _EXIM = re.compile(rb"-(?:[0-9a-z]{6}|[0-9a-z]{11})-[0-9a-z]{2,4}(?![0-9a-z])")
-_BLAKE2B = blake2b(digest_size=DIGEST)
 _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 COVERED = {
     "postfix": (*_SYSLOG, _QUEUED_AS, _ORIGINAL, _NOTIFIED),
@@ -52,8 +49,7 @@ LITERALS = {_QUEUED_AS: b"queued as ", _ORIGINAL: b"orig_id=", _NOTIFIED: b"noti
 def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> frozenset[int]:
     """The tokens of whole lines; ``formats`` are those known of the log, ``probed`` those that may be in it too."""
     lower = content.lower()
-    digests = b"".join(map(_digest, _addresses(lower) | _ids(content, lower, formats, probed)))
-    return frozenset(number >> 1 for number in struct.unpack(f">{len(digests) // DIGEST}Q", digests))
+    return frozenset(map(crc32, _addresses(lower) | _ids(content, lower, formats, probed)))
 
 
 def needle_token(needle: bytes, fmt: LogFormat) -> int | None:
@@ -62,7 +58,7 @@ def needle_token(needle: bytes, fmt: LogFormat) -> int | None:
     if token is not None or fmt.id in COVERED:
         return token
     user = _USER.search(needle.lower()[::-1])  # Dovecot's users may have no domain
-    return _hash(b"(" + user[1][::-1]) if user and user[1] else None
+    return crc32(b"(" + user[1][::-1]) if user and user[1] else None
 
 
 def address_token(needle: bytes) -> int | None:
@@ -74,12 +70,12 @@ def address_token(needle: bytes) -> int | None:
     local, domain = _LOCAL.match(lower[at::-1]), _DOMAIN.match(lower, at)
     if not local or not domain:
         return None
-    return _hash(local[1][::-1] + b"@" + domain[1].strip(b"."))
+    return crc32(local[1][::-1] + b"@" + domain[1].strip(b"."))
 
 
 def id_token(queue_id: str) -> int:
     """The token of a queue id."""
-    return _hash(queue_id.encode("utf-8", "surrogateescape").lower())
+    return crc32(queue_id.encode("utf-8", "surrogateescape").lower())
 
 
 def addresses_in(content: bytes) -> set[bytes]:
@@ -171,13 +167,3 @@ def _asked(lines: Sequence[bytes], formats: Sequence[LogFormat]) -> Iterable[str
     for fmt in formats:
         for line in lines:
             yield from fmt.queue_ids(line)
-
-
-def _digest(token: bytes) -> bytes:
-    hashed = _BLAKE2B.copy()  # quicker than to set up another
-    hashed.update(token)
-    return hashed.digest()
-
-
-def _hash(token: bytes) -> int:
-    return int.from_bytes(_digest(token), "big") >> 1

@@ -7,8 +7,9 @@ transaction: a run may be ended at any moment.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,7 @@ def ingest(request: Request, archive: Path, keep: timedelta | None = None) -> In
     hints, files = surroundings(request)
     now = request.now or datetime.now(UTC)
     with Archive.open(archive, write=True, create=True) as kept, ThreadPoolExecutor(THREADS) as threads:
+        index_rest(kept)
         run = _Run(Tools(kept, threads, hints, now, load_formats()), files)
         done = tuple(run.take(file) for file in files)
         pruned = drop_outdated(kept, now - keep) if keep else 0
@@ -95,16 +97,26 @@ def ingest(request: Request, archive: Path, keep: timedelta | None = None) -> In
 
 def drop_outdated(archive: Archive, before: datetime) -> int:
     """Drop every segment whose last line is older; how many those were."""
-    every = load_formats()
     outdated = archive.outdated(before)
-    for segment in outdated:
-        try:
-            tokens = tokens_of(archive.content(segment), known_formats(segment, every), every)
-        except CannotLookError:
-            archive.drop(segment, None)
-        else:
-            archive.drop(segment, tokens)
+    archive.drop(outdated)
+    if outdated:
+        archive.drop_copies()
     return len(outdated)
+
+
+def index_rest(archive: Archive) -> None:
+    """Put into the index what is not in it: all that an earlier version of this program kept."""
+    every, rest = load_formats(), archive.unindexed()
+    for at in range(0, len(rest), BATCH):
+        archive.index(_readable(archive, rest[at : at + BATCH], every))
+
+
+def _readable(
+    archive: Archive, segments: Iterable[Segment], every: Sequence[LogFormat]
+) -> Iterator[tuple[Segment, frozenset[int]]]:
+    for segment in segments:
+        with suppress(CannotLookError):  # a segment that is damaged stays without: it is looked into by every question
+            yield segment, tokens_of(archive.content(segment), known_formats(segment, every), every)
 
 
 def known_formats(segment: Segment, every: Sequence[LogFormat]) -> list[LogFormat]:

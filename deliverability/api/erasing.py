@@ -43,34 +43,41 @@ class Erased:
 
 
 def erase(request: Request, path: Path) -> Erased:
-    """Erase the recipients of a request from an archive.
+    """Erase the recipients of a request from an archive, and the copies of it that an update of its schema left.
 
-    Raises :class:`UsageError` where they are not addresses, :class:`CannotLookError` as an archive does.
+    All that speaks of them is erased, or, where something cannot be read, nothing.  Raises :class:`UsageError` where they are not addresses, :class:`CannotLookError` as an archive does.
     """
     if not request.to or request.domains() or request.everybody():
         raise UsageError("erase --to ADDRESS: name the person's own addresses, one by one")
     alone = Request(to=request.to, configuration=request.configuration, now=request.now)
-    whole = _whole_messages(alone, path)
     every = load_formats()
     person = _Person(alone.query().recipients, every)
-    with Archive.open(path, write=True) as archive:
-        paths = {source.id: source for source in archive.sources()}
-        holding = archive.holding(person.tokens)
-        blanked = struck = 0
-        touched: set[int] = set()
-        for segment in archive.segments():
-            offsets = {at - segment.start for at in whole.get(segment.source, ()) if segment.start <= at < segment.end}
-            if not offsets and segment.id not in holding:
-                continue
-            done = person.erased(archive.content(segment), offsets, known_formats(segment, every))
-            if done.blanked or done.struck:
-                _rewrite(archive, segment, done, every)
-                touched.add(segment.source)
-                blanked, struck = blanked + done.blanked, struck + done.struck
-        for identity in touched:
-            _sample_again(archive, paths[identity], every)
-        if touched:
+    with Archive.open(path, write=True) as archive:  # from here on nobody puts more of them into it
+        whole = _whole_messages(alone, path)
+        with archive.together():
+            erased = _erased(archive, person, whole, every)
+        if erased.blanked or erased.struck:
             archive.shrink()  # no free page keeps what was erased
+        archive.drop_copies()
+    return erased
+
+
+def _erased(archive: Archive, person: "_Person", whole: dict[int, set[int]], every: Sequence[LogFormat]) -> Erased:
+    sources = {source.id: source for source in archive.sources()}
+    holding = archive.holding(person.tokens)
+    blanked = struck = 0
+    touched: set[int] = set()
+    for segment in archive.segments():
+        offsets = {at - segment.start for at in whole.get(segment.source, ()) if segment.start <= at < segment.end}
+        if not offsets and segment.id not in holding:
+            continue
+        done = person.erased(archive.content(segment), offsets, known_formats(segment, every))
+        if done.blanked or done.struck:
+            _rewrite(archive, segment, done, every)
+            touched.add(segment.source)
+            blanked, struck = blanked + done.blanked, struck + done.struck
+    for identity in touched & sources.keys():
+        _sample_again(archive, sources[identity], every)
     return Erased(blanked, struck)
 
 
@@ -88,7 +95,6 @@ def _whole_messages(request: Request, path: Path) -> dict[int, set[int]]:
 @dataclass(frozen=True, slots=True)
 class _Done:
     content: bytes
-    before: bytes
     blanked: int
     struck: int
 
@@ -119,7 +125,7 @@ class _Person:
             else:
                 left[start:end] = self._pattern.sub(lambda match: STRUCK * len(match[0]), line)
                 struck += 1
-        return _Done(bytes(left), content, blanked, struck)
+        return _Done(bytes(left), blanked, struck)
 
     def _found(self, content: bytes) -> Iterable[tuple[int, int]]:
         return _lines(
@@ -152,11 +158,9 @@ def _lines(content: bytes, starts: Iterable[int]) -> Iterable[tuple[int, int]]:
 
 def _rewrite(archive: Archive, segment: Segment, done: _Done, every: Sequence[LogFormat]) -> None:
     formats = known_formats(segment, every)
-    old, new = tokens_of(done.before, formats, every), tokens_of(done.content, formats, every)
     found = facts.to_json(facts.scan_segment(done.content, every, formats))
-    archive.rewrite(
-        segment, pack(done.content), found, erased=done.blanked + done.struck, gone=old - new, new=new - old
-    )
+    tokens = tokens_of(done.content, formats, every)
+    archive.rewrite(segment, pack(done.content), found, erased=done.blanked + done.struck, tokens=tokens)
 
 
 def _sample_again(archive: Archive, source: Source, every: Sequence[LogFormat]) -> None:

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from pathlib import Path
 
 from deliverability.api import archive_facts as facts
@@ -150,9 +151,11 @@ class Kept:
     ) -> None:
         self._archive, self._asked = archive, asked
         self._formats = {fmt.id: fmt for fmt in load_formats()}
-        self._files, known = _apart(archive, files)
+        sources, segments = archive.overview()
+        self._files, known = _apart(archive, files, sources)
         self._segments: dict[int, tuple[Segment, ...]] = {}
-        for segment in archive.segments():
+        self._empty = sum(s.position > 0 for s in known.values()) - len({s.source for s in segments} & known.keys())
+        for segment in segments:
             if segment.source in known:
                 self._segments[segment.source] = (*self._segments.get(segment.source, ()), segment)
         self._sources = _in_order([s for i, s in known.items() if i in self._segments], self._segments)
@@ -168,6 +171,7 @@ class Kept:
         count = f"{len(self._sources)} log file{'s' if len(self._sources) != 1 else ''}"
         said = f"{printable(str(self._archive.path))}: searched {count} as the archive holds them"
         said += ", where the time window reaches" if self._windowed else ""
+        said += f"; nothing is left of {self._empty} more" if self._empty else ""
         yield said + (f"; lines erased in it: {erased}" if erased else "")
 
     def look(self) -> Found:
@@ -265,9 +269,7 @@ class Kept:
     def _file(self, source: Source, segments: tuple[Segment, ...]) -> LogFile:
         kept = KeptLog(self._archive.path, segments, source.container)
         missing = [text for text in (shape.of_source(source).get("missing"),) if text]
-        first = self._segments[source.id][0]
-        if first.start:
-            missing.append(f"lines up to {first.line} were pruned from the archive")
+        missing += _holes(source, self._segments[source.id])
         return LogFile(
             source.log, self._paths[source.id], source.modified, missing="; ".join(missing) or None, kept=kept
         )
@@ -356,6 +358,18 @@ def _with_surroundings(segments: Sequence[Segment], chosen: set[int]) -> list[in
     return sorted(wanted)
 
 
+def _holes(source: Source, segments: Sequence[Segment]) -> Iterator[str]:
+    """What was read of a log and is not there any more."""
+    if segments[0].start:
+        yield f"lines up to {segments[0].line} were pruned from the archive"
+    for earlier, later in pairwise(segments):
+        if earlier.end != later.start:
+            yield f"lines {earlier.line + line_ends(earlier) + 1} to {later.line} are not in the archive any more"
+    last = segments[-1]
+    if last.end != source.position:
+        yield f"lines {last.line + line_ends(last) + 1} to {source.line} are not in the archive any more"
+
+
 def _near(segments: Sequence[Segment], n: int, step: int, reach: int) -> Iterator[int]:
     octets = 0
     while 0 <= n + step < len(segments) and octets < reach:
@@ -369,9 +383,11 @@ def _moved(event: DeliveryEvent, places: Places) -> DeliveryEvent:
     return event if line is event.line else replace(event, line=line)
 
 
-def _apart(archive: Archive, files: Sequence[LogFile]) -> tuple[list[LogFile], dict[int, Source]]:
+def _apart(
+    archive: Archive, files: Sequence[LogFile], sources: Sequence[Source]
+) -> tuple[list[LogFile], dict[int, Source]]:
     """Files and kept logs, each line once: of a log that is in both, what holds more."""
-    known = {source.id: source for source in archive.sources()}
+    known = {source.id: source for source in sources}
     alone: list[LogFile] = []
     for file in files:
         try:

@@ -12,7 +12,7 @@ from deliverability.api.archiving import drop_outdated, known_formats
 from deliverability.api.search import load_formats
 from deliverability.capture.continued import TAIL, tail_of
 from deliverability.errors import CannotLookError, printable
-from deliverability.ledger.archive import Archive, Segment, Source
+from deliverability.ledger.archive import Archive, ChangedMeanwhileError, Segment, Source
 
 MAX_TOLD = 100  # problems that are named one by one
 
@@ -64,8 +64,13 @@ class Verified:
 def status(path: Path) -> Status:
     """What an archive holds, without unpacking it."""
     with Archive.open(path) as archive:
-        files = tuple(_kept(source, archive.segments(source.id)) for source in archive.sources())
+        files = tuple(_kept(source, segments) for source, segments in _each(archive))
         return Status(files, archive.octets())
+
+
+def _each(archive: Archive) -> list[tuple[Source, tuple[Segment, ...]]]:
+    sources, segments = archive.overview()
+    return [(source, tuple(s for s in segments if s.source == source.id)) for source in sources]
 
 
 def _kept(source: Source, segments: tuple[Segment, ...]) -> KeptFile:
@@ -99,18 +104,20 @@ def reindex(path: Path) -> int:
     every = load_formats()
     with Archive.open(path, write=True) as archive:
         segments = archive.segments()
-        archive.rebuild((s, tokens_of(archive.content(s), known_formats(s, every), every)) for s in segments)
+        archive.index((s, tokens_of(archive.content(s), known_formats(s, every), every)) for s in segments)
         return len(segments)
 
 
 def verify(path: Path) -> Verified:
-    """Hold everything that is kept against its digests, and the index against what is kept."""
+    """Hold everything that is kept against its digests, and the index against what is kept.
+
+    Raises :class:`CannotLookError` when another run erases or drops some of it meanwhile.
+    """
     with Archive.open(path) as archive:
         problems = [f"{printable(str(path))}: {one}" for one in archive.problems()]
         segments = octets = unindexed = 0
         every = load_formats()
-        for source in archive.sources():
-            kept = archive.segments(source.id)
+        for source, kept in _each(archive):
             problems += _breaks(path, source, kept)
             content = b""
             for segment in kept:
@@ -119,8 +126,11 @@ def verify(path: Path) -> Verified:
                     content = archive.content(segment)
                     shape.of_segment(segment)
                     formats = known_formats(segment, every)
+                except ChangedMeanwhileError:
+                    raise  # by another run, which may: nothing is wrong, and nothing was found out
                 except CannotLookError as problem:
                     problems.append(str(problem))
+                    content = b""
                     continue
                 octets += len(content)
                 unindexed += archive.lacks(segment, tokens_of(content, formats, every))

@@ -232,10 +232,15 @@ class FirstPass:
 
     @staticmethod
     def _pieces(raw: bytes, end: int) -> Iterator[tuple[int, int]]:
+        """A block in pieces; one in which the date changes is cut there."""
         at = 0
         while at < end:
             stop = raw.find(b"\n", min(at + PIECE, end) - 1, end) + 1 or end
-            yield at, stop
+            first, last = _DATED.match(raw, at), _DATED.match(raw, raw.rfind(b"\n", at, stop - 1) + 1 or at)
+            turn = raw.find(b"\n" + last[0], at, stop) + 1 if first and last and first[0] != last[0] else 0
+            if turn:
+                yield at, turn
+            yield turn or at, stop
             at = stop
 
     def _alike(self, raw: bytes, start: int, end: int, lines: int | None = None) -> bool:

@@ -69,11 +69,11 @@ def _undecided(evidence: Evidence) -> Ruling | None:
     """A signature that may verify: its key could not be looked up, or was looked up too late to speak against it."""
     if evidence.mail is None:
         return None
-    from deliverability.protocols.dkim import DkimResult, Reason, verify
+    from deliverability.protocols.dkim import DkimResult, verify
 
     for signature in verify(evidence.mail.content, evidence.observations, grounds.judged_at(evidence)):
-        if signature.reason is Reason.COULD_NOT_LOOK:
-            return grounds.open_question(signature.problem)
+        if signature.undecided:
+            return grounds.undecided(signature)
         key = signature.key if signature.result is not DkimResult.PASS and signature.depends_on_dns else None
         if key and grounds.seen_later(evidence, key.observed_at):
             finding = Finding.of("observed-later", what=f"{key.name}: {signature.reason}")
@@ -121,5 +121,6 @@ CHECK = Check(
         "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
+        "several-keys": grounds.SEVERAL_KEYS,
     },
 )

@@ -146,6 +146,10 @@ CHECK = Check(
             "en": "The DKIM record at {name} cannot be used: {problem}.",
             "zh-Hant-TW": "{name} 的 DKIM 紀錄無法使用：{problem}。",
         },
+        "several-keys": {
+            "en": "Several DKIM key records stand at {name}, where only one may: which of them a receiver takes is not defined (RFC 6376 §3.6.2.2). Keep one.",
+            "zh-Hant-TW": "{name} 有多筆 DKIM 金鑰紀錄，而依規定只能有一筆：收件方採用哪一筆並無定論（RFC 6376 §3.6.2.2）。請只保留一筆。",
+        },
         "selector-unknown": {
             "en": "Which DKIM selector is used cannot be known from outside. Give --selector, or the message with --message.",
             "zh-Hant-TW": "從外部無法得知使用哪個 DKIM 選擇器（selector）。請以 --selector 提供，或以 --message 提供郵件。",

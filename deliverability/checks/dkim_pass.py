@@ -70,9 +70,9 @@ def _failed(evidence: Evidence, found: "tuple[DkimSignature, ...]") -> Ruling:
     """The signature that leaves most open decides: one that may have passed accuses nobody."""
     from deliverability.protocols.dkim import Reason
 
-    unanswered = next((s for s in found if s.reason is Reason.COULD_NOT_LOOK), None)
-    if unanswered:
-        return grounds.open_question(unanswered.problem, "temperror")
+    undecided = next((s for s in found if s.undecided), None)
+    if undecided:
+        return grounds.undecided(undecided, undecided.result.value)
     chosen = next((s for s in found if s.depends_on_dns), found[0])
     named = {"domain": chosen.domain or "", "selector": chosen.selector or ""}
     if chosen.reason is Reason.EXPIRED and grounds.expired_since(evidence, chosen.expires_at):
@@ -260,5 +260,6 @@ CHECK = Check(
         "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
+        "several-keys": grounds.SEVERAL_KEYS,
     },
 )

@@ -90,8 +90,8 @@ def _signature_part(evidence: Evidence, signature: "DkimSignature", policy: "Dma
     if relation.state is AlignmentState.ALIGNED and signature.result is DkimResult.PASS:
         finding = Finding.of("by-dkim", author=author, identifier=signature.domain)
         return Ruling(Outcome.PASS, finding, "pass")
-    if relation.state is AlignmentState.ALIGNED and signature.reason is Reason.COULD_NOT_LOOK:
-        return grounds.open_question(signature.problem, "temperror")
+    if relation.state is AlignmentState.ALIGNED and signature.undecided:
+        return grounds.undecided(signature, "temperror" if signature.reason is Reason.COULD_NOT_LOOK else None)
     key_seen = signature.key.observed_at if signature.key else None
     seen = grounds.latest(key_seen, relation.observed_at, policy.observed_at)
     what = f"DKIM {signature.domain}: {signature.reason}, {relation.state}"
@@ -172,6 +172,7 @@ CHECK = Check(
         "unreadable-message": grounds.UNREADABLE_MESSAGE,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
+        "several-keys": grounds.SEVERAL_KEYS,
         **grounds.HOP,
     },
 )

@@ -1,6 +1,6 @@
 """Subscribed mail offers one-click unsubscription, and a signature covers the offer.
 
-RFC 8058 §3.1 (both fields, an https URI, the one value), §4 (a valid DKIM signature names both in ``h=``).  A notice about
+RFC 8058 §3.1 (both fields, an https URI, the one value, in either case: §5 and RFC 5234 §2.3), §4 (a valid DKIM signature names both in ``h=``).  A notice about
 the customer's own account is no subscribed mail, and nobody but its sender knows which it is.
 """
 
@@ -47,10 +47,10 @@ def _evaluate(evidence: Evidence) -> Ruling:
 
 
 def _unverified(evidence: Evidence, signature: "DkimSignature", domain: str) -> Ruling:
-    from deliverability.protocols.dkim import DkimResult, Reason
+    from deliverability.protocols.dkim import Reason
 
-    if signature.result is DkimResult.TEMPERROR:
-        return grounds.open_question(signature.problem)
+    if signature.undecided:
+        return grounds.undecided(signature)
     if signature.reason is Reason.EXPIRED and grounds.expired_since(evidence, signature.expires_at):
         return Ruling(Outcome.INDETERMINATE, Finding.of("expired-since", domain=domain, when=signature.expires_at))
     finding = Finding.of("unverified", domain=domain)
@@ -98,8 +98,8 @@ CHECK = Check(
             "zh-Hant-TW": "缺少 List-Unsubscribe-Post 標頭，信箱業者不會顯示一鍵取消訂閱。",
         },
         "other-post": {
-            "en": "List-Unsubscribe-Post has to read exactly List-Unsubscribe=One-Click.",
-            "zh-Hant-TW": "List-Unsubscribe-Post 的內容必須正好是 List-Unsubscribe=One-Click。",
+            "en": "List-Unsubscribe-Post has to read List-Unsubscribe=One-Click, and nothing besides.",
+            "zh-Hant-TW": "List-Unsubscribe-Post 的內容必須是 List-Unsubscribe=One-Click，不能有其他文字。",
         },
         "encoded": {
             "en": "List-Unsubscribe is written as an encoded word (RFC 2047), which receivers do not decode where an address stands: write it plainly, and fold it instead.",
@@ -122,5 +122,6 @@ CHECK = Check(
         **structure.NOT_READ,
         "observed-later": grounds.OBSERVED_LATER,
         "could-not-look": grounds.COULD_NOT_LOOK,
+        "several-keys": grounds.SEVERAL_KEYS,
     },
 )

@@ -11,7 +11,7 @@ from deliverability.evidence.plugin import Provider
 from deliverability.evidence.smtp import Reply
 from deliverability.evidence.story import Attempt
 from deliverability.protocols.replies import Explanation, explain, find_reply
-from deliverability.protocols.smtp import MAX_REPLY
+from deliverability.protocols.smtp import MAX_REPLY, on_one_line
 
 # How much of a cause a customer is told: what lies on our side needs no names of techniques.
 _TOLD = {
@@ -69,18 +69,11 @@ _OWN_WORDS = (
 _MAILBOX = re.compile(r"<[^<>@\s]{1,100}@")
 _ADDRESS = re.compile(r"(?<![\w.])(?!127\.)\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 _ID = re.compile(r"(?![245][0-5]\d-)[0-9A-Za-z._-]{9,120}\Z")  # not 550-5.7.1
-# How each line but the last of a reply of several lines begins (RFC 5321 §4.2.1, RFC 2034 §4).
-_CONTINUED = re.compile(r"(\d{3})-([245]\.\d{1,3}\.\d{1,3})(?: |\Z)")
 
 
 def words(reply: Reply) -> str:
     """A reply to be read: of several lines the codes once, not at the head of each; log lines keep them all."""
-    several = _CONTINUED.match(reply.text)
-    if several is None:
-        return reply.text
-    said = " ".join(word for word in reply.text.split() if word != several.group().strip())
-    codes = f"{several[1]} {several[2]}"
-    return f"{codes} {f' {said} '.replace(f' {codes} ', ' ').strip()}".rstrip()
+    return on_one_line(reply.text)
 
 
 def explained(attempt: Attempt | None) -> Explanation | None:

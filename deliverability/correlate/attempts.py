@@ -157,7 +157,27 @@ def _may_be_part(
     if any(e.result in (Result.SENT, Result.FAILED, Result.EXPIRED) for e in mine):
         return False
     following = [e for e in after if e.action is Action.ATTEMPTED and e.recipient]
+    if _is_elsewhere(key, trouble, following):
+        return False
     if trouble.process is None or not any(e.process == trouble.process for e in following):
         return True
     # The process that lost the connection tells next how it ended for each recipient it had.
     return any(e.process == trouble.process and _key(e.recipient) == key for e in following)
+
+
+def _is_elsewhere(key: Key, trouble: DeliveryEvent, following: Sequence[DeliveryEvent]) -> bool:
+    """Whether Exim's next lines show that the recipient was not in the transaction that broke.
+
+    It tries a host once in each run, and all addresses of a transaction go on to the same hosts.  So a recipient with an
+    answer of its own at that host was not in it; nor one that ended otherwise, where others tell of the break as theirs.
+    """
+    firsts: dict[Key, DeliveryEvent] = {}
+    for event in following:
+        firsts.setdefault(_key(event.recipient), event)
+    mine = firsts.pop(key, None)
+    if mine is None or mine.writer != "exim" or mine.result is Result.UNCERTAIN:
+        return False
+    alone = mine.stage == "rcpt" or mine.transport is Transport.LMTP
+    if alone and mine.reply is not None and _same_host(mine, trouble):
+        return True
+    return any(other.result is Result.UNCERTAIN and _same_host(other, trouble) for other in firsts.values())

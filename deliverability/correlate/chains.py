@@ -34,11 +34,12 @@ class Chain:
     followed: dict[int, Entry] = field(default_factory=dict)
     """By ``id()`` of the event that handed the message on: the entry it led to."""
     originals: dict[int, str] = field(default_factory=dict)
-    """By ``id()`` of an attempt behind a filter: the address that aliases led from, which only the hop before saw."""
+    """By ``id()`` of an attempt: the address that aliases led from, which only the hop before saw, or another line."""
 
     def remember_originals(self) -> None:
         """Fill :attr:`originals`, from each entry to the one that it led to."""
         named: dict[tuple[EntryKey, AddressKey], str] = {}
+        first: dict[tuple[EntryKey, AddressKey], str] = {}
         for entry in self.entries:
             for event in entry.events:
                 if event.action is not Action.ATTEMPTED or event.recipient is None:
@@ -47,13 +48,16 @@ class Chain:
                 original = event.original_recipient or named.get((entry.key, key))
                 if original is None:
                     continue
+                if event.writer == "exim" and key[1]:
+                    # It delivers to an address once, and names one alias of several now and another then.
+                    original = first.setdefault((entry.key, key), original)
                 self.originals[id(event)] = original
                 if id(event) in self.followed:
                     named.setdefault((self.followed[id(event)].key, key), original)
 
     def original(self, event: DeliveryEvent) -> str:
         """The address that the sender wrote to, as far as lines show it."""
-        return event.original_recipient or self.originals.get(id(event)) or event.recipient or ""
+        return self.originals.get(id(event)) or event.original_recipient or event.recipient or ""
 
     @property
     def began(self) -> datetime | None:
@@ -67,6 +71,7 @@ class _Union:
     def __init__(self, entries: list[Entry]) -> None:
         self._chain_of = {e.key: Chain([e], {e.key: Tie.FIRST}) for e in entries}
         self._order = {e.key: number for number, e in enumerate(entries)}
+        self._before: dict[EntryKey, list[Entry]] = {}
 
     def join(self, earlier: Entry, later: Entry, tie: Tie) -> Chain:
         """Make one chain of the two that these entries belong to."""
@@ -78,14 +83,33 @@ class _Union:
             self._chain_of.update({entry.key: first for entry in second.entries})
         if first.ties[later.key] is Tie.FIRST:
             first.ties[later.key] = tie
+        self._before.setdefault(later.key, []).append(earlier)
         return first
 
     def chains(self) -> list[Chain]:
-        """Every chain once, its entries in order of arrival."""
+        """Every chain once, its entries in order of arrival, and each after those that it came from."""
         unique = list({id(chain): chain for chain in self._chain_of.values()}.values())
         for chain in unique:
             chain.entries.sort(key=lambda e: (e.began.isoformat() if e.began else _LAST, self._order[e.key]))
+            if len(chain.entries) > 1:
+                chain.entries = self._in_turn(chain.entries)
         return unique
+
+    def _in_turn(self, entries: list[Entry]) -> list[Entry]:
+        """The same, and none before one that it came from: of two hosts' clocks one may be slow, or show no fractions."""
+        entered: set[EntryKey] = set()
+        told: dict[EntryKey, Entry] = {}
+        for entry in entries:
+            path = [entry]
+            while path:
+                entered.add(path[-1].key)
+                before = next((e for e in self._before.get(path[-1].key, ()) if e.key not in entered), None)
+                if before:
+                    path.append(before)
+                else:
+                    last = path.pop()
+                    told.setdefault(last.key, last)
+        return list(told.values())
 
 
 def chains(entries: list[Entry], near: Near) -> list[Chain]:

@@ -35,14 +35,29 @@ class Near:
     def handed_over(self, entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
         """Whether ``candidate`` came in from the host that ``event`` handed the message to, or from ``entry``'s own.
 
-        Within one queue only a filter of ours gives a message back.  Of another queue whose log we hold, the
-        client that it names must be the host of ``entry``.
+        Within one queue only a filter of ours gives a message back, or another queue of the host that it reached by
+        its public address.  Of another queue whose log we hold, the client that it names must be the host of ``entry``.
         """
         client = candidate.session.client if candidate.session else None
         elsewhere = candidate.log != entry.log or (candidate.host or "") != (entry.host or "")
         if self.is_ours(event.relay):
             return client is None or self.is_ours(client) or (elsewhere and _is_host_of(client, entry, event))
-        return elsewhere and client is not None and _is_host_of(client, entry, event)
+        if client is None:
+            return False
+        return _is_host_of(client, entry, event) if elsewhere else _is_this_host(client, entry, event)
+
+
+def _is_this_host(client: Host, entry: Entry, event: DeliveryEvent) -> bool:
+    """Whether the host spoke to itself by a public address, which both ends of that connection then have.
+
+    A receiver may send us the message back and know the id that it got here.  So the address has to be shown to be our
+    own: the one that our server says it connected from, or one whose verified name is the whole name of this host.
+    """
+    relay = parse_ip(event.relay.ip) if event.relay else None
+    if relay is None or relay != parse_ip(client.ip):
+        return False
+    name, host = ((text or "").lower().removesuffix(".") for text in (client.name, entry.host))
+    return relay == parse_ip(event.local_ip) or ("." in name and name == host)
 
 
 def _is_host_of(client: Host, entry: Entry, event: DeliveryEvent) -> bool:

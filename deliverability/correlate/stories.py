@@ -171,7 +171,8 @@ def _chosen_recipients(chain: Chain, tried: list[tuple[Entry, DeliveryEvent]], a
     }
     if not asked:
         return originals or listed
-    known = {**listed, **finals, **originals}
+    on_the_way = {_key(e.original_recipient): e.original_recipient for _, e in tried if e.original_recipient}
+    known = {**on_the_way, **listed, **finals, **originals}
     return {key: known[key] for key in known if key in asked}
 
 
@@ -187,6 +188,8 @@ def _delivery(
     mine = [(entry, e) for entry, e in tried if _original_key(e, chain) == key]
     if not mine:
         mine = [(entry, e) for entry, e in tried if _key(e.recipient) == key]
+    if not mine:
+        mine = [(entry, e) for entry, e in tried if e.original_recipient and _key(e.original_recipient) == key]
     parts = [_one(target, found, chain, sessions) for target, found in by_target(mine, key, chain).items()]
     # An automatic reply, or a copy that a filter throws away, is not the message.
     parts = [p for p in parts if not _is_discarded(p)] or parts[:1]

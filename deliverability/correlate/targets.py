@@ -25,16 +25,18 @@ def by_target(mine: Sequence[Tried], asked: Key, chain: Chain) -> dict[str, list
 
 
 def _whole_names(mine: Sequence[Tried], asked: Key) -> dict[Key, Key]:
-    """Local parts without a domain, and the one address that each stands for.
+    """Other forms of an address, and the address that each stands for.
 
-    Exim tells a delivery into a mailbox by the local part alone, and a deferral of the same address in full.
+    Exim tells a delivery into a mailbox by the local part alone, and a deferral of the same address in full; and it
+    gives a local part in ASCII where a server knows no other (``utf8_downconvert``).
     """
     targets = {_key(event.recipient) for _, event in mine}
+    ascii_forms = {(_in_ascii(local), domain): (local, domain) for local, domain in {asked, *targets}}
     named: dict[str, list[Key]] = {}
     for key in targets:
         if key[1]:
             named.setdefault(key[0].casefold(), []).append(key)
-    whole = {}
+    whole = {form: key for form, key in ascii_forms.items() if form != key}
     for bare in (key for key in targets if not key[1]):
         full = named.get(bare[0], [])
         if asked in full or len(full) == 1:
@@ -58,3 +60,7 @@ def _with_detours(targets: dict[Key, list[Tried]], asked: Key) -> dict[Key, list
     if not own or led_to is None or not routing:
         return targets
     return {key: own + found if key == led_to else found for key, found in targets.items() if key != asked}
+
+
+def _in_ascii(local_part: str) -> str:
+    return local_part if local_part.isascii() else "xn--" + local_part.encode("punycode").decode("ascii")

@@ -1,8 +1,9 @@
 """The archive: what the logs held, kept after they have rotated away, with an index by address and queue id.
 
 The log's own octets are kept, in compressed segments that end at line ends, each with the digest of what it held; the
-index is derived from them and can be built again.  Every read of a log and the note how far it got are one
-transaction: nothing is kept twice, and nothing is left out because a run was broken off.
+index says of each segment what can stand in it, is derived from it, and can be built again: a segment of which it says
+nothing is read.  Every read of a log and the note how far it got are one transaction: nothing is kept twice, and
+nothing is left out because a run was broken off.
 
 This is not the tamper-evident ledger: whoever can write the file can write another.
 """
@@ -11,12 +12,9 @@ import fcntl
 import hashlib
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime
-from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,24 +28,25 @@ from deliverability.ledger.archive_rows import (
     Packed,
     Segment,
     Source,
-    decompressor,
+    TokenSet,
     number_of,
     octets_of,
     pack,
+    pack_tokens,
     segment_of,
     source_of,
     text_of,
+    unpack,
 )
-from deliverability.ledger.database import open_database, open_read_only, transaction
+from deliverability.ledger.database import PROBLEMS, copies_of, open_database, open_read_only, run, transaction
 
-__all__ = ["MAX_SEGMENT", "Archive", "NewSegment", "Packed", "Segment", "Source", "pack"]
+__all__ = ["MAX_SEGMENT", "Archive", "ChangedMeanwhileError", "NewSegment", "Packed", "Segment", "Source", "pack"]
 
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
-VERSION = 1
-CACHE = 64 << 10  # KiB of the index that writing may hold in memory
-ROWS = 100  # of the index that one statement writes: a third less time than one by one
+VERSION = 2
+MAX_CELL = 128 << 20  # octets; no row of ours comes near
 
-_SCHEMA = """
+_KEPT = """
 CREATE TABLE source (
     id INTEGER PRIMARY KEY,
     log TEXT NOT NULL,
@@ -77,13 +76,25 @@ CREATE TABLE segment (
     content BLOB NOT NULL
 );
 CREATE UNIQUE INDEX segment_in_order ON segment (source, start);
+"""
+_INDEX = """
+CREATE TABLE tokens (
+    segment INTEGER PRIMARY KEY,
+    hashes BLOB NOT NULL
+);
+"""
+_INDEX_1 = """
 CREATE TABLE token (
     hash INTEGER NOT NULL,
     segment INTEGER NOT NULL,
     PRIMARY KEY (hash, segment)
 ) WITHOUT ROWID;
 """
-_INTO_INDEX = "INSERT OR IGNORE INTO token (hash, segment) VALUES (?, ?)"
+_INTO_INDEX = "INSERT OR REPLACE INTO tokens (segment, hashes) VALUES (?, ?)"
+
+
+class ChangedMeanwhileError(CannotLookError):
+    """Another run erased or dropped what was asked for, after it was listed: to ask again helps."""
 
 
 class Archive:
@@ -98,20 +109,25 @@ class Archive:
 
         Where there is no file, one is made only with ``create``.
         """
+        _refuse_what_is_no_file(path)
         if not write:
-            return cls(open_read_only(path, application_id=APPLICATION_ID, version=VERSION), path)
+            return cls(_checked(_opened_to_look(path), path), path)
         if not create and not path.is_file():
             raise CannotLookError(f"{printable(str(path))}: no such archive; `deliverability ingest` makes one")
         lock = _take_lock(path)
         try:
             database = open_database(
-                path, application_id=APPLICATION_ID, version=VERSION, schema=_SCHEMA, journal="DELETE"
+                path,
+                application_id=APPLICATION_ID,
+                version=VERSION,
+                schema=_KEPT + _INDEX,
+                migrations={1: _to_version_2},
+                journal="DELETE",
             )
-            database.execute(f"PRAGMA cache_size = -{CACHE}")
+            return cls(_checked(database, path), path, lock)
         except BaseException:
             os.close(lock)
             raise
-        return cls(database, path, lock)
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +144,20 @@ class Archive:
     def sources(self) -> tuple[Source, ...]:
         """Every log file of which something is kept, in the order in which they were first read."""
         return tuple(source_of(row) for row in self._rows(f"{SOURCE} ORDER BY id"))
+
+    def overview(self) -> tuple[tuple[Source, ...], tuple[Segment, ...]]:
+        """All sources and all segments, as they are at one moment, whoever writes meanwhile."""
+        try:
+            self._database.execute("BEGIN")
+        except PROBLEMS as problem:
+            raise CannotLookError(f"{self._shown}: {printable(str(problem))}") from problem
+        try:
+            sources, segments = self.sources(), self.segments()
+        finally:
+            self._database.rollback()
+        if not {segment.source for segment in segments} <= {source.id for source in sources}:
+            raise CannotLookError(f"{self._shown} is damaged: it does not say of which log a segment is")
+        return sources, segments
 
     def candidates(self, head: bytes) -> tuple[Source, ...]:
         """Sources that a file with this first line may be."""
@@ -171,7 +201,6 @@ class Archive:
         return int(done.lastrowid or 0)
 
     def _insert_segments(self, source: int, segments: Sequence[NewSegment]) -> None:
-        tokens: list[tuple[int, int]] = []
         for new in segments:
             packed = new.content
             values = (
@@ -179,21 +208,13 @@ class Archive:
                 *(new.facts, text_of(new.first), text_of(new.last), packed.octets),
             )
             if new.grows:
-                # What it held is the beginning of what it holds: its tokens stay true.
                 self._database.execute("DELETE FROM segment WHERE id = ?", (new.grows,))
             done = self._database.execute(
                 "INSERT INTO segment (source, start, line, size, sha256, present, facts, first, last, content, id)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*values, new.grows or None),
             )
-            identity = int(done.lastrowid or 0)
-            tokens += [(token, identity) for token in new.tokens]
-        tokens.sort(key=itemgetter(0))  # neighbours in the index are written together
-        together = len(tokens) // ROWS * ROWS
-        many = _INTO_INDEX + ", (?, ?)" * (ROWS - 1)
-        for at in range(0, together, ROWS):
-            self._database.execute(many, list(chain.from_iterable(tokens[at : at + ROWS])))
-        self._database.executemany(_INTO_INDEX, tokens[together:])
+            self._database.execute(_INTO_INDEX, (done.lastrowid, pack_tokens(new.tokens)))
 
     # --- segments ---
 
@@ -204,32 +225,46 @@ class Archive:
         return tuple(segment_of(row) for row in found)
 
     def holding(self, tokens: Iterable[int]) -> set[int]:
-        """Ids of the segments in which one of the tokens stands; a few too many, never one too few."""
-        found: set[int] = set()
-        for token in tokens:
-            found.update(number_of(row[0]) for row in self._rows("SELECT segment FROM token WHERE hash = ?", token))
+        """Ids of the segments in which one of the tokens can stand; a few too many, never one too few."""
+        wanted, found = frozenset(tokens), set[int]()
+        asked = "SELECT segment.id, hashes FROM segment LEFT JOIN tokens ON tokens.segment = segment.id"
+        for identity, octets in self._each_row(asked):
+            try:
+                if TokenSet(octets).holds_any(wanted):
+                    found.add(number_of(identity))
+            except ValueError:
+                found.add(number_of(identity))  # nobody knows what stands in it
         return found
 
-    def lacks(self, segment: Segment, tokens: Iterable[int]) -> int:
+    def lacks(self, segment: Segment, tokens: frozenset[int]) -> int:
         """How many of the tokens the index does not give for a segment."""
-        asked = "SELECT COUNT(*) FROM token WHERE hash = ? AND segment = ?"
-        return sum(not next(self._rows(asked, token, segment.id))[0] for token in tokens)
+        row = next(self._rows("SELECT hashes FROM tokens WHERE segment = ?", segment.id), (None,))
+        try:
+            return len(tokens.difference(TokenSet(row[0]).tokens()))
+        except ValueError:
+            return len(tokens) or 1
+
+    def unindexed(self) -> tuple[Segment, ...]:
+        """Segments of which the index says nothing."""
+        found = self._rows(f"{SEGMENT} WHERE id NOT IN (SELECT segment FROM tokens) ORDER BY source, start")  # noqa: S608
+        return tuple(segment_of(row) for row in found)
 
     def content(self, segment: Segment) -> bytes:
         """What a segment holds; raises :class:`CannotLookError` when it is not what was kept."""
-        row = next(self._rows("SELECT content FROM segment WHERE id = ?", segment.id), None)
+        row = next(self._rows("SELECT content, size, present FROM segment WHERE id = ?", segment.id), None)
         where = f"{self._shown}: segment {segment.id}"
         if row is None:
-            raise CannotLookError(f"{where} is gone; it was pruned meanwhile")
+            raise ChangedMeanwhileError(f"{where} is gone; it was pruned meanwhile")
         try:
-            unpacker = decompressor()
-            content: bytes = unpacker.decompress(octets_of(row[0]), MAX_SEGMENT + 1)
-        except (zlib.error, OSError) as problem:
+            content = unpack(octets_of(row[0]), number_of(row[1]))
+        except ValueError as problem:
             raise CannotLookError(f"{where} is damaged: {problem}") from problem
-        if len(content) != segment.size or not unpacker.eof:
-            raise CannotLookError(f"{where} is damaged: not of the length that was kept")
-        if hashlib.sha256(content).digest() != segment.present:
+        if hashlib.sha256(content).digest() != row[2]:
             raise CannotLookError(f"{where} is not what was kept: its digest differs")
+        if row[1:] != (segment.size, segment.present):
+            content = content[: segment.size]  # another run may have put more to it meanwhile
+            if hashlib.sha256(content).digest() != segment.present:
+                raise ChangedMeanwhileError(f"{where} was changed meanwhile: ask again")
         return content
 
     def octets(self) -> int:
@@ -249,29 +284,15 @@ class Archive:
         """Segments whose last line is older."""
         return tuple(segment_of(row) for row in self._rows(f"{SEGMENT} WHERE last < ?", text_of(before)))
 
-    def drop(self, segment: Segment, tokens: frozenset[int] | None) -> None:
-        """Forget a segment; the note how far its source was read stays.
-
-        ``tokens`` are those of its content; ``None`` where that cannot be read: the whole index is looked through.
-        """
+    def drop(self, segments: Iterable[Segment]) -> None:
+        """Forget segments; the notes how far their sources were read stay."""
         with self._writing():
-            if tokens is None:
-                self._database.execute("DELETE FROM token WHERE segment = ?", (segment.id,))
-            else:
-                self._forget(segment, tokens)
-            self._database.execute("DELETE FROM segment WHERE id = ?", (segment.id,))
+            for segment in segments:
+                self._database.execute("DELETE FROM tokens WHERE segment = ?", (segment.id,))
+                self._database.execute("DELETE FROM segment WHERE id = ?", (segment.id,))
 
-    def rewrite(  # noqa: PLR0913 - each is named
-        self,
-        segment: Segment,
-        content: Packed,
-        facts: str,
-        *,
-        erased: int,
-        gone: frozenset[int] = frozenset(),
-        new: frozenset[int] = frozenset(),
-    ) -> None:
-        """Put other octets of the same length in a segment's place, and take ``gone`` out of the index."""
+    def rewrite(self, segment: Segment, content: Packed, facts: str, *, erased: int, tokens: frozenset[int]) -> None:
+        """Put other octets of the same length in a segment's place, with their own tokens."""
         if content.size != segment.size:
             msg = "erasing must keep the length, or every later place would be wrong"
             raise ValueError(msg)
@@ -280,27 +301,36 @@ class Archive:
                 "UPDATE segment SET content = ?, present = ?, facts = ?, erased = erased + ? WHERE id = ?",
                 (content.octets, content.sha256, facts, erased, segment.id),
             )
-            self._forget(segment, gone)
-            self._database.executemany(_INTO_INDEX, ((t, segment.id) for t in sorted(new)))
+            self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(tokens)))
 
-    def rebuild(self, tokens: Iterable[tuple[Segment, frozenset[int]]]) -> None:
-        """Build the whole index again, or leave it as it was."""
+    def index(self, tokens: Iterable[tuple[Segment, frozenset[int]]]) -> None:
+        """Put segments into the index, all or none."""
         with self._writing():
-            self._database.execute("DELETE FROM token")
             for segment, some in tokens:
-                self._database.executemany(_INTO_INDEX, ((t, segment.id) for t in sorted(some)))
+                self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(some)))
 
-    def _forget(self, segment: Segment, tokens: Iterable[int]) -> None:
-        self._database.executemany(
-            "DELETE FROM token WHERE hash = ? AND segment = ?", ((t, segment.id) for t in sorted(tokens))
-        )
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is done within is kept, or none of it."""
+        with self._writing():
+            yield
+
+    def drop_copies(self) -> None:
+        """Delete the copies that were made before an update of the schema: they hold what was dropped or erased."""
+        for copy in copies_of(self.path):
+            try:
+                copy.unlink(missing_ok=True)
+            except OSError as problem:
+                raise CannotLookError(f"{printable(str(copy))}: {problem.strerror}") from problem
 
     def shrink(self) -> None:
         """Give free space back to the disk, and let no free page remember what it held."""
         try:
             self._database.execute("VACUUM")
         except sqlite3.Error as problem:
-            raise CannotLookError(f"{self._shown}: {problem}") from problem
+            raise CannotLookError(
+                f"{self._shown}: it was done, but the file is as large as before: {problem}"
+            ) from problem
 
     @property
     def _shown(self) -> str:
@@ -308,22 +338,90 @@ class Archive:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction whose failures are ours."""
+        """A transaction whose failures are ours; one within another is a part of it."""
         try:
-            with transaction(self._database):
+            with nullcontext() if self._database.in_transaction else transaction(self._database):
                 yield
-        except sqlite3.Error as problem:
-            raise CannotLookError(f"{self._shown}: nothing was kept of this step: {problem}") from problem
+        except PROBLEMS as problem:
+            said = printable(str(problem))
+            raise CannotLookError(f"{self._shown}: nothing was kept of this step: {said}") from problem
 
     def _rows(self, statement: str, *values: object) -> Iterator[tuple[object, ...]]:
+        yield from list(self._each_row(statement, *values))
+
+    def _each_row(self, statement: str, *values: object) -> Iterator[tuple[object, ...]]:
+        """Rows as they are read: nobody can write until the last one is."""
         try:
-            yield from self._database.execute(statement, values).fetchall()
-        except sqlite3.Error as problem:
-            raise CannotLookError(f"{self._shown}: {problem}") from problem
+            yield from self._database.execute(statement, values)
+        except PROBLEMS as problem:
+            raise CannotLookError(f"{self._shown}: {printable(str(problem))}") from problem
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """An archive is one plain file, which has its journal beside it while it is written, and never a ``-wal``."""
+    shown = printable(str(path))
+    try:
+        if path.exists() and not path.is_file():
+            raise CannotLookError(f"{shown}: not a plain file")
+        wal = path.with_name(f"{path.name}-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise CannotLookError(
+                f"{printable(str(wal))}: no archive leaves such a file; nothing was changed. If another program opened"
+                " the archive, let it end well; else move that file away"
+            )
+    except (OSError, ValueError) as problem:
+        raise CannotLookError(f"{shown}: {problem}") from problem
+
+
+def _opened_to_look(path: Path) -> sqlite3.Connection:
+    try:
+        return open_read_only(path, application_id=APPLICATION_ID, version=VERSION)
+    except CannotLookError as problem:
+        if getattr(problem.__cause__, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            raise CannotLookError(
+                f"{printable(str(path))}: a run that wrote it was broken off; the next `deliverability ingest` puts it"
+                " right"
+            ) from problem
+        raise
+
+
+def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """What was opened, if its tables are ours: nothing that others put into its schema is ever run."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL)
+    problem: object = "the tables in it are not those of an archive"
+    try:
+        if _schema_of(connection) == _made(_KEPT + _INDEX):
+            return connection
+    except PROBLEMS as damage:
+        problem = damage
+    connection.close()
+    raise CannotLookError(f"{printable(str(path))}: {printable(str(problem))}")
+
+
+def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """What there is, but for what SQLite itself keeps."""
+    asked = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE substr(name, 1, 7) <> 'sqlite_'"
+    return set(connection.execute(asked))
+
+
+def _made(schema: str) -> set[tuple[str, ...]]:
+    """The same of statements."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        run(model, schema)
+        return _schema_of(model)
+
+
+def _to_version_2(connection: sqlite3.Connection) -> None:
+    """One row for each segment's tokens; which they are is found out from what is kept."""
+    if _schema_of(connection) != _made(_KEPT + _INDEX_1):
+        raise CannotLookError("the tables in the archive are not those of an archive")
+    connection.execute("DROP TABLE token")
+    run(connection, _INDEX)
 
 
 def _take_lock(path: Path) -> int:
-    """Become the one that writes; the lock ends with the process."""
+    """Become the one that writes, by whatever name the archive is called; the lock ends with the process."""
+    path = Path(os.path.realpath(path))
     lock_path = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,9 @@
 """What the archive's tables hold, as rows and as values: log files, and the compressed segments of them."""
 
 import hashlib
+import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 from deliverability.errors import CannotLookError
 
 MAX_SEGMENT = 8 << 20  # octets; a damaged row must not unpack to more
+WIDTH = 4  # octets of a token
+FEW = 16  # tokens that are quicker looked for one by one
 SOURCE = "SELECT id, log, path, head, position, line, tail, modified, container, facts, looked_at FROM source"
 SEGMENT = "SELECT id, source, start, line, size, sha256, present, facts, first, last, erased FROM segment"
 
@@ -106,13 +110,62 @@ def _compressed(content: bytes) -> bytes:
     return bytes(isal_zlib.compress(content, 2))
 
 
-def decompressor() -> Any:
-    """What unpacks a segment bit by bit: the faster library where it is installed."""
+def _unpacker() -> tuple[Any, tuple[type[Exception], ...]]:
+    """What unpacks a segment, and how it complains: the faster library where it is installed."""
     try:
         from isal import isal_zlib
     except ImportError:
-        return zlib.decompressobj()
-    return isal_zlib.decompressobj()
+        return zlib.decompressobj(), (zlib.error,)
+    return isal_zlib.decompressobj(), (zlib.error, isal_zlib.error)
+
+
+def unpack(octets: bytes, size: int) -> bytes:
+    """What was packed, of exactly this size; raises :class:`ValueError` for anything else."""
+    unpacker, problems = _unpacker()
+    try:
+        content: bytes = unpacker.decompress(octets, MAX_SEGMENT + 1)
+    except problems as problem:
+        raise ValueError(str(problem)) from problem
+    if len(content) != size or not unpacker.eof:
+        msg = "not of the length that was kept"
+        raise ValueError(msg)
+    return content
+
+
+def pack_tokens(tokens: Iterable[int]) -> bytes:
+    """The tokens of a segment as they are stored: 4 octets each, after the CRC-32 of them all."""
+    numbers = tuple(tokens)
+    octets = struct.pack(f"<{len(numbers)}I", *numbers)
+    return struct.pack("<I", zlib.crc32(octets)) + octets
+
+
+class TokenSet:
+    """What :func:`pack_tokens` made; raises :class:`ValueError` for anything else."""
+
+    def __init__(self, octets: object) -> None:
+        if not isinstance(octets, bytes) or len(octets) < WIDTH or len(octets) % WIDTH:
+            msg = "no tokens"
+            raise ValueError(msg)
+        if octets[:WIDTH] != struct.pack("<I", zlib.crc32(memoryview(octets)[WIDTH:])):
+            msg = "the tokens are damaged"
+            raise ValueError(msg)
+        self._octets = octets
+
+    def tokens(self) -> tuple[int, ...]:
+        """All of them."""
+        return struct.unpack_from(f"<{len(self._octets) // WIDTH - 1}I", self._octets, WIDTH)
+
+    def holds_any(self, wanted: frozenset[int]) -> bool:
+        """Whether one of these is among them."""
+        if len(wanted) > FEW:
+            return not wanted.isdisjoint(self.tokens())
+        return any(self._holds(struct.pack("<I", token)) for token in wanted)
+
+    def _holds(self, token: bytes) -> bool:
+        at = self._octets.find(token, WIDTH)
+        while at >= 0 and at % WIDTH:
+            at = self._octets.find(token, at + 1)
+        return at >= 0
 
 
 def text_of(instant: datetime | None) -> str | None:
@@ -122,10 +175,15 @@ def text_of(instant: datetime | None) -> str | None:
 
 def instant_of(text: object) -> datetime | None:
     """A time that was kept; raises :class:`CannotLookError`."""
+    if text is None:
+        return None
     try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError as problem:
-        raise CannotLookError("the archive is damaged: a time is something else") from problem
+        instant = datetime.fromisoformat(str(text))
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise CannotLookError("the archive is damaged: a time is something else")
 
 
 def source_of(row: tuple[object, ...]) -> Source:
@@ -134,16 +192,16 @@ def source_of(row: tuple[object, ...]) -> Source:
     return Source(
         *(
             number_of(identity),
-            str(log),
-            str(path),
+            words_of(log),
+            words_of(path),
             octets_of(head),
             number_of(position),
             number_of(line),
             octets_of(tail),
         ),
         modified=instant_of(modified),
-        container=str(container) if container is not None else None,
-        facts=str(facts),
+        container=words_of(container) if container is not None else None,
+        facts=words_of(facts),
         looked_at=instant_of(looked_at),
     )
 
@@ -151,11 +209,13 @@ def source_of(row: tuple[object, ...]) -> Source:
 def segment_of(row: tuple[object, ...]) -> Segment:
     """A row of :data:`SEGMENT`; raises :class:`CannotLookError` for a damaged one."""
     identity, source, start, line, size, sha256, present, facts, first, last, erased = row
+    if number_of(size) > MAX_SEGMENT or number_of(line) > number_of(start):
+        raise CannotLookError("the archive is damaged: a segment is longer than any can be")
     return Segment(
         *(number_of(identity), number_of(source), number_of(start), number_of(line), number_of(size)),
         sha256=octets_of(sha256),
         present=octets_of(present),
-        facts=str(facts),
+        facts=words_of(facts),
         first=instant_of(first),
         last=instant_of(last),
         erased=number_of(erased),
@@ -164,8 +224,15 @@ def segment_of(row: tuple[object, ...]) -> Segment:
 
 def number_of(value: object) -> int:
     """A number; raises :class:`CannotLookError` for anything else."""
-    if not isinstance(value, int):
+    if not isinstance(value, int) or value < 0:
         raise CannotLookError("the archive is damaged: a number is something else")
+    return value
+
+
+def words_of(value: object) -> str:
+    """Text; raises :class:`CannotLookError` for anything else."""
+    if not isinstance(value, str):
+        raise CannotLookError("the archive is damaged: text is something else")
     return value
 
 

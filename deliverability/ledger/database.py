@@ -18,6 +18,8 @@ from deliverability.errors import CannotLookError, printable
 BUSY_SECONDS = 30.0
 _COPY = ".before-"  # then the version that was to come
 Migration = Callable[[sqlite3.Connection], None]
+PROBLEMS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the second is of its own message, where that quotes what it stumbled upon."""
 
 
 def open_database(  # noqa: PLR0913 - each is named
@@ -38,6 +40,8 @@ def open_database(  # noqa: PLR0913 - each is named
     _make_private(path)
     connection = _connect(f"{path.absolute().as_uri()}?mode=rw", path)
     try:
+        if not _is_empty(connection):
+            _check(connection, path, application_id, version)  # before anything is changed
         connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -51,9 +55,9 @@ def open_database(  # noqa: PLR0913 - each is named
                     connection.execute(f"PRAGMA user_version = {version}")
         else:
             _bring_up(connection, path, application_id, version, migrations or {})
-    except sqlite3.Error as problem:
+    except PROBLEMS as problem:
         connection.close()
-        raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+        raise CannotLookError(f"{printable(str(path))}: {printable(str(problem))}") from problem
     except CannotLookError:
         connection.close()
         raise
@@ -69,9 +73,9 @@ def open_read_only(path: Path, *, application_id: int, version: int) -> sqlite3.
         connection.execute("PRAGMA trusted_schema = OFF")
         _check(connection, path, application_id, version)
         _refuse_older(connection, path, version)
-    except sqlite3.Error as problem:
+    except PROBLEMS as problem:
         connection.close()
-        raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+        raise CannotLookError(f"{printable(str(path))}: {printable(str(problem))}") from problem
     except CannotLookError:
         connection.close()
         raise
@@ -85,7 +89,7 @@ def holds_something(path: Path) -> bool:
     connection = _connect(f"{path.absolute().as_uri()}?mode=ro", path)
     try:
         return not _is_empty(connection)
-    except sqlite3.Error:  # something else, or damaged: not ours to write over
+    except PROBLEMS:  # something else, or damaged: not ours to write over
         return True
     finally:
         connection.close()
@@ -174,6 +178,8 @@ def _bring_up(
     found = _number(connection, "user_version")
     if found == version:
         return
+    if found < min(migrations, default=version):
+        raise CannotLookError(f"{printable(str(path))}: of a version that never was (schema {found})")
     backup = path.with_name(f"{path.name}{_COPY}{version}")
     if not backup.exists():
         _make_private(backup)

@@ -255,6 +255,8 @@ def _check(
     key = published_key(observations, *_signer(tags))
     if key.state is KeyState.COULD_NOT_LOOK:
         raise _TroubleError(key.problem)
+    if key.state is KeyState.SEVERAL:  # a verifier may take any of them (RFC 6376 §3.6.2.2)
+        raise _TroubleError(f"{key.name} TXT: {key.problem}")
     kind = "ed25519" if tags["a"] == b"ed25519-sha256" else "rsa"
     if key.state is not KeyState.FOUND or key.weak or key.type != kind or not key.for_mail:
         state = key.state if key.state is not KeyState.FOUND else "not usable"

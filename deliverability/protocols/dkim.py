@@ -68,6 +68,8 @@ class Reason(StrEnum):
     KEY_MALFORMED = "key-malformed"
     KEY_NOT_USABLE = "key-not-usable"
     """The key's own tags forbid this use: another type, hash, service or identity."""
+    KEY_SEVERAL = "several-keys"
+    """Several key records: a verifier may take any of them (RFC 6376 §3.6.2.2, §6.1.2)."""
     COULD_NOT_LOOK = "could-not-look"
 
 
@@ -110,6 +112,11 @@ class DkimSignature:
     objections: tuple[Objection, ...] = ()
     """What the key's own tags forbid, if the reason is ``key-not-usable``."""
     problem: str | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it may verify elsewhere: its key could not be looked up, or receivers may choose among several."""
+        return self.reason in (Reason.COULD_NOT_LOOK, Reason.KEY_SEVERAL)
 
     @property
     def depends_on_dns(self) -> bool:
@@ -224,6 +231,7 @@ _UNUSABLE: Final = {
     KeyState.NONE: (DkimResult.PERMERROR, Reason.KEY_NONE),
     KeyState.REVOKED: (DkimResult.PERMERROR, Reason.KEY_REVOKED),
     KeyState.MALFORMED: (DkimResult.PERMERROR, Reason.KEY_MALFORMED),
+    KeyState.SEVERAL: (DkimResult.NEUTRAL, Reason.KEY_SEVERAL),
 }
 
 

@@ -41,6 +41,8 @@ class KeyState(StrEnum):
     """``p=`` is empty (RFC 6376 §3.6.1)."""
     NONE = "none"
     MALFORMED = "malformed"
+    SEVERAL = "several-keys"
+    """More than one key record: which of them a verifier takes is not defined (RFC 6376 §3.6.2.2, §6.1.2)."""
     COULD_NOT_LOOK = "could-not-look"
 
 
@@ -134,19 +136,19 @@ def published_key(observations: Observations, domain: Domain, selector: str) -> 
         return key(state=KeyState.COULD_NOT_LOOK, problem=told)
     records = [record.joined for record in answer.records]
     count = len(records)
-    if len(records) > 1:  # RFC 6376 §3.6.2.2 leaves several undefined; a stray record of another kind harms nobody
-        records = [record for record in records if b"p=" in record] or records
+    if len(records) > 1:  # a stray record of another kind harms nobody
+        records = [record for record in records if b"p=" in record] or records[:1]
     if not records:
         alias = answer.canonical_name if answer.canonical_name != answer.question.name else None
         return key(state=KeyState.NONE, records=count, alias=alias)
     shown = records[0][:MAX_RECORD].decode("latin-1")
-    problem = f"{len(records)} key records at one name"
-    if len(records) == 1:
-        try:
-            return _parse_key(records[0], partial(key, records=count))
-        except ParseError as wrong:
-            problem = str(wrong)
-    return key(state=KeyState.MALFORMED, problem=problem, record=shown, records=count)
+    if len(records) > 1:
+        problem = f"{len(records)} key records at one name"
+        return key(state=KeyState.SEVERAL, problem=problem, record=shown, records=count)
+    try:
+        return _parse_key(records[0], partial(key, records=count))
+    except ParseError as wrong:
+        return key(state=KeyState.MALFORMED, problem=str(wrong), record=shown, records=count)
 
 
 def _parse_key(record: bytes, key: Callable[..., DkimKey]) -> DkimKey:

@@ -13,13 +13,14 @@ from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Evidence, Origin, Own, Subject
 from deliverability.evidence.event import Transport
 from deliverability.evidence.names import Domain, Mailbox
-from deliverability.evidence.observation import CouldNotLook
+from deliverability.evidence.observation import CouldNotLook, Obstacle
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Attempt
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 from deliverability.protocols import hosts, mx
 
 if TYPE_CHECKING:
+    from deliverability.protocols.dkim import DkimSignature
     from deliverability.protocols.mail import Mail
 
 _TRACE: Final = frozenset(
@@ -34,6 +35,18 @@ COULD_NOT_LOOK: Final[Mapping[str, str]] = MappingProxyType(
     {
         "en": "The DNS gave no answer to go by ({what}), so nothing can be said. Try again, or ask another resolver with --nameserver.",
         "zh-Hant-TW": "DNS 沒有給出可用的答案（{what}），因此無法判斷。請稍後再試，或以 --nameserver 指定其他 DNS 伺服器。",
+    }
+)
+_NOT_ASKED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "The DNS was not asked ({what}), so nothing can be said. It is asked without --offline and --observations.",
+        "zh-Hant-TW": "這次沒有查詢 DNS（{what}），因此無法判斷。不加 --offline 和 --observations 就會查詢。",
+    }
+)
+SEVERAL_KEYS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "en": "Several DKIM key records stand at {name}, where only one may: whether the signature verifies for a receiver depends on which it takes, and that is not defined (RFC 6376 §3.6.2.2). Keep one.",
+        "zh-Hant-TW": "{name} 有多筆 DKIM 金鑰紀錄，而依規定只能有一筆：簽章能否通過驗證，取決於收件方採用哪一筆，這並無定論（RFC 6376 §3.6.2.2）。請只保留一筆。",
     }
 )
 OBSERVED_LATER: Final[Mapping[str, str]] = MappingProxyType(
@@ -194,6 +207,22 @@ def open_question(obstacle: CouldNotLook | str | None, word: str | None = None) 
     """Nobody could say."""
     what = f"{obstacle.question}: {obstacle.obstacle}" if isinstance(obstacle, CouldNotLook) else obstacle
     return Ruling(Outcome.INDETERMINATE, Finding.of("could-not-look", what=what), word)
+
+
+def undecided(signature: "DkimSignature", word: str | None = None) -> Ruling:
+    """A signature that may verify elsewhere."""
+    from deliverability.protocols.dkim import Reason
+
+    if signature.reason is Reason.KEY_SEVERAL and signature.key:
+        finding = Finding.of("several-keys", name=signature.key.name)
+        return Ruling(Outcome.INDETERMINATE, finding, word)
+    return open_question(signature.problem, word)
+
+
+def words(finding: Finding, texts: Mapping[str, str]) -> Mapping[str, str]:
+    """A finding's texts; where the DNS was not asked at all, none that advises to ask it again."""
+    what = finding.parameters.get("what", "") if texts is COULD_NOT_LOOK else ""
+    return _NOT_ASKED if what == Obstacle.OFFLINE or what.endswith(f": {Obstacle.OFFLINE}") else texts
 
 
 def need(code: str) -> Ruling:

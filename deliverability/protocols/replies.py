@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from deliverability.evidence.plugin import Actor, Localized, Provider, ReplyRule
 from deliverability.evidence.smtp import Reply
-from deliverability.protocols.smtp import parse_reply
+from deliverability.protocols.smtp import on_one_line, parse_reply
 
 if TYPE_CHECKING:
     from deliverability.protocols.replies_registry import Registered
@@ -146,8 +146,8 @@ def _flat(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """On one line, and without the codes that every line of a long reply repeats."""
-    return _REPEATED.sub(" ", text[:MAX_TEXT].replace("\u2019", "'"))
+    """On one line, and without the codes that every line of a long reply repeats, or that stand amid it."""
+    return _REPEATED.sub(" ", on_one_line(text[:MAX_TEXT]).replace("\u2019", "'"))
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,8 @@ MAX_REPLY = 8192  # characters; logs cut replies far earlier
 
 _CODE = re.compile(r"([2-5]\d\d)(?:[ -]|\Z)")
 _ENHANCED = re.compile(r"[ -]#?([245]\.\d{1,3}\.\d{1,3})(?=[\s;:,.\\]|\Z)")
+_SEVERAL = re.compile(r"([2-5]\d\d)-(?:([245]\.\d{1,3}\.\d{1,3})(?= |\Z))?")
+_BREAK = re.compile(r"(?:\\[rn]|\s)+")
 _QUEUE_ID = (
     # Postfix and its likes say: Ok, queued as 4jXH3k3V2zzLhRZ
     re.compile(r"\bqueued as[: ]+<?([A-Za-z0-9][A-Za-z0-9._-]{4,63})", re.IGNORECASE),
@@ -42,6 +44,28 @@ def parse_reply(text: str) -> Reply:
     # RFC 2034 §4: the class digit of the enhanced code equals the first digit of the reply code.
     code = enhanced.group(1) if enhanced and enhanced.group(1)[0] == text[0] else None
     return Reply(int(match.group(1)), code, text)
+
+
+def on_one_line(text: str) -> str:
+    r"""A reply of several lines as one, its codes once and at the head; any other text as it is.
+
+    Logs join the lines by blanks, or by ``\\n`` spelled out.  Each line but the last begins with the code and a hyphen
+    (RFC 5321 §4.2.1), and most servers repeat the enhanced code behind it (RFC 2034 §4).
+    """
+    flat = _BREAK.sub(" ", text[:MAX_REPLY]).strip()
+    head = _SEVERAL.match(flat)
+    if head is None:
+        return text
+    code, status = head[1], head[2] or ""
+    *lines, last = flat[len(code) + 1 :].split(f" {code}-")
+    # What begins the last line of the reply: both codes, or the code alone where the words hold that only there.
+    whole, alone = f" {code} {status} ", f" {code} "
+    ends = whole if status and whole in f"{last} " else alone
+    lines += f"{last} ".split(ends) if ends is whole or last.count(ends) == 1 else [last]
+    said = [line.strip() for line in lines]
+    if status:
+        said = [line[len(status) :].strip() if f"{line} ".startswith(f"{status} ") else line for line in said]
+    return " ".join(filter(None, (code, status, *said)))
 
 
 def remote_queue_id(text: str) -> str | None:

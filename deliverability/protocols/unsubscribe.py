@@ -9,7 +9,8 @@ from deliverability.protocols.mail import Mail
 
 FIELDS: Final = ("list-unsubscribe", "list-unsubscribe-post")
 ONE_CLICK: Final = b"List-Unsubscribe=One-Click"
-"""The one value that the field may have (RFC 8058 §3.1)."""
+"""The one value that the field may have (RFC 8058 §3.1).  In the grammar of §5 it is a literal string, and such a string
+stands for its spellings in either case (RFC 5234 §2.3)."""
 MAX_FIELD: Final = 16_384
 MAX_URIS: Final = 50
 
@@ -69,7 +70,7 @@ def read(mail: Mail) -> Unsubscribe:
         return Unsubscribe(Offer.NO_HTTPS, uris)
     if not named[FIELDS[1]]:
         return Unsubscribe(Offer.NO_POST, uris, https)
-    right = named[FIELDS[1]][0].unfolded == ONE_CLICK
+    right = named[FIELDS[1]][0].unfolded.lower() == ONE_CLICK.lower()
     return Unsubscribe(Offer.COMPLETE if right else Offer.OTHER_POST, uris, https)
 
 
@@ -87,9 +88,9 @@ def coverage(signatures: tuple[DkimSignature, ...]) -> tuple[Coverage, DkimSigna
     both = next((signature for signature in covering if signature in passed), None)
     if both:
         return Coverage.COVERED, both
-    unanswered = next((s for s in covering if s.result is DkimResult.TEMPERROR), None)
-    if unanswered:
-        return Coverage.UNVERIFIED, unanswered
+    undecided = next((s for s in covering if s.undecided), None)
+    if undecided:
+        return Coverage.UNVERIFIED, undecided
     if passed and not covering:
         return Coverage.NOT_COVERED, passed[0]
     if covering:

@@ -208,7 +208,7 @@ def row_lines(stream: Stream, table: Table) -> Iterator[bytes]:
                 yield b"".join(made)
                 raise
             made.append(line if source.ended() else line + b"\n")
-            size += len(line)
+            size += len(line) + 1
         yield b"".join(made)
 
 

@@ -1,0 +1,52 @@
+"""Lines of large logs are counted by the date that they begin with: also where the date changes."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from deliverability.api.scan import FileScan
+from deliverability.api.search import search
+from deliverability.capture.blocks import BLOCK
+from deliverability.capture.files import LogFile
+
+LINES = BLOCK // 80
+TURN = LINES // 2 + 77
+"""The first line after midnight, inside of a block."""
+ODD = b"what is this\n"
+"""Behind the head of a file, in which such a line is what is left of one that was pasted in two."""
+
+
+def log(*, iso: bool) -> list[bytes]:
+    """Lines of two days, and of every hour of them."""
+    found = []
+    for number in range(LINES):
+        at = datetime(2026, 1, 6) + timedelta(seconds=number - TURN)  # noqa: DTZ001 - a log's own time
+        time = f"{at:%Y-%m-%dT%H:%M:%S}.000000+00:00" if iso else f"{at:%b} {at.day:2} {at:%H:%M:%S}"
+        found.append(
+            f"{time} out1 postfix/qmgr[417]: {number:010X}: removed after {number} seconds, at last\n".encode()
+        )
+    return found
+
+
+def scanned(path: Path, lines: list[bytes]) -> FileScan:
+    path.write_bytes(b"".join(lines))
+    (scan,) = search([LogFile("", str(path), None)], lambda _format: [b"nobody@corp.example"]).scans
+    assert scan.size > BLOCK * 3 // 4, "a block that is not read line by line"
+    assert scan.lines == len(lines)
+    return scan
+
+
+@pytest.mark.parametrize("iso", [True, False])
+def test_where_the_date_changes_every_line_is_read(tmp_path: Path, iso: bool) -> None:
+    assert scanned(tmp_path / "mail.log", log(iso=iso)).unread == 0
+
+
+@pytest.mark.parametrize("iso", [True, False])
+@pytest.mark.parametrize("number", [1000, TURN - 500, TURN - 1, TURN, TURN + 1, TURN + 500, LINES - 1])
+def test_an_odd_line_is_found_before_and_after_midnight(tmp_path: Path, iso: bool, number: int) -> None:
+    lines = log(iso=iso)
+    lines.insert(number, ODD)
+    scan = scanned(tmp_path / "mail.log", lines)
+    assert scan.unread == 1
+    assert [(line.raw, line.place.line) for line in scan.unread_lines] == [(ODD.strip(), number + 1)]
