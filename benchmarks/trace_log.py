@@ -2,11 +2,13 @@
 
     python benchmarks/trace_log.py [--shape postfix-iso] [--size MIB] [--runs N] [--log FILE]
                                    [--exigrep FILE] [--collate FILE] [--mailforensics PYTHON] [--cohort ROWS]
+                                   [--compressed FILE]
 
 Writes a log in the shape of a recorded one (``log_writer.py``), then measures everything in turn, ``N`` times round,
 and prints medians and ratios.  Absolute figures belong to the machine; ratios travel better.  The two passes of
 ``grep -Fi`` are what a postmaster types: the address, then the queue ids of its lines.  Peers are slow: they get the
-first ``--peer-size`` MiB, and their time is held against ours for the same part.
+first ``--peer-size`` MiB, all of it where that is 0, and their time is held against ours for the same part.
+``--compressed`` is a ``.zst`` or ``.gz`` beside no plain log; it is held against its own tool in front of ``grep -Fi``.
 """
 
 import argparse
@@ -30,6 +32,7 @@ ENVIRON = {**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECO
 TOOL = (sys.executable, "-m", "deliverability")
 IDS = re.compile(rb"(?:\]: |\d )([0-9A-Za-z]{10,24}(?=: )|[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4})")
 PEERS = "trace, the peers' part"
+UNPACKED = "unpacked | grep -Fi NOBODY"
 NOBODY = "nobody@corp.example"
 Work = Callable[[], object]
 
@@ -88,6 +91,13 @@ def rounds_of(log: Path) -> int:
         return max(int(n) for n in re.findall(rb"jo32\.(\d+)@", file.read()))
 
 
+def unpacked(log: Path) -> None:
+    """What a postmaster types for a compressed log."""
+    tool = ("zstd", "-dc") if log.suffix == ".zst" else ("gzip", "-dc")
+    with subprocess.Popen([*tool, str(log)], stdout=subprocess.PIPE, env=ENVIRON) as unpacking:
+        subprocess.run(["grep", "-Fi", NOBODY], stdin=unpacking.stdout, env=ENVIRON, check=False)
+
+
 def peers(given: argparse.Namespace, part: Path, one: str) -> dict[str, Work]:
     cases: dict[str, Work] = {PEERS: lambda: trace(part, "--to", one)}
     if given.exigrep:
@@ -97,6 +107,16 @@ def peers(given: argparse.Namespace, part: Path, one: str) -> dict[str, Work]:
     if given.mailforensics:
         cases["mailforensics"] = lambda: run(given.mailforensics, "trace", "-f", str(part), "--to", one)
     return cases if len(cases) > 1 else {}
+
+
+def part_of(log: Path, size: int, directory: Path) -> Path:
+    """The beginning of a log as a file of its own; all of it where ``size`` is 0."""
+    if not size:
+        return log
+    part = directory / "part.log"
+    with log.open("rb") as source:
+        part.write_bytes(source.read(size))
+    return part
 
 
 def measure(given: argparse.Namespace, log: Path, directory: Path) -> None:
@@ -118,12 +138,14 @@ def measure(given: argparse.Namespace, log: Path, directory: Path) -> None:
     if given.cohort:
         notices = listed(directory / "notices.csv", given.cohort)
         cases[f"cohort of {given.cohort}"] = lambda: cohort(log, notices)
+    if given.compressed:
+        cases[UNPACKED] = lambda: unpacked(given.compressed)
+        cases["trace, nobody, compressed"] = lambda: trace(given.compressed, "--to", NOBODY)
+        read(given.compressed)
     read(log)  # into the page cache
     times = medians(cases, given.runs)
-    part = directory / "part.log"
-    with log.open("rb") as source:
-        part.write_bytes(source.read(given.peer_size << 20))
-    times |= medians(peers(given, part, "jo32.1@corp.example"), 1)
+    part = part_of(log, given.peer_size << 20, directory)
+    times |= medians(peers(given, part, f"jo32.{rounds_of(part) // 2}@corp.example"), given.peer_runs)
     twice, absent = times["grep -Fi twice"], times["grep -Fi NOBODY"]
     for name, seconds in times.items():
         ratio = ""
@@ -133,6 +155,8 @@ def measure(given: argparse.Namespace, log: Path, directory: Path) -> None:
             ratio = f"{seconds / absent:6.2f} × grep -Fi NOBODY"
         elif name.startswith("cohort"):
             ratio = f"{seconds / times['trace, one message']:6.2f} × trace, one message"
+        elif name == "trace, nobody, compressed":
+            ratio = f"{seconds / times[UNPACKED]:6.2f} × {UNPACKED}"
         elif name in {"exigrep", "collate", "mailforensics"}:
             ratio = f"{seconds / times[PEERS]:6.1f} × {PEERS}"
         print(f"{name:26} {seconds:8.3f} s  {ratio}".rstrip())
@@ -145,9 +169,11 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(log_writer.SHAPES), default="postfix-iso")
     parser.add_argument("--log", type=Path, help="a log that log_writer.py wrote; none: one is written")
     parser.add_argument("--size", type=int, default=200, help="MiB of log to write")
-    parser.add_argument("--peer-size", type=int, default=50, help="MiB of it for peers")
+    parser.add_argument("--peer-size", type=int, default=50, help="MiB of it for peers; 0: all of it")
+    parser.add_argument("--peer-runs", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cohort", type=int, default=0, help="rows")
+    parser.add_argument("--compressed", type=Path, help="the same log as .zst or .gz, in a directory of its own")
     parser.add_argument("--exigrep", help="Exim's script")
     parser.add_argument("--collate", help="Postfix's auxiliary/collate/collate.pl")
     parser.add_argument("--mailforensics", help="its command")

@@ -61,12 +61,9 @@ class Asked:
         """How the search goes about it."""
         query = self.query
         since = query.since
-        everything = self.everybody and not any(
-            (query.queue_id, query.message_id, query.remote_id, query.subject, query.sender)
-        )
+        everything = self._everything
         formats = load_formats()
-        # Where every line counts, the line of the arrival is among them, and it stands in the window.
-        window = TimeWindow(since, query.until, ID_SLACK if everything else AFTER)
+        window = self.window()
         accept = self._has_subject if self._by_subject else self._arrived_by_until if everything else None
         return Looking(
             known_ids=[query.queue_id] if query.queue_id else [],
@@ -75,6 +72,19 @@ class Asked:
             accept=accept,
             everything=everything,
         )
+
+    @property
+    def _everything(self) -> bool:
+        """Whether nothing narrower than the time was given."""
+        query = self.query
+        return self.everybody and not any(
+            (query.queue_id, query.message_id, query.remote_id, query.subject, query.sender)
+        )
+
+    def window(self) -> TimeWindow:
+        """When lines stand by which the messages are found."""
+        # Where every line counts, the line of the arrival is among them, and it stands in the window.
+        return TimeWindow(self.query.since, self.query.until, ID_SLACK if self._everything else AFTER)
 
     def _arrived_by_until(self, formats: Sequence[LogFormat], line: LogLine) -> bool:
         """Whether the message of a line can have arrived in the window; ids without a clock always can."""

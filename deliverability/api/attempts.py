@@ -6,10 +6,12 @@ from datetime import datetime
 
 from deliverability import plugins
 from deliverability.api import progress
+from deliverability.api.line_clock import Clock
 from deliverability.api.log_ends import first_events, last_events
 from deliverability.api.noting import Noting, Seen, joined
 from deliverability.api.scan import SAMPLE
-from deliverability.api.tallying import Clock, Counter, Tally
+from deliverability.api.tallies import Tally
+from deliverability.api.tallying import Counter
 from deliverability.capture.blocks import Window, windows
 from deliverability.capture.files import LogFile, head
 from deliverability.correlate import TimeHints, resolve_times
@@ -55,8 +57,8 @@ class Task:
 
 
 Result = tuple[list[Tally], Seen]
-Reader = Callable[[bytes], Iterator[Lean]]
-"""Turns blocks of whole lines, in order, into the attempts that they report."""
+Reader = Callable[[bytes, int], Iterator[Lean]]
+"""Turns blocks, in order, into the attempts that their whole lines before some place report."""
 
 
 def load(ids: Iterable[str]) -> tuple[LogFormat, ...]:
@@ -81,9 +83,8 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
                 sample = head(task.file, SAMPLE) if any(fmt.deliveries for fmt in formats) else b""
                 found = {**dict.fromkeys(formats, sample), **found}
             _add_readers(found, job, readers, slow)
-            content = block.content
             for reader in readers:
-                counter.take(reader(content), content, block.offset, block.line)
+                counter.take(reader(block.raw, block.end), block.raw, block.offset, block.line)
             for fmt in slow:
                 _take_slowly(counter, fmt, window)
             if not first:

@@ -106,6 +106,10 @@ def read_archive(request: Request, path: Path, *, identities: bool = False) -> t
                 f"more than {MAX_IDS} messages (or {MAX_LINES} lines) match: narrow the question with --since,"
                 " --message-id or --queue-id"
             )
+        if not found.scans:
+            raise CannotLookError(
+                f"{printable(str(path))}: the archive holds no lines of any log: nothing to look through"
+            )
         require_mail_log(found.scans)
         events = resolved(found, kept.hints)
         query = asked.among(events)
@@ -193,10 +197,11 @@ class Kept:
 
     def _reached(self, asked: Asked) -> set[int] | None:
         """Where the index cannot help: the segments that the time window reaches; ``None`` where those are all."""
-        since = asked.query.since
+        window = asked.window()
         # Among lines with a subject none is passed over for its id's time: those after the window would lead on and on.
-        until = None if asked.query.subject else asked.query.until
-        chosen = {i for segments in self._segments.values() for i in reached(segments, since, until)}
+        if asked.query.subject:
+            window = replace(window, until=None)
+        chosen = {i for segments in self._segments.values() for i in reached(segments, window)}
         return chosen if len(chosen) < sum(map(len, self._segments.values())) else None
 
     def _question(self) -> Asked:

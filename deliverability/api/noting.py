@@ -88,11 +88,15 @@ class Noting:
         return found
 
     def _shown(self, block: Block) -> Mapping[LogFormat, bytes]:
-        """Formats of lines that a head of syslog makes readable; while none is known all that the block may hold."""
-        if not self.formats:
-            whole = block.offset < MAX_SNIFFED
-            return self._recognise(block.content if whole else block.raw[: min(block.end, SAMPLE)])
+        """Formats of lines that a head of syslog makes readable; while none is known all that the block may hold.
+
+        Far into a file of none yet, that is what it begins with: a system's log may hold few lines of its mail server.
+        """
         found: dict[LogFormat, bytes] = {}
+        if not self.formats:
+            if block.offset < MAX_SNIFFED:
+                return self._recognise(block.content)
+            found |= self._recognise(block.raw[: min(block.end, SAMPLE)])
         for fmt in self._others:
             sign = SIGNS.get(fmt.id)
             if sign and octets.find(block.raw, sign, 0, block.end) >= 0:
@@ -131,8 +135,9 @@ class Noting:
             if raw.strip() and not self._is_read(raw.rstrip(b"\r\n")):
                 unread.append((at, raw))
             at += len(raw)
-        # While no format is known, the block was asked before its lines were.
-        found = self._recognise(_sample(raw for _, raw in unread)) if unread and self.formats else {}
+        # While no format is known, a block near the beginning was asked whole, before its lines were.
+        asked = not self.formats and block.offset < MAX_SNIFFED
+        found = self._recognise(_sample(raw for _, raw in unread)) if unread and not asked else {}
         for at, raw in unread:
             if found and self._is_read(raw.rstrip(b"\r\n")):
                 continue

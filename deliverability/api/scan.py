@@ -31,6 +31,8 @@ _SYSLOG = re.compile(syslog.HEAD)
 _BLANK = rb"[ \t\r]*+(?:\n|\Z)"
 # The date with which all lines between two lines begin that begin with it.
 _DATED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d \d")
+# A date with which no line of syslog begins: where all lines begin so, no logger says that it dropped some.
+_OTHER_DATE = re.compile(rb"\d{4}-\d\d-\d\d \d")
 # Words of loggers that dropped lines.  A receiver's reply may hold them too: the format decides.
 _LOST = b"messages"
 _LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
@@ -193,7 +195,7 @@ class FirstPass:
         if not scan.formats:
             self._recognise(block.content if scan.size < MAX_SNIFFED else block.content[:SAMPLE])
         scan.size += end + (block.passed_over or 0)
-        self._count(window)
+        alike = self._count(window)
         ended = raw[end - 1] == 0x0A
         scan.lines += (block.ends or 0) + (not ended)
         if block.passed_over is not None:
@@ -204,7 +206,8 @@ class FirstPass:
             nul = raw.find(b"\0", 0, end)
             scan.binary = window.line(window.start_of(window.start + nul))[0] if nul >= 0 else None
         self._note_edge(window)
-        self._note_lost(window)
+        if not (alike and _OTHER_DATE.match(raw)):
+            self._note_lost(window)
         if not scan.first and scan.formats:
             beginning = window.start + SAMPLE
             scan.first = self._events(window, window.start, beginning) or self._events(window, beginning, window.end)
@@ -214,8 +217,8 @@ class FirstPass:
         last = raw.rfind(b"\n", 0, end - 1) + 1
         self.scan.edges.append(Edge(block.offset, block.line, raw[:MAX_HEAD], raw[last : min(end, last + MAX_HEAD)]))
 
-    def _count(self, window: Window) -> None:
-        """Count the lines of a block, and those of no known form.
+    def _count(self, window: Window) -> bool:
+        """Count the lines of a block, and those of no known form; whether all begin with the date of the first.
 
         In a large log, lines that all begin with the date of the first are taken to be of its form: one that is broken
         between its date and its time passes for a whole one there.
@@ -225,10 +228,13 @@ class FirstPass:
         block.ends = octets.count(raw, b"\n", 0, end)
         if end < LARGE:
             self._note_unread(window, window.start, window.start + end)
-        elif not self._alike(raw, 0, end, block.ends):
-            for at, stop in self._pieces(raw, end):
-                if not self._alike(raw, at, stop):
-                    self._note_unread(window, window.start + at, window.start + stop)
+            return False
+        if self._alike(raw, 0, end, block.ends):
+            return True
+        for at, stop in self._pieces(raw, end):
+            if not self._alike(raw, at, stop):
+                self._note_unread(window, window.start + at, window.start + stop)
+        return False
 
     @staticmethod
     def _pieces(raw: bytes, end: int) -> Iterator[tuple[int, int]]:

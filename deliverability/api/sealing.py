@@ -1,9 +1,12 @@
 """The ledger's use cases: verifying a bundle, a customer's history, stamping heads, erasing a person."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ from deliverability.errors import CannotLookError, ParseError, UsageError, print
 from deliverability.evidence.recorder import Intent, Later, Outcome
 from deliverability.ledger.bundle import Bundle, File
 from deliverability.ledger.checkpoint import parse_checkpoint
+from deliverability.ledger.draining import blank_spools
 from deliverability.ledger.indexing import canonical_address
 from deliverability.ledger.keys import CommandSigner, Signer
 from deliverability.ledger.leaves import LeafKind, parse_body
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MAX_ROOTS = 1 << 20
+EXPORTED_AT_ONCE = 1000
+MAX_INCIDENTS = 20  # of those that a verification names
 
 
 def ledger_folder(configuration: Configuration, given: Path | None) -> Path:
@@ -125,7 +131,7 @@ class History:
 
     told: tuple[Told, ...]
     first: int | None
-    """Sequence number of the customer's first entry that is shown."""
+    """Sequence number of the customer's first entry that is shown; ``None`` where several customers' are shown."""
     last: int | None
     entries: int
     erased: int
@@ -143,7 +149,7 @@ def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[s
     for address in addresses:
         numbers.update(numbers_for(ledger, address=address))
         numbers.update(numbers_for(ledger, account=canonical_address(address)))
-    sequences: list[int] = []
+    sequences: dict[str | None, list[int]] = {}
     records: list[Intent | Outcome | Later] = []
     erased = 0
     for number in sorted(numbers):
@@ -153,12 +159,14 @@ def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[s
             continue
         body = parse_body(entry.body)
         if body.sequence is not None:
-            sequences.append(body.sequence)
+            sequences.setdefault(body.account, []).append(body.sequence)
         if body.kind in (LeafKind.INTENT, LeafKind.OUTCOME, LeafKind.LATER):
             record = record_from_bytes(body.event)
             if isinstance(record, (Intent, Outcome, Later)):
                 records.append(record)
-    first, last = min(sequences, default=None), max(sequences, default=None)
+    # An address can be several customers', each with numbers of their own.
+    alone = next(iter(sequences.values())) if len(sequences) == 1 else []
+    first, last = min(alone, default=None), max(alone, default=None)
     return History(_told(records), first, last, len(numbers), erased, waiting)
 
 
@@ -203,12 +211,61 @@ def prove(  # noqa: PLR0913 - each is named
     mail: bytes | None = None,
     heads: Sequence[bytes] = (),
 ) -> Bundle:
-    """A bundle; ``mail`` is a copy of the message, ``heads`` are those whose continuation is to be shown."""
+    """A bundle; ``mail`` is a copy of the message, ``heads`` are those whose continuation is to be shown.
+
+    Raises :class:`UsageError` for a copy that is not the message, octet by octet, or with other line ends: a verifier
+    would have to call the evidence changed.
+    """
     if sum(value is not None for value in (account, address, dispatch)) != 1:
         raise UsageError("say what to prove: one of --account, --to and --dispatch")
     numbers = numbers_for(ledger, account=account, address=address, dispatch=dispatch)
-    files = [File("notice.eml", "message/rfc822", mail)] if mail is not None else []
+    files = [File("notice.eml", "message/rfc822", _as_sent(ledger, numbers, mail))] if mail is not None else []
     return continued(ledger, bundle_of(ledger, numbers, files), heads)
+
+
+def _as_sent(ledger: Ledger, numbers: Sequence[int], mail: bytes) -> bytes:
+    """A copy of a message as it was handed to DATA, in CRLF."""
+    named: set[str] = set()
+    for number in numbers:
+        body = ledger.store.entry(number).body
+        if body is not None and (read := parse_body(body)).kind is LeafKind.INTENT:
+            record = record_from_bytes(read.event)
+            named |= {record.sha256} if isinstance(record, Intent) else set()
+    for spelled in (mail, mail.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")):
+        if sha256(spelled).hexdigest() in named:
+            return spelled
+    raise UsageError(
+        "--message: not the message that was sent, as these entries name it by its digest: a copy out of a mailbox has"
+        " header fields of the servers on its way. Take the one that the mailer kept, or leave it out"
+    )
+
+
+def incident_lines(ledger: Ledger, numbers: Sequence[int]) -> tuple[str, ...]:
+    """What the log says went wrong, the newest last; of many, the newest."""
+    lines = [f"{len(numbers) - MAX_INCIDENTS} earlier incidents: see ledger export"] if numbers[MAX_INCIDENTS:] else []
+    for number in numbers[-MAX_INCIDENTS:]:
+        body = ledger.store.entry(number).body
+        event = json.loads(parse_body(body).event) if body is not None else {}
+        others = (f"{name} {event[name]}" for name in ("at", "reason", "detail", "file") if name in event)
+        said = printable(", ".join([str(event.get("what", "")), *others]), 300)
+        lines.append(f"incident in entry {number}: {said}")
+    return tuple(lines)
+
+
+def exported(ledger: Ledger) -> Iterator[bytes]:
+    """The whole log as JSON lines: each entry, the newest head over them last.  However long it is, little is in memory."""
+    store = ledger.store
+    for start in range(0, store.size, EXPORTED_AT_ONCE):  # who takes them slowly must not keep the file from its writer
+        for entry in list(islice(store.entries(start), min(EXPORTED_AT_ONCE, store.size - start))):
+            value = {
+                "number": entry.number,
+                "leaf": entry.leaf.hex(),
+                "salt": entry.salt.hex() if entry.salt else None,
+                "record": entry.body.decode() if entry.body else None,
+            }
+            yield json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    head = store.checkpoint(within=store.size)
+    yield json.dumps({"checkpoint": head.decode() if head else None}, ensure_ascii=False).encode() + b"\n"
 
 
 # --- erasing ----------------------------------------------------------------------------------------------------------
@@ -225,6 +282,7 @@ def erase(ledger: Ledger, *, account: str | None, address: str | None, now: date
     if not numbers:
         raise UsageError("the ledger holds nothing of that")
     ledger.append_own(LeafKind.ERASURE, {"at": time_to_text(now), "entries": [*numbers]})
+    blank_spools(ledger)  # what stands there is in the log; whoever is stopped from here on can erase again
     return ledger.store.empty(numbers, account=account, address=canonical)
 
 

@@ -10,7 +10,7 @@ from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.seeking import TimeWindow, parts_of
-from deliverability.api.tallying import OTHERS, SMTP, TLS, Tally
+from deliverability.api.tallies import OTHERS, SMTP, TLS, Tally
 from deliverability.api.totals import Reason, Whole, instant_of, outcomes
 from deliverability.api.whole_logs import WholeLogs, whole_logs
 from deliverability.compose.reason import words

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from deliverability.evidence.event import LogTime, TimeBasis
-from deliverability.protocols.syslog import YEAR_UNKNOWN
+from deliverability.protocols.syslog import YEAR, YEAR_UNKNOWN
 
 MAX_HEAD = 64  # octets of a line that can hold its time
 
 _ISO = re.compile(
-    rb"(?:<\d{1,3}>)?(?:1 )?(\d{4}-\d\d-\d\d[T ][0-2]\d:[0-5]\d:[0-6]\d)(?:[.,](\d{1,9}))?"
-    rb" ?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?(?![0-9])"
+    rb"(?:<\d{1,3}>)?(?:1 )?(%s-\d\d-\d\d[T ][0-2]\d:[0-5]\d:[0-6]\d)(?:[.,](\d{1,9}))?"
+    rb" ?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?(?![0-9])" % YEAR
 )
-_BSD = re.compile(rb"(?:<\d{1,3}>)?((?:\d{4} )?[A-Z][a-z]{2} [ 0-3]?\d [0-2]\d:[0-5]\d:[0-6]\d)(?![0-9])")
+_BSD = re.compile(rb"(?:<\d{1,3}>)?((?:%s )?[A-Z][a-z]{2} [ 0-3]?\d [0-2]\d:[0-5]\d:[0-6]\d)(?![0-9])" % YEAR)
 DISORDER = timedelta(hours=1)
 """How far a line may stand behind a later one: lines of several programs, a clock that is set, an hour twice."""
 WIDEST_OFFSET = timedelta(hours=14)  # UTC+14, Line Islands

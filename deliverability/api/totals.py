@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import compress
 
-from deliverability.api.tallying import (
+from deliverability.api.tallies import (
     EXPIRED,
     MAX_CAUSE_DOMAINS,
     MAX_CAUSES,
@@ -78,8 +79,8 @@ class Whole:
     def _settle(self, part: Tally) -> None:
         pending = self.tally.opened
         if pending:
-            for key in part.settled:
-                queue_id, _, recipient = key.partition(b" ")
+            settled = zip(part.settled, part.settled_for, strict=True)
+            for queue_id, recipient in compress(settled, map(pending.__contains__, part.settled)):
                 waiting = pending.get(queue_id)
                 if waiting and waiting.pop(recipient, None) and not waiting:
                     del pending[queue_id]

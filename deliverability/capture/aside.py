@@ -121,7 +121,12 @@ class Feed:
             os.close(taking)
             self._fill(make, taken, filling)
 
-        self._pid = _child(fill)
+        try:
+            self._pid = _child(fill)
+        except OSError:  # no more processes are allowed
+            for end in (filled, filling, taken, taking):
+                os.close(end)
+            raise
         os.close(filling)
         os.close(taken)
         self._filled: BinaryIO = os.fdopen(filled, "rb")

@@ -71,7 +71,7 @@ class _Decompressed(Source):
             filled = super().fill(before)
         else:
             if self._ahead is None:
-                self._ahead = (_InProcess if aside.possible() else _InThread)(super().fill, self._size)
+                self._ahead = _beside(super().fill, self._size)
             filled = self._ahead.take(before)
         self._ended = filled[1] is not None or len(filled[0]) == len(before)
         return filled
@@ -80,6 +80,13 @@ class _Decompressed(Source):
         self._ended = True
         if self._ahead:
             self._ahead.close()
+
+
+def _beside(fill: Callable[[], Filled], size: int) -> "_InProcess | _InThread":
+    if aside.possible():
+        with suppress(OSError):
+            return _InProcess(fill, size)
+    return _InThread(fill)
 
 
 class _InProcess:
@@ -112,7 +119,7 @@ class _InProcess:
 class _InThread:
     """Blocks that a thread fills: the decompressors leave the interpreter to others while they work."""
 
-    def __init__(self, fill: Callable[[], Filled], _size: int) -> None:
+    def __init__(self, fill: Callable[[], Filled]) -> None:
         self._fill = fill
         self._filled: Queue[Filled | BaseException] = Queue(FILLED)
         self._closed = False

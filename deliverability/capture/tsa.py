@@ -61,18 +61,23 @@ def ask(url: str, query: bytes, seconds: float = SECONDS) -> bytes:
 
 def _connect(addresses: Sequence[_Address], until: float) -> socket.socket:
     problem: OSError | None = None
-    for family, kind, protocol, _, address in addresses:
+    for place, (family, kind, protocol, _, address) in enumerate(addresses):
         left = until - time.monotonic()
         if left <= 0:
             break
-        made = socket.socket(family, kind, protocol)
-        made.settimeout(left)
+        try:
+            made = socket.socket(family, kind, protocol)
+        except OSError as lacking:  # this machine has no IPv6
+            problem = lacking
+            continue
+        made.settimeout(left / (len(addresses) - place))  # where nobody answers, the next one has its time as well
         try:
             made.connect(address)
         except OSError as refused:
             made.close()
             problem = refused
         else:
+            made.settimeout(max(0.1, until - time.monotonic()))
             return made
     raise problem or TimeoutError
 
@@ -86,7 +91,9 @@ def _cut(connection: socket.socket, late: threading.Event) -> None:
 def _exchange(plain: socket.socket, parts: SplitResult, query: bytes) -> tuple[int, bytes]:
     host = parts.hostname or ""
     secure = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if parts.scheme == "https" else plain
-    connection = http.client.HTTPConnection(host, parts.port)
+    connection = http.client.HTTPConnection(
+        host, parts.port or http.client.HTTP_PORT
+    )  # else it is sought in an IPv6 address
     connection.sock = secure
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

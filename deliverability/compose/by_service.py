@@ -65,6 +65,7 @@ def fitting(words: Catalog, message: Message | None, attempt: Attempt | None, ro
     if did_it is None:
         return words
     instead = dict(_said(_DID_IT, words, did_it))
+    instead["answer.deferred.untried"] = instead["answer.deferred"]
     instead["act.failed"] = words.sentences["mailer.act-failed"]  # whether the address is to blame, neither knows
     if message is not None and told_all:
         instead |= _said(_TOLD_ALL, words, told_all)

@@ -16,7 +16,7 @@ from deliverability.compose.sender import Known, sender_of
 from deliverability.compose.when import moment
 from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.document import Edition
-from deliverability.evidence.event import Result
+from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.observation import Unobserved
 from deliverability.evidence.plugin import Provider, ProviderKind
 from deliverability.evidence.story import Attempt, Delivery, Message, Role
@@ -90,6 +90,17 @@ class Case:
         return self.kind is Kind.UNKNOWN and self.attempt is not None and self.attempt.result is Result.UNCERTAIN
 
     @property
+    def to_program(self) -> bool:
+        """Whether our own server gave it to a program, not to another server."""
+        return self.assessment.claim is not None and self.assessment.claim.basis == "own-program"
+
+    @property
+    def untried(self) -> bool:
+        """Whether the newest entry reports that nothing was tried: no transport ran, and no server took part."""
+        last = self.attempt
+        return last is not None and last.transport is Transport.NONE and last.relay is None and last.reply is None
+
+    @property
     def role(self) -> Role:
         """Who answered."""
         return self.assessment.claim.role if self.assessment.claim else Role.NONE
@@ -148,7 +159,12 @@ class Case:
 
     @property
     def tried(self) -> str:
-        """The address that the answer is about: the recipient, or where its mail goes on to."""
+        """The address that the answer is about: the recipient, or where its mail goes on to.
+
+        Of several, the one that the answer rests on: no server said anything of the others.
+        """
+        if self.delivery and self.delivery.parts and self.attempt and self.kind is not Kind.DELIVERED:
+            return self.shown(self.attempt.recipient)
         return self.forwarded or self.recipient
 
     @property
@@ -174,6 +190,8 @@ class Case:
         """When the answer was given, in the reader's zone; or what the log wrote, where the zone is unknown."""
         attempt = self.attempt
         time = attempt.at if attempt else self.message.arrived if self.message else None
+        if self.kind in (Kind.HELD, Kind.CANCELLED) and self.delivery and self.delivery.halted:
+            time = self.delivery.halted  # not the try before it
         if time is None:
             return self.t("when.none")
         if time.of_earlier:

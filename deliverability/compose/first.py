@@ -90,8 +90,18 @@ def _sentences(case: Case) -> tuple[str, str]:
         "recipient": case.tried,
         "folder": case.hide((case.attempt.folder if case.attempt else None) or ""),
     }
-    said, detail = _keys(case)
+    said, detail = (_in_part(case, key) for key in _keys(case))
     return t(said, **words), t(detail, **words)
+
+
+def _in_part(case: Case, key: str) -> str:
+    """What is not true of each address behind an alias is said of the one that the answer rests on."""
+    if not case.parts or case.attempt is None or case.attempt.witness:
+        return key
+    for part in (f"{key}.in-part", f"answer.{case.kind}.in-part" if key.startswith("answer.") else ""):
+        if case.t.has(part):
+            return part
+    return key
 
 
 def _keys(case: Case) -> tuple[str, str]:
@@ -99,7 +109,8 @@ def _keys(case: Case) -> tuple[str, str]:
     kind = case.kind
     said, detail = f"answer.{kind}", f"detail.{kind}"
     if kind is Kind.HANDED_OVER:
-        role = case.role if case.role in (Role.OWN_RELAY, Role.INTERMEDIARY) else Role.UNCONFIRMED
+        role: str = case.role if case.role in (Role.OWN_RELAY, Role.INTERMEDIARY) else Role.UNCONFIRMED
+        role = "own-program" if case.to_program else role
         said, detail = f"answer.handed-over.{role}", f"detail.handed-over.{role}"
     elif kind in REFUSED:
         if kind is Kind.REFUSED:
@@ -122,10 +133,19 @@ def _keys(case: Case) -> tuple[str, str]:
 
 
 def _varied(case: Case) -> str:
-    """What sets a case apart from others of its kind: ``gateway``, ``passed-on``, mostly nothing."""
+    """What sets a case apart from others of its kind: ``gateway``, ``passed-on``, ``untried``, mostly nothing."""
     if case.kind is Kind.ACCEPTED and case.gateway:
         return "gateway"
+    if case.kind is Kind.DEFERRED and case.untried:
+        return "untried"
     return "passed-on" if case.kind is Kind.BOUNCED and not case.taken_by_mx else ""
+
+
+def _whose(case: Case) -> str:
+    """Of what is asked of the reader: where the message went, or whether the address is shown to be at fault."""
+    if case.kind is Kind.FAILED:
+        return why_failed(case.attempt)
+    return case.role if case.kind is Kind.HANDED_OVER else ""
 
 
 def _tried_later(case: Case) -> bool:
@@ -223,7 +243,7 @@ def do_now(case: Case) -> Section:
     elif case.kind in NO_PAGE:
         return Section("do-now", t("heading.do-now"), (Paragraph(t("act.not-found")),))
     else:
-        keys = (f"act.{case.kind}.{_varied(case)}", f"act.{case.kind}")
+        keys = (f"act.{case.kind}.{_varied(case) or _whose(case)}", f"act.{case.kind}")
         blocks += [Paragraph(t(key)) for key in keys if t.has(key)][:1]
     if case.brand.action_url:
         blocks.append(Paragraph(t("act.without-mail")))

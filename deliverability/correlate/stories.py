@@ -22,7 +22,7 @@ from deliverability.correlate.recorded import with_recorded
 from deliverability.correlate.states import Circumstances, Standing, judge, worst
 from deliverability.correlate.targets import by_target
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
+from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Result, Transport
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.story import Attempt, Delivery, Message, Signing, State, Stay, Tie
@@ -211,6 +211,7 @@ def _delivery(
         held=any(p.held for p in parts),
         notices=tuple(dict.fromkeys(n for p in parts for n in p.notices)),
         parts=tuple(parts),
+        halted=next((p.halted for p in parts if p.state is state and p.halted), None),
     )
 
 
@@ -219,9 +220,7 @@ def _is_discarded(part: Delivery) -> bool:
 
 
 def _renamed(part: Delivery, name: str, forward_paths: tuple[str, ...]) -> Delivery:
-    return Delivery(
-        name, forward_paths, part.state, part.attempts, part.decisive, part.refused_by_us, part.held, part.notices
-    )
+    return replace(part, recipient=name, forward_paths=forward_paths)
 
 
 def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sessions: Sessions) -> Delivery:
@@ -259,8 +258,20 @@ def _one(name: str, found: list[tuple[Entry, DeliveryEvent]], chain: Chain, sess
         attempts=tuple(attempts),
         decisive=standing.decisive,
         held=last.held and standing.state in (State.QUEUED, State.DEFERRED),
+        halted=_halted(name, chain),
         notices=tuple(dict.fromkeys(n for e in chain.entries for n in e.notices)),
     )
+
+
+def _halted(name: str, chain: Chain) -> LogTime | None:
+    """When somebody, or a rule, last stopped it for that address."""
+    stops = [
+        e.at
+        for entry in chain.entries
+        for e in entry.events
+        if e.action in (Action.HELD, Action.CANCELLED) and (e.recipient is None or _key(e.recipient) == _key(name))
+    ]
+    return stops[-1] if stops else None
 
 
 def _when(attempt: Attempt) -> tuple[str, str, int]:

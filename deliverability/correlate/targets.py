@@ -31,12 +31,11 @@ def _whole_names(mine: Sequence[Tried], asked: Key) -> dict[Key, Key]:
     gives a local part in ASCII where a server knows no other (``utf8_downconvert``).
     """
     targets = {_key(event.recipient) for _, event in mine}
-    ascii_forms = {(_in_ascii(local), domain): (local, domain) for local, domain in {asked, *targets}}
     named: dict[str, list[Key]] = {}
     for key in targets:
         if key[1]:
             named.setdefault(key[0].casefold(), []).append(key)
-    whole = {form: key for form, key in ascii_forms.items() if form != key}
+    whole = {(_in_ascii(key[0]), key[1]): key for key in (*targets, asked) if not key[0].isascii()}
     for bare in (key for key in targets if not key[1]):
         full = named.get(bare[0], [])
         if asked in full or len(full) == 1:
@@ -63,4 +62,4 @@ def _with_detours(targets: dict[Key, list[Tried]], asked: Key) -> dict[Key, list
 
 
 def _in_ascii(local_part: str) -> str:
-    return local_part if local_part.isascii() else "xn--" + local_part.encode("punycode").decode("ascii")
+    return "xn--" + local_part.encode("punycode").decode("ascii")

@@ -37,7 +37,18 @@ class Said:
 
 MAX_WORDS = 400  # characters
 
-Lean = tuple[int, bytes | LogTime, bytes, bytes, float | None, bool, Said]
-"""Where the line starts (octets from the start of the block), its time as logged, queue id (empty: none), recipient
-(empty: none), seconds from arrival to the end of the attempt where the line says them, whether the log shows that TLS
-was in use, and how it ended."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saying:
+    """What was said of the recipients of one domain: one object for many lines, which is told from others by identity."""
+
+    said: Said
+    domain: bytes
+    """As the line has it; empty where the recipient has none."""
+
+
+Lean = tuple[int, bytes | LogTime, bytes, bytes, bytes, bytes, bytes | None, bool, Saying]
+"""Where the line starts (octets from the start of the block); its time as logged in three parts, of which the first and
+the last tell the minute (to the minute, seconds, zone; empty: none), or read already, and then the other two are empty;
+queue id and recipient (empty: none); seconds from arrival to the end of the attempt where the line says them, in
+decimals as it does; whether the log shows that TLS was in use; and how it ended, for whose domain."""

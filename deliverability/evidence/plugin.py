@@ -67,9 +67,10 @@ class LogFormat:
     """Regular expression (bytes, multi-line) that matches the head of every line of the format."""
     unproven: bool = False
     """Built from the documented fields alone: no such server ran in the tests.  Shown wherever its lines count."""
-    deliveries: "Callable[[bytes], Callable[[bytes], Iterator[Lean]] | None] | None" = None
-    """Given a file's head: a reader that turns its blocks of whole lines, in order, into the attempts that they report,
-    without a model object each; ``None`` where only :attr:`parse` can read this file.  It says what ``parse`` says."""
+    deliveries: "Callable[[bytes], Callable[[bytes, int], Iterator[Lean]] | None] | None" = None
+    """Given a file's head: a reader that turns its blocks, each with the place where its whole lines end, in order, into the
+    attempts that those report, without a model object each; ``None`` where only :attr:`parse` can read this file.  It says
+    what ``parse`` says."""
     delivery_marks: tuple[bytes, ...] | None = None
     """Octets of which one stands in every line that reports an attempt, for a format that reads each line by itself;
     empty: none ever does; ``None``: not known, all lines have to be read."""

@@ -139,6 +139,8 @@ class Delivery:
     """Queue ids of the failure or delay notices that our server wrote about it."""
     parts: tuple["Delivery", ...] = ()
     """Where aliases led to several addresses: the story of each."""
+    halted: LogTime | None = None
+    """When it was put on hold, or taken out of the queue, where a line says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,20 +17,19 @@ from deliverability.evidence.event import Action, DeliveryEvent, LogTime, TimeBa
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols.exim_attempts import Facts
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
-from deliverability.protocols.exim_lines import read_words, refused_recipients
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue, resolve
 
 if TYPE_CHECKING:
     from deliverability.evidence.attempted import Lean
+    from deliverability.protocols.exim_attempts import Facts
 
 MAX_LINE = 65_536
 """Octets of a line that are read; Exim writes at most 8 KiB."""
 MAX_PENDING = 256  # processes whose entries are still incomplete
 MAX_ENVELOPE = 8  # Exim lists five
 
-_TIME = r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?: ([+-])(\d\d)(\d\d))?"
+_TIME = r"((?!0001|9999)\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?: ([+-])(\d\d)(\d\d))?"
 _HEAD = octets_regex(rf"({_TIME}) (?:\[(\d{{1,10}})\] )?(?:({MESSAGE_ID})(?: |\Z))?")
 _WORDS = octets_regex(rf"(?:\[(\d{{1,10}})\] )?(?:({MESSAGE_ID})(?: |\Z))?")
 _PART = octets_regex(r"\[(\d{1,4})([/\\])(\d{1,4})\] ")
@@ -72,6 +71,8 @@ class _Entry:
 
     def events(self) -> Iterator[DeliveryEvent]:
         """One event, or one a recipient where the reject log lists them."""
+        from deliverability.protocols.exim_lines import read_words, refused_recipients
+
         facts = read_words(self.words, self.queue_id, cut=self.cut)
         if facts is None:
             return
@@ -81,7 +82,7 @@ class _Entry:
         else:
             yield self._event(facts)
 
-    def _event(self, facts: Facts) -> DeliveryEvent:
+    def _event(self, facts: "Facts") -> DeliveryEvent:
         line = self.line if self.cut is self.line.cut else replace(self.line, cut=True)
         return DeliveryEvent(
             line=line,
@@ -345,7 +346,7 @@ def _octal(octets: bytes) -> bytes:
     return b"".join(b"\\%03o" % octet if octet > 0x7E else bytes((octet,)) for octet in octets)
 
 
-def _deliveries(sample: bytes) -> "Callable[[bytes], Iterator[Lean]] | None":
+def _deliveries(sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]] | None":
     from deliverability.protocols.exim_fast import reader
 
     return reader(parse, sample)

@@ -369,7 +369,7 @@ def needles(address: str) -> tuple[bytes, ...]:
     return tuple(sorted({s.encode("utf-8", "surrogatepass").lower() for s in normal if s}))
 
 
-def _deliveries(_sample: bytes) -> "Callable[[bytes], Iterator[Lean]]":
+def _deliveries(_sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]]":
     from deliverability.protocols.postfix_fast import reader
 
     return reader(parse)

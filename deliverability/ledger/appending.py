@@ -110,8 +110,10 @@ class Appending:
             reference, account, erased = self._intent(dispatch, account)
             if erased:
                 return self._sealed_alone(new, reference, salt)
-        elif dispatch is not None and self._erasures and self._intent(dispatch, account)[2]:
-            return self._sealed_alone(new, None, salt)  # out of a spool that was restored from a backup
+        elif dispatch is not None and self._erasures:
+            first, _, erased = self._intent(dispatch, account)
+            if erased:  # out of a spool that was restored from a backup, or under a name that was used before
+                return self._sealed_alone(new, first, salt)
         sequence, previous = self._place(account) if account is not None else (None, None)
         octets = body_octets(kind, self._origin, account, sequence, previous, event)
         leaf = leaf_octets(kind, reference, commitment(salt, octets))

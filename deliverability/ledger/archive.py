@@ -209,12 +209,13 @@ class Archive:
             )
             if new.grows:
                 self._database.execute("DELETE FROM segment WHERE id = ?", (new.grows,))
-            done = self._database.execute(
+            inserted = self._database.execute(
                 "INSERT INTO segment (source, start, line, size, sha256, present, facts, first, last, content, id)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*values, new.grows or None),
             )
-            self._database.execute(_INTO_INDEX, (done.lastrowid, pack_tokens(new.tokens)))
+            identity = int(inserted.lastrowid or 0)
+            self._database.execute(_INTO_INDEX, (identity, pack_tokens(new.tokens, identity)))
 
     # --- segments ---
 
@@ -228,19 +229,20 @@ class Archive:
         """Ids of the segments in which one of the tokens can stand; a few too many, never one too few."""
         wanted, found = frozenset(tokens), set[int]()
         asked = "SELECT segment.id, hashes FROM segment LEFT JOIN tokens ON tokens.segment = segment.id"
-        for identity, octets in self._each_row(asked):
+        for row in self._each_row(asked):
+            identity = number_of(row[0])
             try:
-                if TokenSet(octets).holds_any(wanted):
-                    found.add(number_of(identity))
+                if TokenSet(row[1], identity).holds_any(wanted):
+                    found.add(identity)
             except ValueError:
-                found.add(number_of(identity))  # nobody knows what stands in it
+                found.add(identity)  # nobody knows what stands in it
         return found
 
     def lacks(self, segment: Segment, tokens: frozenset[int]) -> int:
         """How many of the tokens the index does not give for a segment."""
         row = next(self._rows("SELECT hashes FROM tokens WHERE segment = ?", segment.id), (None,))
         try:
-            return len(tokens.difference(TokenSet(row[0]).tokens()))
+            return len(tokens.difference(TokenSet(row[0], segment.id).tokens()))
         except ValueError:
             return len(tokens) or 1
 
@@ -301,13 +303,13 @@ class Archive:
                 "UPDATE segment SET content = ?, present = ?, facts = ?, erased = erased + ? WHERE id = ?",
                 (content.octets, content.sha256, facts, erased, segment.id),
             )
-            self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(tokens)))
+            self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(tokens, segment.id)))
 
     def index(self, tokens: Iterable[tuple[Segment, frozenset[int]]]) -> None:
         """Put segments into the index, all or none."""
         with self._writing():
             for segment, some in tokens:
-                self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(some)))
+                self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(some, segment.id)))
 
     @contextmanager
     def together(self) -> Iterator[None]:

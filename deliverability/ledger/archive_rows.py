@@ -132,21 +132,25 @@ def unpack(octets: bytes, size: int) -> bytes:
     return content
 
 
-def pack_tokens(tokens: Iterable[int]) -> bytes:
-    """The tokens of a segment as they are stored: 4 octets each, after the CRC-32 of them all."""
+def pack_tokens(tokens: Iterable[int], segment: int) -> bytes:
+    """The tokens of a segment as they are stored: 4 octets each, after the CRC-32 of them all and of its id."""
     numbers = tuple(tokens)
     octets = struct.pack(f"<{len(numbers)}I", *numbers)
-    return struct.pack("<I", zlib.crc32(octets)) + octets
+    return _sum(octets, segment) + octets
+
+
+def _sum(octets: bytes | memoryview, segment: int) -> bytes:
+    return struct.pack("<I", zlib.crc32(octets, zlib.crc32(b"%d" % segment)))
 
 
 class TokenSet:
     """What :func:`pack_tokens` made; raises :class:`ValueError` for anything else."""
 
-    def __init__(self, octets: object) -> None:
+    def __init__(self, octets: object, segment: int) -> None:
         if not isinstance(octets, bytes) or len(octets) < WIDTH or len(octets) % WIDTH:
             msg = "no tokens"
             raise ValueError(msg)
-        if octets[:WIDTH] != struct.pack("<I", zlib.crc32(memoryview(octets)[WIDTH:])):
+        if octets[:WIDTH] != _sum(memoryview(octets)[WIDTH:], segment):
             msg = "the tokens are damaged"
             raise ValueError(msg)
         self._octets = octets

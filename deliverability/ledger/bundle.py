@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deliverability.errors import ParseError
+from deliverability.errors import ParseError, UsageError
 from deliverability.ledger.leaves import LEAF_OCTETS, MAX_BODY, SALT_OCTETS
 from deliverability.ledger.merkle import MAX_PROOF
 from deliverability.ledger.notes import MAX_NOTE
@@ -82,8 +82,8 @@ class Bundle:
     files: tuple[File, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """The file's content."""
-        return canonical.to_bytes(
+        """The file's content; raises :class:`UsageError` where no verifier would read it, for its length."""
+        content = canonical.to_bytes(
             {
                 "kind": KIND,
                 "schema_version": SCHEMA_VERSION,
@@ -101,6 +101,12 @@ class Bundle:
                 ],
             }
         )
+        if len(content) > MAX_BUNDLE:
+            raise UsageError(
+                f"a bundle of more than {MAX_BUNDLE >> 20} MiB, which no verifier reads: show fewer entries, or leave the"
+                " copy of the message out"
+            )
+        return content
 
 
 def parse_bundle(content: bytes) -> Bundle:

@@ -69,7 +69,7 @@ def _intents_first(ledger: "Ledger", files: Sequence[Spooled], now: datetime) ->
 def _take_in(ledger: "Ledger", file: Spooled, now: datetime) -> int:
     # Whether it is abandoned was asked before the lines are read: what its process wrote until then is in the file.
     name, taken = file.path.name, 0
-    position = ledger.store.position(name)
+    begun = position = ledger.store.position(name)
     batch: list[NewEntry] = []
     for line, after in file.lines(position):
         batch.append(_entry(line, name, now))
@@ -77,7 +77,16 @@ def _take_in(ledger: "Ledger", file: Spooled, now: datetime) -> int:
         if len(batch) >= AT_ONCE:
             taken += ledger.append_drained(batch, name, position)
             batch = []
-    return taken + (ledger.append_drained(batch, name, position) if batch else 0)
+    taken += ledger.append_drained(batch, name, position) if batch else 0
+    if ledger.store.erasures and position > begun and not file.abandoned:
+        file.blank(begun, position)  # late words about somebody who was erased
+    return taken
+
+
+def blank_spools(ledger: "Ledger") -> None:
+    """After an erasure: what was taken in stands in the files of living processes no longer."""
+    for file in spooled(ledger.folder / "spool"):
+        file.blank(0, ledger.store.position(file.path.name))
 
 
 def _entry(line: bytes, spool: str, now: datetime) -> NewEntry:

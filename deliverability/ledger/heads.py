@@ -50,14 +50,15 @@ class HeadFile:
             raise CannotLookError(f"{printable(str(self.path))}: {problem.strerror}") from problem
 
     def _write(self, new: bytes) -> None:
-        fresh = self.path.with_name(f".{self.path.name}.new")
+        place = self.path.resolve()  # where it is a link, the file on the other disk is meant
+        fresh = place.with_name(f".{place.name}.new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(new)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fresh.replace(place)
+        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:

@@ -37,6 +37,7 @@ from deliverability.protocols import canonical
 from deliverability.protocols.record_octets import time_to_text
 
 KEYS_SETTING = "keys"
+_SWEEP_SECONDS = 1.0  # that a command waits for readers, to finish what an erasure could not
 
 
 class Ledger:
@@ -83,11 +84,12 @@ class Ledger:
         Raises :class:`CannotLookError` when another process appends or the last signed head is not where it was kept,
         and :class:`~deliverability.errors.TamperedError` when the log does not continue it.
         """
-        ledger = cls._opened(folder, write=write, head=head)
+        ledger, last = cls._opened(folder, write=write, head=head)
         try:
-            ledger.check_head()
+            ledger.check_head(last)
             if write:
                 ledger.destroy_retired()
+                ledger.store.sweep(_SWEEP_SECONDS)
         except BaseException:
             ledger.close()
             raise
@@ -99,7 +101,7 @@ class Ledger:
 
         Whether the log was restored from an old backup before can no longer be told, and an entry of the log says so.
         """
-        ledger = cls._opened(folder, write=True, head=head)
+        ledger, _ = cls._opened(folder, write=True, head=head)
         try:
             ledger.begin_head_anew(now)
             ledger.destroy_retired()
@@ -109,15 +111,18 @@ class Ledger:
         return ledger
 
     @classmethod
-    def _opened(cls, folder: Path, *, write: bool, head: Path | None) -> Self:
+    def _opened(cls, folder: Path, *, write: bool, head: Path | None) -> tuple[Self, bytes | None]:
+        """With the last signed head, read first: a writer signs one over entries that a reader no longer gets to see."""
+        kept = HeadFile(head or folder / "head")
         lock = _take_lock(folder) if write else None
         try:
+            last = kept.read()
             store = Store.open(folder / "ledger.sqlite", write=write)
         except BaseException:
             if lock is not None:
                 os.close(lock)
             raise
-        return cls(folder, store, lock, HeadFile(head or folder / "head"))
+        return cls(folder, store, lock, kept), last
 
     def __enter__(self) -> Self:
         return self
@@ -137,9 +142,8 @@ class Ledger:
             os.close(self._lock)
             self._lock = None
 
-    def check_head(self) -> None:
-        """Raise :class:`~deliverability.errors.TamperedError` unless the log continues its last signed head."""
-        head = self.head.read()
+    def check_head(self, head: bytes | None) -> None:
+        """Raise :class:`~deliverability.errors.TamperedError` unless the log continues this head, its last."""
         if head is not None:
             last = last_head(head, self.store.origin, self.verifier_keys(), self.head.path)
             check_continues(last, self.store.size, self.store.root_at, self.head.path)
@@ -150,6 +154,8 @@ class Ledger:
         """A head is put into its file before the log keeps it: where the log has one, the file was there."""
         kept = self.store.checkpoint()
         if kept is not None:
+            if self.head.read() is not None:  # the first of all was signed just now
+                raise CannotLookError(f"{printable(str(self.head.path))}: the ledger is being made; try again")
             raise CannotLookError(
                 f"{printable(str(self.head.path))}: the last signed head is not there, though this log signed one over"
                 f" {parse_checkpoint(kept)[0].size} entries: without it nobody sees whether the log was cut or restored"

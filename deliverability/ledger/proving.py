@@ -69,7 +69,9 @@ def bundle_of(ledger: Ledger, numbers: Sequence[int], files: Sequence[File] = ()
     if not numbers:
         raise UsageError("the ledger holds nothing of that")
     if len(numbers) > MAX_ENTRIES:
-        raise UsageError(f"more than {MAX_ENTRIES} entries: ask for one customer, or one dispatch")
+        raise UsageError(
+            f"more than {MAX_ENTRIES} entries, the most that a bundle holds: ask for one customer, or one dispatch"
+        )
     note = _head_over(ledger, max(numbers) + 1)
     size = parse_checkpoint(note)[0].size
     store = ledger.store
@@ -100,8 +102,9 @@ def continued(ledger: Ledger, bundle: Bundle, heads: Sequence[bytes]) -> Bundle:
 
 def _head_over(ledger: Ledger, size: int) -> bytes:
     """The newest signed head over the entries, which bears the newest key; one with a time-stamp, where there is one."""
-    stamped = max((token.size for token in ledger.store.tokens() if token.size >= size), default=None)
-    note = ledger.store.checkpoint(stamped)
+    known = ledger.store.size  # another process may have signed since over entries that this one does not know of
+    stamped = max((token.size for token in ledger.store.tokens() if size <= token.size <= known), default=None)
+    note = ledger.store.checkpoint(stamped, within=known)
     if note is None or parse_checkpoint(note)[0].size < size:
         raise CannotLookError("no head has been signed over these entries yet: deliverability ledger checkpoint")
     return note

@@ -11,6 +11,8 @@ from typing import Any
 
 from deliverability.errors import CannotLookError, TamperedError, printable
 from deliverability.ledger import merkle
+from deliverability.ledger.checking import Checked, Records
+from deliverability.ledger.checkpoint import MAX_SIZE
 from deliverability.ledger.indexing import KEYS, Tail, canonical_address
 from deliverability.ledger.leaves import commitment, parse_leaf
 from deliverability.ledger.schema import ERASED, LEVEL_SHIFT, LOWEST_LEVEL
@@ -145,10 +147,10 @@ class Reading:
         row = self._one("SELECT position FROM drained WHERE spool = ?", spool)
         return row[0] if row else 0
 
-    def checkpoint(self, size: int | None = None) -> bytes | None:
-        """The newest signed head, or the first one that covers ``size`` entries."""
+    def checkpoint(self, size: int | None = None, *, within: int = MAX_SIZE) -> bytes | None:
+        """The newest signed head over ``within`` entries at most, or the first one that covers ``size`` entries."""
         if size is None:
-            row = self._one("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")
+            row = self._one("SELECT note FROM checkpoint WHERE size <= ? ORDER BY size DESC LIMIT 1", within)
         else:
             row = self._one("SELECT note FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1", size)
         return row[0] if row else None
@@ -172,9 +174,13 @@ class Reading:
 
     # --- the tree ---
 
-    def check_tree(self) -> None:
-        """Build the tree again from the leaves and hold it against the nodes; raises :class:`TamperedError`."""
+    def check_tree(self) -> Checked:
+        """Build the tree again from the leaves and hold it against the nodes; raises :class:`TamperedError`.
+
+        A record that is not there must have been erased, and an entry must say so, or of the dispatch that it is about.
+        """
         frontier = merkle.Frontier()
+        records = Records(self.path)
         for entry in self.entries():
             if entry.number == self.size:
                 break  # appended by another process since this one has looked
@@ -184,8 +190,10 @@ class Reading:
                 if self._subtree(level, index) != made:
                     raise TamperedError(f"{printable(str(self.path))}: entry {entry.number} or one before was changed")
             _check_record(entry, self.path)
+            records.note(entry.number, parse_leaf(entry.leaf), entry.body)
         if frontier.size != self.size or frontier.root() != self.root():
             raise TamperedError(f"{printable(str(self.path))}: the tree is not that of its entries")
+        return records.checked(self.size)
 
     @property
     def _tail(self) -> Tail:

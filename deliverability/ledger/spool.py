@@ -10,10 +10,12 @@ zero, which no record holds, is where the records end.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
 import socket
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ MAX_FILE = 64 << 20  # octets; then another file is begun, so that the sequencer
 MIN_ROOM, MAX_ROOM = 16 << 10, 1 << 20
 """Octets of zeros that are written ahead at once: as many as the file has, within these bounds."""
 SUFFIX = ".spool"
+_BLANKED = bytes(octet if octet == 0x0A else 0x20 for octet in range(256))  # line ends stay
 
 
 class Spool:
@@ -188,7 +191,7 @@ class Spooled:
         with a line behind them, in a file that nobody writes any more, they are damage, and given as they stand.
         """
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(_opened(self.path, os.O_RDONLY), "rb") as file:
                 file.seek(position)
                 while line := file.readline(MAX_RECORD + 2):
                     if b"\0" in line and not (self.abandoned and line.endswith(b"\n")):
@@ -201,6 +204,28 @@ class Spooled:
                     yield line[:-1], position
         except FileNotFoundError:
             return  # who made it could write nothing into it, and took it away; or it was drained meanwhile
+        except OSError as problem:
+            raise CannotLookError(f"{printable(str(self.path))}: {problem.strerror}") from problem
+
+    def blank(self, start: int, end: int) -> None:
+        """Write blanks over the lines between two places, which were taken in; raises :class:`CannotLookError`.
+
+        For a file whose process lives on, after an erasure.  Its process writes behind ``end`` alone.
+        """
+        try:
+            with os.fdopen(_opened(self.path, os.O_RDWR), "r+b") as file:
+                while start < end:
+                    file.seek(start)
+                    octets = file.read(min(end - start, MAX_ROOM))
+                    if not octets:
+                        break
+                    file.seek(start)
+                    file.write(octets.translate(_BLANKED))
+                    start += len(octets)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            return
         except OSError as problem:
             raise CannotLookError(f"{printable(str(self.path))}: {problem.strerror}") from problem
 
@@ -219,10 +244,23 @@ def spooled(folder: Path) -> tuple[Spooled, ...]:
         raise CannotLookError(f"{printable(str(folder))}: {problem.strerror}") from problem
 
 
+def _opened(path: Path, how: int) -> int:
+    """A spool file, and nothing that somebody has put there instead: a link leads elsewhere, a pipe would be waited for."""
+    try:
+        descriptor = os.open(path, how | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    except OSError as problem:
+        if problem.errno not in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+            raise
+    raise CannotLookError(f"{printable(str(path))}: no file of a spool, but a link, a folder or a pipe; take it away")
+
+
 def _is_abandoned(path: Path) -> bool | None:
     """``None`` for one that is there no longer: who made it could write nothing into it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _opened(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.ledger.appending import Appending, NewEntry
-from deliverability.ledger.database import copies_of, holds_something, open_database, open_read_only, transaction
+from deliverability.ledger.database import (
+    BUSY_SECONDS,
+    copies_of,
+    holds_something,
+    open_database,
+    open_read_only,
+    transaction,
+)
 from deliverability.ledger.reading import Entry, Reading, Token
 from deliverability.ledger.schema import ERASED, MIGRATIONS, SCHEMA, VERSION
 from deliverability.protocols.record_octets import time_to_text
@@ -21,6 +28,7 @@ __all__ = ["Entry", "Store", "Token"]
 
 APPLICATION_ID = 0x64_6C_4C_67  # "dlLg"
 _ERASURES = "erasures"
+_UNSWEPT = "unswept"
 INDEX_AT = 16384
 """Entries that wait to be indexed before an append sees to it: what a start after a crash has to read again."""
 _CACHE_KIB = 16 << 10  # for the index, whose keys are random; by default SQLite keeps 2 MB
@@ -122,6 +130,7 @@ class Store(Reading):
         self._known, self._erasures = None, True  # the one still knows the person
         with self._guard(), transaction(self._database):
             self.keep_setting(_ERASURES, b"1")
+            self.keep_setting(_UNSWEPT, b"1")
             emptied = 0
             for number in numbers:
                 if self._one("SELECT 1 FROM entry WHERE number = ? AND body IS NOT NULL", number) is None:
@@ -135,14 +144,39 @@ class Store(Reading):
                 self._database.execute("DELETE FROM of_account WHERE account = ?", (self.pseudonym(account),))
             if address is not None:
                 self._database.execute("DELETE FROM of_address WHERE address = ?", (self.pseudonym(address),))
-        with self._guard():
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._database.execute("VACUUM")  # freed pages may still hold what was erased
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.pseudonym.cache_clear()
         for copy in copies_of(self.path):
             copy.unlink(missing_ok=True)
+        self.sweep(BUSY_SECONDS)
         return emptied
+
+    @property
+    def erasures(self) -> bool:
+        """Whether anything was ever erased."""
+        return self._erasures
+
+    @property
+    def unswept(self) -> bool:
+        """Whether the file may still hold, in pages that nothing refers to, what was erased."""
+        return self.setting(_UNSWEPT) is not None
+
+    def sweep(self, patience: float) -> None:
+        """Leave nothing in the file of what was erased; not while somebody reads it, or without room to copy it.
+
+        Then, and where this is broken off, the file stays :attr:`unswept`.
+        """
+        if not self.unswept:
+            return
+        try:
+            self._database.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+            self._database.execute("VACUUM")  # freed pages may still hold what was erased, and SQLite's log does
+            busy, *_ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                self._database.execute("DELETE FROM meta WHERE name = ?", (f"setting.{_UNSWEPT}",))
+        except sqlite3.Error:
+            return
+        finally:
+            self._database.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
     def _write(self, statement: str, *values: object) -> None:
         with self._guard():

@@ -290,9 +290,12 @@ class _Work:
     def dispatches(self, anchors: Sequence["TrustAnchor"]) -> Iterator[Dispatch]:
         """What the records say, by dispatch."""
         records = [self._told[number] for number in sorted(self._told)]
+        by_dispatch: dict[str, list[Record]] = {}
+        for record in records:
+            by_dispatch.setdefault(record.dispatch, []).append(record)
         for intent in records:
             if isinstance(intent, Intent):
-                mine = [r for r in records if r.dispatch == intent.dispatch]
+                mine = by_dispatch[intent.dispatch]
                 yield Dispatch(
                     intent,
                     tuple(r for r in mine if isinstance(r, Outcome)),

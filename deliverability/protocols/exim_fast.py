@@ -13,11 +13,18 @@ from deliverability.evidence.attempted import Lean, Said
 from deliverability.evidence.event import Action
 from deliverability.protocols.exim_fields import MESSAGE_ID
 from deliverability.protocols.exim_lines import read_words
-from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of
+from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of, saying_of
 
-_TIME = rb"\d{4}-\d\d-\d\d [0-2]\d:[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?: [+-]\d{4})?"
+_TO_THE_MINUTE, _SECONDS, _ZONE = (
+    rb"[12]\d{3}-\d\d-\d\d [0-2]\d:[0-5]\d",
+    rb":[0-5]\d(?:\.\d{1,6})?",
+    rb"(?: [+-]\d{4})?",
+)
+_TIME = _TO_THE_MINUTE + _SECONDS + _ZONE
 _LINE = re.compile(
-    rb"^(%s) (?:\[\d{1,10}\] )?(%s) (=>|->|>>|\*\*|==) ([^\n]*)\n" % (_TIME, MESSAGE_ID.encode()), re.MULTILINE
+    rb"^(%s)(%s)(%s) (?:\[\d{1,10}\] )?(%s) (=>|->|>>|\*\*|==) ([^\n]*)\n"
+    % (_TO_THE_MINUTE, _SECONDS, _ZONE, MESSAGE_ID.encode()),
+    re.MULTILINE,
 )
 _ATTEMPT = re.compile(rb" (?:=>|->|>>|\*\*|==) ")
 _ADDRESS = rb"[\w.+=%-]{1,64}@[\w.-]{1,255}"
@@ -46,12 +53,12 @@ class Reader:
     def __init__(self, full: Full) -> None:
         self._full = full
 
-    def __call__(self, block: bytes) -> Iterator[Lean]:
-        """The attempts that a block of whole lines reports, in order."""
+    def __call__(self, block: bytes, size: int) -> Iterator[Lean]:
+        """The attempts that the whole lines before ``size`` report, in order."""
         known = _SAYINGS.get
         done = 0
-        for match in _LINE.finditer(block):
-            at, queue_id, flag, rest = match.groups()
+        for match in _LINE.finditer(block, 0, size):
+            minute, seconds, zone, queue_id, flag, rest = match.groups()
             start = match.start()
             if done < start:
                 yield from self._others(block, done, start)
@@ -61,8 +68,18 @@ class Reader:
             if found is None or said is None:
                 yield from read_fully(self._full, block, start, done - 1)
             else:
-                yield start, at, queue_id, found[0], None, b" X=" in found[1][1], said
-        yield from self._others(block, done, len(block))
+                yield (
+                    start,
+                    minute,
+                    seconds,
+                    zone,
+                    queue_id,
+                    found[0],
+                    None,
+                    b" X=" in found[1][1],
+                    saying_of(said, found[0]),
+                )
+        yield from self._others(block, done, size)
 
     def _others(self, block: bytes, begin: int, end: int) -> Iterator[Lean]:
         """Lines between: those that syslog brought, and a last one without an end."""
@@ -72,7 +89,7 @@ class Reader:
             start = block.rfind(b"\n", 0, found.start()) + 1
             if start < begin:
                 continue
-            stop = block.find(b"\n", found.start())
+            stop = block.find(b"\n", found.start(), end)
             begin = stop if stop >= 0 else end
             yield from read_fully(self._full, block, start, begin, ended=stop >= 0)
 
@@ -136,7 +153,7 @@ def _learn(key: tuple[bytes, ...]) -> Said | None:
     return said
 
 
-def reader(full: Full, sample: bytes) -> Callable[[bytes], Iterator[Lean]] | None:
+def reader(full: Full, sample: bytes) -> Callable[[bytes, int], Iterator[Lean]] | None:
     """A reader for the blocks of one file; ``None`` for a file whose head shows that syslog wrote it."""
     return Reader(full) if _LINE_OF_FILE.search(sample) else None
 

@@ -5,9 +5,10 @@ A fast reader and the full parser of a format must say the same of every line: b
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from deliverability.evidence.attempted import MAX_WORDS, Lean, Said
+from deliverability.evidence.attempted import MAX_WORDS, Lean, Said, Saying
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.smtp import Host
@@ -76,7 +77,16 @@ def lean_of(event: DeliveryEvent, start: int) -> Lean | None:
     whom = tried if "@" in tried else event.original_recipient or tried
     said = said_of({name: getattr(event, name) for name in _FIELDS}, tried)
     queue_id, recipient = (text.encode("utf-8", "backslashreplace") for text in (event.queue_id or "", whom))
-    return (start, event.at, queue_id, recipient, None, event.tls is not None, said)
+    saying = saying_of(said, recipient)
+    return (start, event.at, b"", b"", queue_id, recipient, None, event.tls is not None, saying)
+
+
+def saying_of(said: Said, recipient: bytes) -> Saying:
+    """The same of a recipient's domain, as one object where it was asked for lately."""
+    return _saying(said, recipient.rpartition(b"@")[2] if b"@" in recipient else b"")
+
+
+_saying = lru_cache(MAX_SAYINGS)(Saying)
 
 
 Full = Callable[[Iterable[LogLine]], Iterable[DeliveryEvent]]
@@ -93,19 +103,19 @@ def read_fully(full: Full, block: bytes, start: int, end: int, *, ended: bool = 
             yield lean
 
 
-def by_marks(full: Full, marks: tuple[bytes, ...]) -> Callable[[bytes], Iterator[Lean]]:
+def by_marks(full: Full, marks: tuple[bytes, ...]) -> Callable[[bytes, int], Iterator[Lean]]:
     """A reader that gives the full parser only lines with one of ``marks``."""
 
-    def read(block: bytes) -> Iterator[Lean]:
+    def read(block: bytes, size: int) -> Iterator[Lean]:
         starts = set()
         for mark in marks:
             following = 0
-            for at in octets.each_position(block, mark, 0, len(block)):
+            for at in octets.each_position(block, mark, 0, size):
                 if at >= following:
                     starts.add(block.rfind(b"\n", 0, at) + 1)
-                    following = (block.find(b"\n", at) + 1) or len(block)
+                    following = (block.find(b"\n", at, size) + 1) or size
         for start in sorted(starts):
-            end = block.find(b"\n", start)
-            yield from read_fully(full, block, start, end if end >= 0 else len(block), ended=end >= 0)
+            end = block.find(b"\n", start, size)
+            yield from read_fully(full, block, start, end if end >= 0 else size, ended=end >= 0)
 
     return read

@@ -10,133 +10,193 @@ full parser.  So both always agree; a test holds them to it.
 import re
 from collections.abc import Callable, Iterator
 
-from deliverability.evidence.attempted import Lean, Said
+from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.protocols import octets
 from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of
 from deliverability.protocols.postfix_attempts import attempt_fields
 from deliverability.protocols.postfix_queue import AGENTS, QUEUE_ID
 
 MAX_SESSIONS = 4096  # processes whose TLS session is remembered from one block to the next
+_SHORTEST_TIME = 15  # octets: "Jan  5 00:01:38"; those of the other form stand together
+_TLS_WORDS = 700  # octets in which the host of a TLS session stands
 _LOCAL_WORDS = 28  # octets by which local delivery's own words differ: "delivered to file: /dev/null"
 
 # Sets are spelled out, and what need not be tried again in a shorter form is taken for good ("+"): it costs a quarter less.
-_TIME = (
-    rb"[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9}+)?+(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?+"
-    rb"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+# What a line shares with others (host, program, domain, relay) is only cut off here, and read once for all of them.
+_TO_THE_MINUTE = (
+    rb"[12][0-9]{3}-[0-9][0-9]-[0-9][0-9]T[0-2][0-9]:[0-5][0-9]"
+    rb"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3][0-9] [0-2][0-9]:[0-5][0-9](?=:[0-5][0-9] )"
 )
+_SECONDS = rb":[0-5][0-9](?:\.[0-9]{1,9}+)?+"
+_WRITER = rb"[^ ]{0,6}+ [^ ]{1,253}+ [^ ]{1,128}+"
 _NAME = rb"0-9A-Za-z_.\-"
-_RELAY = rb"[^\t-\r ,<>@]{1,600}+"
-_AGENT = b"|".join(name.encode() for name in ("smtp", *sorted(AGENTS - {"smtp"})))  # the usual one first
 _LINE = re.compile(
-    rb"(%(time)s) [%(name)s]{1,253}+ ([%(name)s]{1,60}+/(?:[%(name)s]{1,20}+/)?(%(agent)s)\[[0-9]{1,10}+\]): (%(id)s): "
-    rb"to=<([%(name)s!#$&'*+/=?^`{|}~%%\x80-\xff]{1,255}+@[%(name)s\x80-\xff]{1,255}+)>, (?:orig_to=<[^\t-\r \"<>,]{0,320}+>, )?+"
-    rb"relay=(%(relay)s)(, conn_use=[0-9]{1,9}+)?+, delay=([0-9]{1,9}+(?:\.[0-9]{1,6}+)?+), delays=[0-9./]{1,60}+"
-    rb"(?:, tls=[^\t-\r ,]{1,300}+)?+, dsn=([245]\.[0-9]{1,3}+\.[0-9]{1,3}+), "
-    rb"status=(sent|deferred|bounced|expired|deliverable|undeliverable) \(([^\n]{0,8192})\)\n"
-    % {b"time": _TIME, b"name": _NAME, b"agent": _AGENT, b"id": QUEUE_ID, b"relay": _RELAY}
+    rb"(%(minute)s)(%(seconds)s)(%(writer)s) (%(id)s): "
+    rb"to=<((?:[%(name)s!#$&'*+/=?^`{|}~%%\x80-\xff]{1,255}+|\"[ %(name)s!#$&'*+/=?^`{|}~%%]{1,64}+\")@([^>]{1,255}+))>, (?:orig_to=<[^\t-\r \"<>,]{0,320}+>, )?+"
+    rb"relay=([^,]{1,600}+)(, conn_use=[0-9]{1,9}+)?+, delay=([0-9]{1,9}+(?:\.[0-9]{1,6}+)?+), delays=[0-9./]{1,60}+"
+    rb"(?:, tls=[^\t-\r ,]{1,300}+)?+, (dsn=[245]\.[0-9]{1,3}+\.[0-9]{1,3}+, "
+    rb"status=(?:sent|deferred|bounced|expired|deliverable|undeliverable)) \(([!-~][^\n]{0,8192})\)\n"
+    % {b"minute": _TO_THE_MINUTE, b"seconds": _SECONDS, b"writer": _WRITER, b"name": _NAME, b"id": QUEUE_ID}
 )
+_AGENT = b"|".join(name.encode() for name in sorted(AGENTS))
+_BY_AN_AGENT = re.compile(
+    rb"(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])? [%s]{1,253}+ ([%s]{1,60}+/(?:[%s]{1,20}+/)?(%s)\[[0-9]{1,10}+\]):"
+    % (_NAME, _NAME, _NAME, _AGENT)
+)
+_DOMAIN = re.compile(rb"[%s\x80-\xff]{1,255}" % _NAME)
+_RELAY = re.compile(rb"[^\t-\r ,<>@]{1,600}")
 _TLS = re.compile(
-    rb"(?:%s) [%s]{1,253}+ ([/%s]{1,128}+\[[0-9]{1,10}+\]): "
-    rb"(?:Untrusted|Anonymous|Trusted|Verified) TLS connection (?:established|reused) to ([^\t-\r ,<>@]{1,600}): "
-    % (_TIME, _NAME, _NAME)
+    rb"(?:%s)%s(%s) (?:Untrusted|Anonymous|Trusted|Verified) TLS connection (?:established|reused) to ([^\t-\r ,<>@]{1,600}): "
+    % (_TO_THE_MINUTE, _SECONDS, _WRITER)
 )
 _STATUS, _SECURED = b", status=", b" TLS connection "
-_TO = (b"established to ", b"reused to ")
+_POSITIVE, _SLASH, _ENDS_ADDRESS = b"2/>"  # of octets: asked for as numbers they are found in a tenth of the time
 _AMBIGUOUS = b">, relay="
-# The codes of a reply stand in its first 20 octets (RFC 5321 §4.2.1, RFC 3463 §2).
-_AN_ANSWER = re.compile(rb"host [!-~]{1,800}+ said: [2-5][0-9][0-9][ -].{16}", re.DOTALL)
-_ASKED = b" (in reply to "
+# Of a reply that has codes nothing else is told (RFC 5321 §4.2.1, RFC 3463 §2); what may be read otherwise is left whole.
+_AN_ANSWER = re.compile(
+    rb"host [!-~]{1,800}+ said: [2-5][0-9][0-9][ -](?:#?[245]\.[0-9]{1,3}+\.[0-9]{1,3}+(?=[ ;:,.])|(?!#?[245]\.))"
+)
+_SAID_SO, _ASKED = b" said: ", b" (in reply to "
+_FILTERED, _FILTERED_WITHIN = b", ", 24  # "250 2.7.0 Ok, discarded", as a filter says that it kept nothing
 # One of these is in all words that tell that a message was queued or thrown away, unless letters are not of ASCII.
-_KEEPING = (b"queued", b"from mta(", b"id=", b"accepted for delivery", b"forwarded", b"discarded", b"ok (")
+_KEEPING = re.compile(rb"[qfiado](?:ueued|rom mta\(|d=|ccepted for delivery|orwarded|iscarded|k \()")
 _LOCAL = frozenset({b"local", b"virtual"})
-_SAYINGS: dict[tuple[bytes, ...], Said] = {}
+_SAID: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
-_WORDLESS: dict[tuple[bytes, bytes, bytes], Said] = {}
-"""The same by relay, program and code, for what was sent where no words matter but those of :func:`_sense`."""
+_SAYINGS: dict[tuple[bytes, ...], Saying] = {}
+"""The same for each domain; without the wording for what was sent where no words matter but those of :func:`_sense`."""
+
+_Origin = tuple[bytes, bytes, bytes]
+"""Zone of the clock, tag with the process's number, and program."""
+
+
+_Session = tuple[bytes, tuple[bytes, bytes]]
+"""Tag with the process's number, and the host of its TLS session with the message that it is known for, none as yet."""
+
+_NO_SESSION: _Session = (b"", (b"", b""))
 
 
 class Reader:
-    """Reads the blocks of one file in order; remembers wordings and TLS sessions, both within bounds."""
+    """Reads the blocks of one file in order; remembers wordings, programs and TLS sessions, all within bounds."""
 
     def __init__(self, full: Full) -> None:
         self._full = full
+        self._origins: dict[bytes, _Origin] = {}
         self._sessions: dict[bytes, tuple[bytes, bytes]] = {}
+        self._shown: dict[bytes, _Session] = {}
 
-    def __call__(self, block: bytes) -> Iterator[Lean]:  # noqa: C901 - hot loop
-        """The attempts that a block of whole lines reports, in order."""
-        match_line, match_session, rfind, size = _LINE.match, _TLS.match, block.rfind, len(block)
-        wordless, sessions = _WORDLESS.get, self._sessions
+    def __call__(self, block: bytes, size: int) -> Iterator[Lean]:  # noqa: C901 - hot loop
+        """The attempts that the whole lines before ``size`` report, in order."""
+        match_line, find, rfind, last = _LINE.match, block.find, block.rfind, -1
+        known, origins, sessions, known_sessions = _SAYINGS.get, self._origins, self._sessions, self._shown
         if len(sessions) > MAX_SESSIONS:
             sessions.clear()
-        securing, following = octets.each_position(block, _SECURED, 0, size), 0
+        securing = octets.each_position(block, _SECURED, 0, size)
         secured = next(securing, size)
         for status in octets.each_position(block, _STATUS, 0, size):
-            if status < following:  # in a reply
-                continue
             while secured < status:
-                secure = match_session(block, rfind(b"\n", 0, secured) + 1, secured + 700)
-                if secure is not None:
-                    sessions[secure[1]] = (secure[2], b"")
+                start = rfind(b"\n", 0, secured) + 1
+                shown = block[find(b" ", start + _SHORTEST_TIME, secured) : find(b"\n", secured, size)]
+                tag, session = known_sessions.get(shown) or self._session(block, start, secured, shown)
+                sessions[tag] = session
                 secured = next(securing, size)
             start = rfind(b"\n", 0, status) + 1
-            said = None
-            match = match_line(block, start)
-            if match is not None:
-                at, tag, program, queue_id, recipient, relay, reused, delay, dsn, outcome, words = match.groups()
-                if _AMBIGUOUS not in words and (recipient.isascii() or _is_text(recipient)):
-                    if outcome == b"sent" and b"discarded" not in words:
-                        said = wordless((relay, program, dsn))
-                    said = said or _said(relay, program, dsn, outcome, words, recipient)
-            if match is None or said is None:
-                end = block.find(b"\n", status)
-                following = end if end >= 0 else size
-                yield from read_fully(self._full, block, start, following, ended=end >= 0)
+            if start == last:  # in a reply
                 continue
-            following = match.end()
+            last, saying = start, None
+            match = match_line(block, start, size)
+            if match is not None:
+                minute, seconds, writer, queue_id, recipient, domain, relay, reused, delay, outcome, words = (
+                    match.groups()
+                )
+                origin = origins.get(writer) or self._origin(writer)
+                plain = _ENDS_ADDRESS not in words or words.find(_AMBIGUOUS) < 0
+                if origin is not None and plain and (recipient.isascii() or _is_text(recipient)):
+                    zone, tag, program = origin
+                    if words[0] == _POSITIVE and words.find(_FILTERED, 0, _FILTERED_WITHIN) < 0:
+                        saying = known((relay, outcome, program, domain))
+                    saying = saying or _saying(relay, outcome, program, domain, words, recipient)
+            if match is None or saying is None:
+                end = block.find(b"\n", status, size)
+                yield from read_fully(self._full, block, start, end if end >= 0 else size, ended=end >= 0)
+                continue
             tls = False
             if (session := sessions.get(tag)) is not None:
                 host, user = session
                 tls = host == relay and (reused is not None or user == queue_id or not user)
                 if tls and user != queue_id:
                     sessions[tag] = (relay, queue_id)
-            yield start, at, queue_id, recipient, float(delay), tls, said
+            yield start, minute, seconds, zone, queue_id, recipient, delay, tls, saying
+
+    def _origin(self, writer: bytes) -> _Origin | None:
+        """Who wrote a line, by what stands between the seconds and its words; ``None`` for none of the agents."""
+        match = _BY_AN_AGENT.fullmatch(writer)
+        if match is None:
+            return None
+        if len(self._origins) >= MAX_SESSIONS:
+            self._origins.clear()
+        origin = self._origins[writer] = (match[1] or b"", match[2], match[3])
+        return origin
+
+    def _session(self, block: bytes, start: int, secured: int, shown: bytes) -> _Session:
+        """What a line says of a TLS session; the next line of the same host and words, ``shown``, says the same."""
+        match = _TLS.match(block, start, secured + _TLS_WORDS)
+        origin = self._origin(match[1]) if match is not None else None
+        if match is None or origin is None:
+            return _NO_SESSION
+        session = (origin[1], (match[2], b""))
+        if len(shown) <= _TLS_WORDS:
+            if len(self._shown) >= MAX_SESSIONS:
+                self._shown.clear()
+            self._shown[shown] = session
+        return session
 
 
-def _said(relay: bytes, program: bytes, dsn: bytes, outcome: bytes, words: bytes, recipient: bytes) -> Said | None:  # noqa: PLR0913, PLR0917 - a line's
+def _saying(  # noqa: PLR0913, PLR0917 - a line's
+    relay: bytes, outcome: bytes, program: bytes, domain: bytes, words: bytes, recipient: bytes
+) -> Saying | None:
     """What a wording means; the full grammar is asked about one that was not met yet."""
-    sense = _sense(words, outcome, program, relay, recipient)
-    key = (relay, sense, program, outcome, dsn)
-    said = _SAYINGS.get(key)
-    if said is None:
-        line = b"to=<%s>, relay=%s, delay=0, dsn=%s, status=%s (%s)" % (SOMEBODY, relay, dsn, outcome, sense)
-        fields = attempt_fields(line, program.decode("ascii"))
-        if not fields:
+    if outcome.endswith(b"=sent"):
+        sense = _sense_of_sent(words, program, relay)
+    else:
+        answer = _AN_ANSWER.match(words) if words.find(_SAID_SO) >= 0 else None
+        if answer is None:
+            sense = words.replace(recipient, SOMEBODY)
+        else:
+            asked = words.rfind(_ASKED, answer.end() - 1)
+            sense = answer[0] + words[asked:] if asked >= 0 else answer[0]
+    key = (relay, outcome, program, domain) if sense is None else (relay, outcome, program, domain, sense)
+    saying = _SAYINGS.get(key)
+    if saying is None:
+        said = _SAID.get((relay, outcome, program, sense or b"")) or _learn(relay, outcome, program, sense or b"")
+        if said is None or _DOMAIN.fullmatch(domain) is None:
             return None
         if len(_SAYINGS) >= MAX_SAYINGS:
             _SAYINGS.clear()
-            _WORDLESS.clear()
-        said = _SAYINGS[key] = said_of(fields)
-    if not sense and outcome == b"sent" and program not in _LOCAL:
-        _WORDLESS[relay, program, dsn] = said
+        saying = _SAYINGS[key] = Saying(said, domain)
+    return saying
+
+
+def _learn(relay: bytes, outcome: bytes, program: bytes, sense: bytes) -> Said | None:
+    if _RELAY.fullmatch(relay) is None:
+        return None
+    line = b"to=<%s>, relay=%s, delay=0, %s (%s)" % (SOMEBODY, relay, outcome, sense)
+    fields = attempt_fields(line, program.decode("ascii"))
+    if not fields:
+        return None
+    if len(_SAID) >= MAX_SAYINGS:
+        _SAID.clear()
+    said = _SAID[relay, outcome, program, sense] = said_of(fields)
     return said
 
 
-def _sense(words: bytes, outcome: bytes, program: bytes, relay: bytes, recipient: bytes) -> bytes:
-    """Shorter words that the grammar reads alike: replies carry ids and addresses of their own."""
-    if outcome == b"sent":
-        if program in _LOCAL:
-            return words[:_LOCAL_WORDS]
-        if program == b"lmtp" or b"discarded" in words or b"/" in relay:
-            return _kept(words)
-        return b""
-    words = words.replace(recipient, SOMEBODY)
-    answer = _AN_ANSWER.match(words)
-    if answer is None:
-        return words
-    asked = words.rfind(_ASKED)
-    if asked < 0:
-        return answer[0] + b" "
-    return answer[0] + b" " + words[asked:] if asked >= answer.end() else words
+def _sense_of_sent(words: bytes, program: bytes, relay: bytes) -> bytes | None:
+    """Shorter words that the grammar reads alike, as replies carry ids and addresses of their own; ``None``: any words."""
+    if program in _LOCAL:
+        return words[:_LOCAL_WORDS]
+    if program == b"lmtp" or _SLASH in relay or words.find(_FILTERED, 0, _FILTERED_WITHIN) >= 0:
+        return _kept(words)
+    return None
 
 
 def _is_text(raw: bytes) -> bool:
@@ -150,7 +210,7 @@ def _is_text(raw: bytes) -> bool:
 def _kept(words: bytes) -> bytes:
     """The same of a 2yz that a filter of ours may have given."""
     low = words.lower()
-    if low.isascii() and not any(map(low.__contains__, _KEEPING)):
+    if low.isascii() and _KEEPING.search(low) is None:
         return b"250 Saved"
     taken_on, thrown_away = kept(words.decode("utf-8", "backslashreplace").strip())
     if taken_on and thrown_away:
@@ -158,6 +218,6 @@ def _kept(words: bytes) -> bytes:
     return b"250 Ok, discarded" if thrown_away else b"250 queued" if taken_on else b"250 Saved"
 
 
-def reader(full: Full) -> Callable[[bytes], Iterator[Lean]]:
+def reader(full: Full) -> Callable[[bytes, int], Iterator[Lean]]:
     """A reader for the blocks of one file; ``full`` is the full parser, for lines that are not of the plain form."""
     return Reader(full)

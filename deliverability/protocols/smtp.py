@@ -26,6 +26,8 @@ _QUEUE_ID = (
     # Amazon SES says Ok and the id that its events bear, and that it puts into Message-ID in place of the sender's:
     # <id@email.amazonses.com> in us-east-1, elsewhere <id@REGION.amazonses.com>
     re.compile(r"\bOk ([0-9a-f]{16}-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}-\d{6})(?![\w-])"),
+    # Proxmox Mail Gateway's filter says OK and its id in brackets
+    re.compile(r"\b2\.5\.0 OK \(([0-9A-F]{10,32})\)"),
     # qmail gives the second and a process number
     re.compile(r"\bok \d{9,10} (qp \d{1,10})\b"),
 )

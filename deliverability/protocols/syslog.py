@@ -19,9 +19,11 @@ YEAR_UNKNOWN = 2000
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 _TIME = rb"[0-2]\d:[0-5]\d:[0-6]\d(?:[.,]\d{1,9})?"
-_BSD = rb"(?:\d{4} )?(?:%s) [ 0-3]?\d %s" % (b"|".join(_MONTHS), _TIME)
-_ISO = rb"\d{4}-\d\d-\d\dT%s(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?" % _TIME
-_FULL = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d %s (?:[A-Z][A-Za-z]{1,5}|[+-]\d\d(?:\d\d)?)" % _TIME
+YEAR = rb"(?!0001|9999)\d{4}"
+"""Regular expression (bytes): not the first nor the last of all years, which in other zones begin or end beyond the calendar."""
+_BSD = rb"(?:%s )?(?:%s) [ 0-3]?\d %s" % (YEAR, b"|".join(_MONTHS), _TIME)
+_ISO = rb"%s-\d\d-\d\dT%s(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?" % (YEAR, _TIME)
+_FULL = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) %s-\d\d-\d\d %s (?:[A-Z][A-Za-z]{1,5}|[+-]\d\d(?:\d\d)?)" % (YEAR, _TIME)
 _UNIX = rb"\d{9,11}\.\d{6}"
 _PRI = rb"(?:<\d{1,3}>)?(?:1 )?"
 _FACILITY = rb"(?:<[a-z0-9]{1,12}\.[a-z0-9]{1,12}> )?"  # FreeBSD syslogd -v

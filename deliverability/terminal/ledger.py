@@ -11,7 +11,7 @@ from deliverability.terminal.asking import moment, read_file, settings_of
 from deliverability.terminal.keys import verifier_key
 from deliverability.terminal.options import ConfigOption, Lang, NowOption, OutputOption, TableFormat, lang_option
 from deliverability.terminal.status import COULD_NOT_LOOK, PENDING, TAMPERED, UNKNOWN
-from deliverability.terminal.streams import number, say, write
+from deliverability.terminal.streams import number, say, write, write_lines
 
 MAX_BUNDLE_FILE = 64 << 20
 MAX_HEAD_FILE = 64 << 10
@@ -152,13 +152,19 @@ def anchor_(folder: FolderOption = None, config: ConfigOption = None, now: NowOp
 
 @ledger.command(short_help="Build the tree again and hold it against what is kept.")
 def verify(folder: FolderOption = None, config: ConfigOption = None) -> None:
-    """Read every entry: exit status 5 when one is not what was sealed."""
-    from deliverability.api.sealing import open_ledger
+    """Read every entry: exit status 5 when one is not what was sealed, or a record went without an erasure."""
+    from deliverability.api.sealing import incident_lines, open_ledger
 
     with open_ledger(settings_of(config), folder, write=False) as log:
-        log.store.check_tree()
-        size = number(log.store.size, "entry")
-        say(f"{size} {'is' if log.store.size == 1 else 'are'} as sealed; root {log.store.root().hex()}")
+        checked = log.store.check_tree()
+        size = number(checked.entries, "entry")
+        say(f"{size} {'is' if checked.entries == 1 else 'are'} as sealed; root {log.store.root().hex()}")
+        if checked.erased:
+            say(f"{number(checked.erased, 'record')} erased, as the log says")
+        if checked.unkept:
+            say(f"{number(checked.unkept, 'record')} not kept: about erased dispatches, and came in afterwards")
+        for line in incident_lines(log, checked.incidents):
+            say(line)
 
 
 @ledger.command(short_help="A bundle that anyone can verify.")
@@ -189,21 +195,10 @@ def prove(
 @ledger.command(short_help="The whole log, as JSON lines.")
 def export(folder: FolderOption = None, output: OutputOption = None, config: ConfigOption = None) -> None:
     """Every entry: number, leaf, salt and record, one a line; the newest head last."""
-    from deliverability.api.sealing import open_ledger
+    from deliverability.api.sealing import exported, open_ledger
 
-    lines: list[bytes] = []
     with open_ledger(settings_of(config), folder, write=False) as log:
-        for entry in log.store.entries():
-            value = {
-                "number": entry.number,
-                "leaf": entry.leaf.hex(),
-                "salt": entry.salt.hex() if entry.salt else None,
-                "record": entry.body.decode() if entry.body else None,
-            }
-            lines.append(json.dumps(value, ensure_ascii=False).encode())
-        head = log.store.checkpoint()
-    lines.append(json.dumps({"checkpoint": head.decode() if head else None}, ensure_ascii=False).encode())
-    write(b"\n".join(lines) + b"\n", output)
+        write_lines(exported(log), output)
 
 
 @ledger.command(short_help="Erase a person's records; every other proof stays.")
@@ -225,7 +220,14 @@ def erase(
         log.drain(at)
         count = sealing.erase(log, account=account, address=to, now=at)
         log.sign(at, sealing.signers_for(log, settings))
+        unswept = log.store.unswept
     say(f"{number(count, 'record')} erased; backups made before still hold them")
+    if unswept:
+        say(
+            "their octets still stand in the file: somebody is reading it, or the disk is full; the next command that"
+            " writes clears them away"
+        )
+        raise typer.Exit(COULD_NOT_LOOK)
 
 
 @ledger.command(name="rotate-key", short_help="Let a new key sign, with the old one for a while.")
@@ -236,11 +238,13 @@ def rotate_key(
     now: NowOption = None,
 ) -> None:
     """Make a new key; heads bear both signatures until --retire.  Publish the new key before the old one goes."""
-    from deliverability.api.sealing import clock, open_ledger
+    from deliverability.api.sealing import clock, open_ledger, signers_for
     from deliverability.ledger.notes import VerifierKey
 
-    at = clock(moment(now, "--now", None))
-    with open_ledger(settings_of(config), folder, write=True) as log:
+    settings, at = settings_of(config), clock(moment(now, "--now", None))
+    with open_ledger(settings, folder, write=True) as log:
+        if signers_for(log, settings) is None:
+            log.signers()  # a key that cannot be used is said before the log speaks of another
         if retire:
             oldest = next(k["key"] or "" for k in log.key_history() if k["until"] is None)
             log.retire_key(VerifierKey.parse(oldest), at)
@@ -249,7 +253,10 @@ def rotate_key(
             key = log.add_key(at)
             say("publish this key where your customers find the other; then: rotate-key --retire")
             write(f"{key.to_text()}\n".encode(), None)
-        log.sign(at)
+            if settings.ledger.signer:
+                say(f"give keys/{key.key_id.hex()}.pem to the program that signs; then: ledger checkpoint")
+                return
+        log.sign(at, signers_for(log, settings))
 
 
 @ledger.command(short_help="After a fork or a restore: a new log that names the last good head.")

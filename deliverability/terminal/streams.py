@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -44,6 +44,27 @@ def write(content: bytes, output: Path | None, *, exact: bool = False) -> None:
     except OSError as problem:
         silence_stdout()
         raise CannotLookError(f"standard output: cannot write: {problem.strerror}") from problem
+
+
+def write_lines(lines: Iterable[bytes], output: Path | None) -> None:
+    """:func:`write`, line by line: for an answer that may be longer than memory."""
+    to_file = output is not None and str(output) != "-"
+    if output is not None and to_file:
+        spare_inputs(output)
+    where = printable(str(output)) if to_file else "standard output"
+    try:
+        with output.open("wb") if output is not None and to_file else stdout_stream() as stream:
+            for line in lines:
+                stream.write(line)
+            stream.flush()
+    except BrokenPipeError:
+        silence_stdout()
+    except OSError as problem:
+        if not to_file:
+            silence_stdout()
+        raise CannotLookError(f"{where}: cannot write: {problem.strerror}") from problem
+    if to_file:
+        say(f"wrote {where}")
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """A ledger, bundles out of it of every sort, and an authority that stamps: for the tests of all verifiers."""
 
+import json
 import random
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +17,7 @@ from deliverability.evidence.recorder import Finish, Later, Outcome, Snapshot
 from deliverability.evidence.smtp import Reply
 from deliverability.ledger.appending import NewEntry
 from deliverability.ledger.bundle import Bundle, File
-from deliverability.ledger.leaves import LeafKind
+from deliverability.ledger.leaves import LeafKind, commitment
 from deliverability.ledger.log import Ledger
 from deliverability.ledger.proving import bundle_of, continued, numbers_for
 from deliverability.ledger.timestamps import request_for
@@ -214,6 +216,88 @@ def mutated(content: bytes, count: int, seed: int) -> Iterator[bytes]:
             yield content[:place] + octet + content[place + 1 :]
 
 
+SPELLED = (
+    *(
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "1.0",
+        "1e0",
+        "1e400",
+        "01",
+        "+1",
+        "0x1",
+        "NaN",
+        "Infinity",
+        "9007199254740991",
+        "9007199254740992",
+    ),
+    *(
+        "true",
+        "false",
+        "null",
+        "[]",
+        "{}",
+        "[[]]",
+        "[null]",
+        '[""]',
+        "[1,]",
+        '{"a":1}',
+        '{"a":1,"a":2}',
+        '{"b":1,"a":2}',
+    ),
+    *(
+        '""',
+        '"\\u0000"',
+        '"\\u001F"',
+        '"\\ud800"',
+        '"\\ud83d\\ude00"',
+        '"\\/"',
+        '"\x7f"',
+        '"\u2028"',
+        '"\ufeff"',
+        '"\xa0"',
+    ),
+    *(
+        '"QQ=="',
+        '"QR=="',
+        '"QQ="',
+        '"QQ==\\n"',
+        '{"__proto__":1}',
+        '{"\\ud800":1}',
+        '{"\U00010000":1,"\ue000":2}',
+        " 1",
+        '"a',
+    ),
+)
+"""Values of each type, in spellings that are canonical, and in others."""
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9]+|true|false|null')
+
+
+def respelled(content: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """Values of another type or spelling in the place of one; in the file, or in a record whose seal is made to fit."""
+    generator = random.Random(seed)
+    text = content.decode()
+
+    def changed(whole: str) -> str:
+        place = generator.choice([*_TOKEN.finditer(whole)])
+        return whole[: place.start()] + generator.choice(SPELLED) + whole[place.end() :]
+
+    for _ in range(count):
+        bundle = json.loads(text)
+        sealed = [entry for entry in bundle["entries"] if entry["record"] is not None]
+        if sealed and generator.randrange(2):
+            entry = generator.choice(sealed)
+            entry["record"] = changed(entry["record"])
+            entry["leaf"] = (
+                entry["leaf"][:20] + commitment(bytes.fromhex(entry["salt"]), entry["record"].encode()).hex()
+            )
+            yield canonical.to_bytes(bundle)
+        else:
+            yield changed(text).encode()
+
+
 ODD = [
     b"",
     b"dispatch-evidence",
@@ -229,6 +313,7 @@ ODD = [
     b'{"kind":"dispatch-evidence","kind":"dispatch-evidence"}',
     b'\xef\xbb\xbf{"kind":"dispatch-evidence"}',
     b'{"a":"\\ud800","kind":"dispatch-evidence","schema_version":2}',
+    b'{"\\ud800":1,"kind":"dispatch-evidence","schema_version":2}',
     b'{"a":"\xed\xa0\x80","kind":"dispatch-evidence","schema_version":2}',
     b'{"a":"\\u00e9","kind":"dispatch-evidence","schema_version":2}',
     b'{"a":"\\u001F","kind":"dispatch-evidence","schema_version":2}',

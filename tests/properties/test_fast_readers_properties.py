@@ -33,13 +33,13 @@ def lines_of(content):
 
 
 def shown(lean):
-    start, at, queue_id, recipient, _, _, said = lean
-    at = at if isinstance(at, LogTime) else stamp(at)
-    return start, (at.local, at.has_year, at.offset), queue_id, recipient, said
+    start, minute, seconds, zone, queue_id, recipient, _, _, saying = lean
+    at = minute if isinstance(minute, LogTime) else stamp(minute + seconds + zone)
+    return start, (at.local, at.has_year, at.offset), queue_id, recipient, saying.domain, saying.said
 
 
 def quick(plugin, content):
-    return [shown(lean) for lean in plugins.load("ingest", plugin).deliveries(HEADS[plugin])(content)]
+    return [shown(lean) for lean in plugins.load("ingest", plugin).deliveries(HEADS[plugin])(content, len(content))]
 
 
 def full(plugin, content):
@@ -73,6 +73,31 @@ PIECES = {
         *(b"to=<a@b.example>, ", b", orig_to=<x@y.example>", b", conn_use=2", b", tls=may", b"host x[1.2.3.4] said: "),
         *(b'"', b"<", b">", b",", b"(", b")", b" ", b"\r", b"\xff", "é".encode(), b"\\", b"@", b"550 5.1.1 ", b"\0"),
         *(b"forwarded as 4jXH3k3V2zzLhRZ", b"delivered to mailbox", b"queued as X1234567", b"250 2.7.0 Ok, discarded"),
+        *(
+            b"(250 2.5.0 Ok, id=1-2, DISCARD(bounce.suppressed))",
+            b"(250 Ok, id=1-2, BOUNCE)",
+            b"(250 OK, Discarded)",
+            b"2 ",
+        ),
+        *(
+            b" said: 550 (in reply to RCPT TO command)",
+            b" said: 550-5.7.1 [192.0.2.1] ",
+            b"5.1.1\t",
+            b"#5.1.1:",
+            b"5.1.1",
+        ),
+        *(
+            b".123",
+            b"Z",
+            b"+08:00",
+            b" 01:38",
+            b":60",
+            b"relay=a/b",
+            b"[/var/run/x]",
+            b'to=<"x y"@',
+            b'to=<"',
+            b"\xc2\xa0",
+        ),
         *(b"postfix/local", b"postfix/lmtp", b"127.0.0.1[127.0.0.1]:24", b": ", b"[", b"]", b"421 4.7.0 x", b"lost "),
     ),
     "exim": (
@@ -146,5 +171,5 @@ def test_a_line_without_an_end_is_cut():
 def test_marked_lines_alone_are_read():
     fmt = plugins.load("ingest", "postfix")
     content = (LOGS / FILES["postfix"][0]).read_bytes()
-    found = [shown(lean) for lean in by_marks(fmt.parse, (b", status=",))(content)]
+    found = [shown(lean) for lean in by_marks(fmt.parse, (b", status=",))(content, len(content))]
     assert found == full("postfix", content)

@@ -584,6 +584,29 @@ def test_what_the_index_does_not_tell_is_looked_for_in_the_time_window_alone(
     assert "as the archive holds them, where the time window reaches" in trace.notes[0]
 
 
+def test_where_lines_state_their_zone_no_day_is_looked_through_for_its_sake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_archive, "SESSION_REACH", 0)
+    monkeypatch.setattr(from_archive, "AHEAD", 0)
+    monkeypatch.setattr(from_archive, "ENTRY_REACH", 0)
+    log, archive = tmp_path / "mail.log", tmp_path / "a.db"
+    log.write_bytes(re.sub(rb"(?m)^.{19}", rb"\g<0> +0000", many_days(9)))
+    take(archive, log)
+    window = {"since": datetime(2026, 11, 5, tzinfo=UTC), "until": datetime(2026, 11, 5, 12, tzinfo=UTC)}
+    read: set[int] = set()
+    content = Archive.content
+    monkeypatch.setattr(Archive, "content", lambda self, s: (read.add(s.id), content(self, s))[1])
+    trace, _ = read_archive(Request(to=("*",), now=NOW, **window), archive)  # type: ignore[arg-type]
+    assert {m.message_id for m in trace.messages} == {"m0.5@h.example", "m1.5@h.example"}
+    files, _ = read_logs(Request(to=("*",), now=NOW, logs=(str(log),), **window))  # type: ignore[arg-type]
+    assert trace.messages == files.messages
+    with Archive.open(archive) as opened:
+        every = [s.id for s in opened.segments()]
+    assert {every[0], every[-1]} <= read  # both ends tell the times
+    assert len(read) <= 2 + 3 < len(every)  # the day, and the next, on which one of them was tried again
+
+
 def test_a_log_whose_clock_goes_back_is_looked_through_in_any_window(tmp_path: Path) -> None:
     log, archive = tmp_path / "mail.log", tmp_path / "a.db"
     content = many_days(9)

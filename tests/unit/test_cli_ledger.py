@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -11,11 +13,25 @@ import pytest
 from ledger_records import AT, intent
 
 from deliverability.__main__ import run
+from deliverability.api.sealing import exported
 from deliverability.evidence.recorder import Finish, Outcome
 from deliverability.evidence.smtp import Reply
-from deliverability.ledger.log import recorder
+from deliverability.ledger.bundle import File, parse_bundle
+from deliverability.ledger.log import Ledger, recorder
 
 NOW = "2026-11-22T06:00:00+00:00"
+
+
+SIGNER = """
+import sys
+from pathlib import Path
+from deliverability.ledger.keys import FileSigner, signed
+text = sys.stdin.read()
+name = text.partition(chr(10))[0]
+keys = [FileSigner(path, name) for path in sorted(Path(sys.argv[1]).iterdir())]
+sys.stdout.buffer.write(signed(text, keys).to_bytes())
+"""
+"""A program that holds the keys elsewhere."""
 
 
 @pytest.fixture
@@ -60,6 +76,30 @@ def test_a_customer_verifies_what_support_sends(folder: Path, capfd: pytest.Capt
     assert run(["verify", "bundle.json", "--key", "key"]) == 6
 
 
+def test_a_copy_that_is_not_the_message_makes_no_bundle(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever verified it would be told that the evidence was changed."""
+    sent = b"From: a@hosting.example\r\n\r\nRenewal\r\n"
+    recorder(folder).record([intent(9, account="9", sha256=sha256(sent).hexdigest())])
+    assert run(["ledger", "checkpoint", "--ledger", str(folder)]) == 0
+    prove = ["ledger", "prove", "--account", "9", "--ledger", str(folder), "-o", "b.json", "--message", "notice.eml"]
+    Path("notice.eml").write_bytes(b"Received: from x\r\n" + sent)
+    assert run(prove) == 2
+    assert "not the message that was sent" in capfd.readouterr().err and not Path("b.json").exists()
+    for copy in (sent, sent.replace(b"\r\n", b"\n")):
+        Path("notice.eml").write_bytes(copy)
+        assert run(prove) == 0
+        assert run(["verify", "b.json", "--key", "key"]) == 0
+        assert File("notice.eml", "message/rfc822", sent) in parse_bundle(Path("b.json").read_bytes()).files
+
+
+def test_a_bundle_that_no_verifier_would_read_is_not_made(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliverability.ledger.bundle.MAX_BUNDLE", 1 << 10)
+    assert run(["ledger", "prove", "--account", "4711", "--ledger", str(folder), "-o", "b.json"]) == 2
+    assert "no verifier reads" in capfd.readouterr().err and not Path("b.json").exists()
+
+
 @pytest.mark.parametrize("lang", ["en", "zh-Hant-TW"])
 def test_the_history_lists_failures_too(folder: Path, capfd: pytest.CaptureFixture[str], lang: str) -> None:
     common = ["--ledger", str(folder), "--lang", lang]
@@ -78,6 +118,28 @@ def test_the_history_lists_failures_too(folder: Path, capfd: pytest.CaptureFixtu
     assert run(["history", "--customer", "4711", "--format", "html", "--proof-link", "javascript:x", *common]) == 2
 
 
+def test_two_customers_of_one_address_are_not_counted_as_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of each some entries are elsewhere: that their numbers happen to follow one another shows no whole sequence."""
+    place = tmp_path / "l"
+    assert run(["ledger", "init", "h.example/d", "--ledger", str(place)]) == 0
+    spool = recorder(place)
+    shared = "family@hinet.example"
+    for number, (account, to) in enumerate(
+        [("1", shared), ("1", shared), ("2", "b@x.example"), ("2", "b@x.example"), ("2", shared), ("2", shared)], 1
+    ):
+        spool.record([intent(number, account=account, forward_path=to)])
+    assert run(["ledger", "checkpoint", "--ledger", str(place)]) == 0
+    capfd.readouterr()
+    history = ["history", "--ledger", str(place)]
+    assert run([*history, "--to", shared]) == 0
+    assert "without a gap" not in out(capfd)
+    assert run([*history, "--to", shared, "--format", "json"]) == 0
+    told = json.loads(out(capfd))
+    assert (told["first"], told["last"], told["entries"], len(told["notices"])) == (None, None, 4, 4)
+    assert run([*history, "--customer", "2"]) == 0
+    assert "entries 1 to 4 of this customer, without a gap" in out(capfd)
+
+
 def test_subjects_of_strangers_stay_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "l"
     assert run(["ledger", "init", "x.example/y", "--ledger", str(place)]) == 0
@@ -91,13 +153,37 @@ def test_subjects_of_strangers_stay_text(tmp_path: Path, capfd: pytest.CaptureFi
         assert form == "text" or "<script" not in shown
 
 
+def test_an_export_is_written_line_by_line_and_holds_every_entry(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliverability.api.sealing.EXPORTED_AT_ONCE", 3)
+    export = ["ledger", "export", "--ledger", str(folder)]
+    assert run(export) == 0
+    shown = out(capfd)
+    assert run([*export, "-o", "export.jsonl"]) == 0
+    assert Path("export.jsonl").read_text() == shown
+    *entries, head = [json.loads(line) for line in shown.splitlines()]
+    assert [entry["number"] for entry in entries] == list(range(8))
+    assert head["checkpoint"].splitlines()[1] == "8"
+    assert run([*export, "-o", "/no/such/folder/x"]) == 6
+    assert run([*export, "-o", str(folder / "ledger.sqlite" / "x")]) == 6
+    with Ledger.open(folder, write=False) as log:  # what comes in meanwhile is for the next one
+        lines = exported(log)
+        first = next(lines)
+        recorder(folder).record([intent(9)])
+        assert run(["ledger", "checkpoint", "--ledger", str(folder)]) == 0
+        assert b"".join([first, *lines]).decode() == shown
+
+
 def test_erasing_needs_a_yes_and_keeps_the_rest(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     erase = ["ledger", "erase", "--account", "4711", "--ledger", str(folder)]
     assert run(erase) == 2
     assert run([*erase, "--yes"]) == 0
     assert run([*erase, "--yes"]) == 2
     assert run(["history", "--customer", "4711", "--ledger", str(folder)]) == 4
+    capfd.readouterr()
     assert run(["ledger", "verify", "--ledger", str(folder)]) == 0
+    assert "6 records erased" in capfd.readouterr().err
     assert b"chen@hinet" not in (folder / "ledger.sqlite").read_bytes()
 
 
@@ -112,6 +198,39 @@ def test_keys_change_and_old_bundles_stay_good(folder: Path, capfd: pytest.Captu
     assert run(["verify", "new.json", "--key", "new-key"]) == 0
     assert run(["verify", "new.json", "--key", "key"]) == 5
     assert run(["ledger", "rotate-key", "--retire", "--ledger", str(folder)]) == 2
+
+
+def test_a_key_that_cannot_sign_is_said_before_another_is_made(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (key,) = (folder / "keys").iterdir()
+    key.chmod(0o666)
+    for words in (["rotate-key"], ["rotate-key", "--retire"]):
+        assert run(["ledger", *words, "--ledger", str(folder)]) == 6
+        assert "others may read this key" in capfd.readouterr().err
+    key.chmod(0o600)
+    with Ledger.open(folder, write=False) as log:
+        assert (log.store.size, len(log.key_history())) == (8, 1)
+
+
+def test_keys_change_where_another_program_signs(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    held = Path("held")
+    held.mkdir()
+    for key in (folder / "keys").iterdir():
+        key.rename(held / key.name)
+    Path("sign.py").write_text(SIGNER)
+    signer = json.dumps([sys.executable, "sign.py", "held"])
+    Path("conf.toml").write_text(f'[ledger]\npath = "{folder}"\nsigner = {signer}\n')
+    given = ["--config", "conf.toml"]
+    assert run(["ledger", "rotate-key", *given]) == 0
+    shown = capfd.readouterr()
+    Path("new-key").write_text(shown.out)
+    (fresh,) = (folder / "keys").iterdir()
+    assert f"give keys/{fresh.name} to the program that signs" in shown.err
+    fresh.rename(held / fresh.name)
+    assert run(["ledger", "checkpoint", *given]) == 0
+    assert capfd.readouterr().out.count("— hosting.example/dispatch ") == 2
+    assert run(["ledger", "rotate-key", "--retire", *given]) == 0
+    assert run(["ledger", "prove", "--account", "4711", "-o", "b.json", *given]) == 0
+    assert run(["verify", "b.json", "--key", "new-key"]) == 0
 
 
 def test_a_restored_ledger_is_refused_and_continued_under_another_name(
@@ -162,6 +281,8 @@ def test_a_mistyped_head_is_not_taken_for_a_first_one(folder: Path, capfd: pytes
     assert run(["ledger", "checkpoint", "--config", "conf.toml"]) == 0
     assert run(["ledger", "checkpoint", "--head-lost", "--config", "conf.toml"]) == 2
     capfd.readouterr()
+    assert run(["ledger", "verify", "--config", "conf.toml"]) == 0
+    assert "incident in entry 8: head lost, at 20" in capfd.readouterr().err
     assert run(["ledger", "export", "--config", "conf.toml"]) == 0
     assert "head lost" in out(capfd)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deliverability.capture.blocks import blocks
 from deliverability.capture.decoders import archive_files, database
-from deliverability.capture.decoders.streams import DAMAGED
+from deliverability.capture.decoders.streams import DAMAGED, DamagedError
 from deliverability.capture.files import LogFile, container_of, head, log_files, open_log
 from deliverability.errors import CannotLookError
 from deliverability.protocols.syslog import parse_prologue
@@ -369,20 +369,56 @@ def test_another_database_and_changes_that_are_not_merged(tmp_path: Path) -> Non
         "CREATE VIEW failures AS SELECT secret FROM other",
         "CREATE TABLE d (x); CREATE VIEW defers AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT * FROM c",
         "CREATE VIRTUAL TABLE failures USING fts5(sendunixtime)",
-        "CREATE TRIGGER t AFTER INSERT ON sends BEGIN DELETE FROM smtp; END",
+        "ALTER TABLE smtp ADD COLUMN b AS (replace(hex(zeroblob(100000000)), '0', 'xxxx')) VIRTUAL",
     ],
 )  # fmt: skip
-def test_nothing_in_a_hostile_database_is_run(tmp_path: Path, script: str) -> None:
+def test_what_is_computed_in_a_database_is_not_run_and_told(tmp_path: Path, script: str) -> None:
     path = made_database(tmp_path / "e.db", SCHEMA, script)
-    made = b"".join(database.rows(str(path), "x"))
-    assert made.count(b"\n") == 4
-    assert b"s3cret" not in made
+    made: list[bytes] = []
+    with pytest.raises(DamagedError, match="not stored"):
+        made.extend(database.rows(str(path), "x"))
+    assert len(made) == 4
+    assert b"s3cret" not in b"".join(made)
+    found: list[bytes] = []
+    with pytest.raises(CannotLookError, match="not stored"):
+        found.extend(block.content for block in blocks(LogFile("", str(path), None)))
+    assert b"".join(found) == b"".join(made)
 
 
-def test_a_column_that_computes_is_not_asked(tmp_path: Path) -> None:
+def test_triggers_in_a_database_are_not_run(tmp_path: Path) -> None:
+    path = made_database(
+        tmp_path / "e.db", SCHEMA, "CREATE TRIGGER t AFTER INSERT ON sends BEGIN DELETE FROM smtp; END"
+    )
+    assert len(list(database.rows(str(path), "x"))) == 4
+
+
+def test_no_column_passes_for_the_name_of_the_table(tmp_path: Path) -> None:
+    script = """ALTER TABLE smtp ADD COLUMN " _Table" TEXT; UPDATE smtp SET " _Table" = 'failures'"""
+    made = [json.loads(row) for row in database.rows(str(made_database(tmp_path / "e.db", SCHEMA, script)), "x")]
+    assert {key for row in made for key in row if "able" in key} == {"_table"}
+    assert "failures" not in {row["_table"] for row in made}
+
+
+def test_a_column_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    path = made_database(tmp_path / "e.db", SCHEMA)
+    path.write_bytes(path.read_bytes().replace(b"message", b"mess\xffge"))
+    made = [json.loads(row) for row in database.rows(str(path), "x")]
+    assert [sorted(row) for row in made if row["_table"] == "smtp"] == [
+        ["_table", "email", "msgid", "sendunixtime"]
+    ] * 2
+
+
+def test_a_schema_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = made_database(tmp_path / "e.db", SCHEMA)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE smtp", b"CREATE TABL\xff smtp"))
+    with pytest.raises(DamagedError, match="malformed"):
+        list(database.rows(str(path), "x"))
+
+
+def test_a_column_with_any_name_is_asked_by_it(tmp_path: Path) -> None:
     path = made_database(
         tmp_path / "e.db",
-        "CREATE TABLE sends (sendunixtime INTEGER, b AS (replace(hex(zeroblob(100000000)), '0', 'xxxx')) VIRTUAL, \"a\"\"; DROP\" TEXT)",
+        'CREATE TABLE sends (sendunixtime INTEGER, "a""; DROP" TEXT)',
         "INSERT INTO sends VALUES (1, 'x')",
     )
     assert b"".join(database.rows(str(path), "x")) == b'{"_table":"sends","sendunixtime":"1","a\\"; DROP":"x"}\n'

@@ -364,3 +364,13 @@ def test_google_receiving_is_no_delivery() -> None:
 
 def test_google_rejected_session_without_a_message_says_nothing() -> None:
     assert of_row("google-workspace", **{"Message ID": "N/A", "Start date": "", "Event target": "SMTP_IN"}) == []
+
+
+def test_a_run_of_blank_lines_is_given_in_pieces() -> None:
+    """What is in memory does not grow with it."""
+    raw = b"a,b,c\n1,2,3\n" + b"\n" * 2_000_000 + b"4,5,6\n"
+    table = delimited.table_of(raw[:1000])
+    assert table is not None
+    pieces = list(delimited.row_lines(io.BufferedReader(io.BytesIO(raw)), table))
+    assert b"".join(pieces).count(b"\n") == raw.count(b"\n")
+    assert max(map(len, pieces)) <= 1 << 20

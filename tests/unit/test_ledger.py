@@ -26,6 +26,9 @@ from deliverability.ledger.keys import CommandSigner, FileSigner, make_key
 from deliverability.ledger.leaves import LeafKind, commitment, parse_body, parse_leaf
 from deliverability.ledger.log import Ledger, recorder
 from deliverability.ledger.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
+from deliverability.ledger.proving import bundle_of, numbers_for
+from deliverability.ledger.store import Store
+from deliverability.ledger.verify import verify_bundle
 from deliverability.protocols.records import record_from_bytes
 
 ORIGIN = "hosting.example/dispatch"
@@ -223,6 +226,7 @@ def test_a_damaged_spool_line_is_an_incident(ledger: Ledger) -> None:
 
 def test_erasure_leaves_every_proof_as_it_was(ledger: Ledger) -> None:
     numbers = ledger.append_records([intent(1), outcome(1), intent(2, account="9", forward_path="x@y.example")])
+    ledger.append_own(LeafKind.ERASURE, {"entries": [*numbers[:2]]})
     before = parse_checkpoint(ledger.sign(NOW))[0]
     assert ledger.store.empty(numbers[:2], account="4711", address="chen@hinet.example") == 2
     entry = ledger.store.entry(numbers[0])
@@ -315,6 +319,70 @@ def test_a_late_word_without_a_record_of_its_dispatch_is_erased_by_the_address_t
     ledger.store.check_tree()
 
 
+def test_erasing_reaches_the_spools_of_processes_that_live_on(ledger: Ledger) -> None:
+    spool = recorder(ledger.folder)
+    spool.record([intent(1), intent(2, account="9", forward_path="x@y.example")])
+    ledger.drain(NOW)
+    (path,) = (ledger.folder / "spool").glob("*")
+    assert b"chen@hinet" in path.read_bytes()
+    erase(ledger, account="4711", address=None, now=NOW)
+    assert b"chen@hinet" not in path.read_bytes()
+    spool.record([replace(outcome(1), detail="<chen@hinet.example> unknown"), outcome(2)])
+    assert ledger.drain(NOW) == 2
+    assert b"chen@hinet" not in path.read_bytes()
+    spool.record([intent(3)])
+    spool.close()
+    assert ledger.drain(NOW) == 1
+    assert [len(ledger.store.numbers_of(account=a)) for a in ("4711", "9")] == [2, 2]
+    kinds = [parse_leaf(e.leaf).kind for e in ledger.store.entries()]
+    assert LeafKind.INCIDENT not in kinds
+    assert not path.exists()
+
+
+def test_what_was_erased_beside_a_reader_leaves_the_file_with_the_next_that_writes(ledger: Ledger) -> None:
+    """Who reads keeps SQLite from clearing its files: erasing says so, and is finished by whoever writes next."""
+    ledger.append_records([intent(1), intent(2, account="9", forward_path="x@y.example")])
+    ledger.sign(NOW)
+    reader = sqlite3.connect(ledger.folder / "ledger.sqlite", isolation_level=None)
+    reader.execute("BEGIN")
+    assert len(reader.execute("SELECT number FROM entry").fetchall()) == 4
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deliverability.ledger.store.BUSY_SECONDS", 0.0)
+        erase(ledger, account="4711", address=None, now=NOW)
+    assert ledger.store.unswept
+    held = [path.read_bytes() for path in ledger.folder.glob("ledger.sqlite*")]
+    assert any(b"chen@hinet" in octets for octets in held)
+    ledger.close()
+    with Ledger.open(ledger.folder, write=True) as again:
+        assert again.store.unswept
+    reader.close()
+    with Ledger.open(ledger.folder, write=True) as again:
+        assert not again.store.unswept
+        again.store.check_tree()
+        assert all(b"chen@hinet" not in path.read_bytes() for path in ledger.folder.glob("ledger.sqlite*"))
+
+
+def test_a_record_that_went_without_an_erasure_is_missed(ledger: Ledger) -> None:
+    """The triggers let a record be emptied: whoever can write the file must not be able to do it unnoticed."""
+    numbers = ledger.append_records([intent(1), outcome(1), intent(2, account="9", forward_path="x@y.example")])
+    ledger.append_records([replace(outcome(2), detail="again")])
+    erase(ledger, account="4711", address=None, now=NOW)
+    ledger.append_records([replace(outcome(1), detail="late"), intent(1, subject="the same name again")])
+    ledger.sign(NOW)
+    checked = ledger.store.check_tree()
+    assert (checked.entries, checked.erased, checked.unkept) == (ledger.store.size, 2, 2)
+    assert parse_leaf(ledger.store.entry(ledger.store.size - 1).leaf).reference == numbers[0]
+    with sqlite3.connect(ledger.folder / "ledger.sqlite") as database:
+        database.execute(
+            "UPDATE entry SET salt = NULL, body = NULL, digest = NULL, account = NULL, sequence = NULL, address = NULL,"
+            " dispatch = NULL, settles = NULL, spool = NULL WHERE number = ?",
+            (numbers[2],),
+        )
+    database.close()
+    with pytest.raises(TamperedError, match=rf"gone, and no entry says that they were erased: {numbers[2]}$"):
+        ledger.store.check_tree()
+
+
 # --- heads ---
 
 
@@ -393,6 +461,38 @@ def test_a_head_that_is_not_where_it_was_kept_is_asked_for(ledger: Ledger, tmp_p
     with pytest.raises(CannotLookError, match=r"over 2 entries.*--head-lost"):
         Ledger.open(ledger.folder, write=write, head=tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
+
+
+def test_a_reader_beside_a_writer_sees_no_rollback(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is appended and signed while somebody opens the log, or looks into it, was neither cut nor changed."""
+    ledger.append_records([intent(1)])
+    ledger.sign(NOW)
+    really = Store.open
+
+    def meanwhile(path: Path, *, write: bool) -> Store:
+        opened = really(path, write=write)
+        ledger.append_records([intent(2, account="9")])
+        ledger.sign(NOW)
+        return opened
+
+    monkeypatch.setattr(Store, "open", meanwhile)
+    with Ledger.open(ledger.folder, write=False) as reader:
+        ledger.append_records([intent(n) for n in range(3, 40)])
+        monkeypatch.setattr(ledger.store, "index", lambda: None)  # it was signed, and is about to be indexed
+        ledger.sign(NOW)
+        bundle = bundle_of(reader, numbers_for(reader, account="4711"))
+        assert verify_bundle(bundle.to_bytes(), keys=ledger.verifier_keys()).complete
+        reader.store.check_tree()
+
+
+def test_a_head_that_is_a_link_stays_where_it_leads(ledger: Ledger, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "other-disk"
+    elsewhere.mkdir()
+    ledger.head.path.rename(elsewhere / "head")
+    ledger.head.path.symlink_to(elsewhere / "head")
+    ledger.append_records([intent(1)])
+    assert ledger.sign(NOW) == (elsewhere / "head").read_bytes() == ledger.head.read()
+    assert ledger.head.path.is_symlink()
 
 
 def test_a_head_that_goes_meanwhile_stops_signing(ledger: Ledger) -> None:

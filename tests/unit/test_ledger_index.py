@@ -17,7 +17,7 @@ from deliverability.ledger import indexing, merkle
 from deliverability.ledger import store as store_module
 from deliverability.ledger.batches import Batches
 from deliverability.ledger.checkpoint import parse_checkpoint
-from deliverability.ledger.leaves import parse_body, parse_leaf
+from deliverability.ledger.leaves import LeafKind, parse_body, parse_leaf
 from deliverability.ledger.log import Ledger
 from deliverability.ledger.schema import LEVEL_SHIFT, LOWEST_LEVEL
 
@@ -340,6 +340,7 @@ def older(tmp_path: Path) -> tuple[Path, list[object]]:
     folder = tmp_path / "ledger"
     with Ledger.create(folder, ORIGIN, now=NOW) as ledger:
         numbers = fill(ledger)
+        ledger.append_own(LeafKind.ERASURE, {"entries": [*numbers[:1]]})
         ledger.store.empty(numbers[:1], account=None, address=None)
         ledger.sign(NOW)
         seen = told(ledger)

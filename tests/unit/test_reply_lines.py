@@ -15,18 +15,24 @@ BLOCKED = "552 5.7.0 This message was blocked because its content presents a pot
     ("logged", "read"),
     [
         (
-            "552-5.7.0 This message was blocked because its content presents a potential 552-5.7.0 security issue."
-            " 552 5.7.0 See x - gsmtp",
+            (
+                "552-5.7.0 This message was blocked because its content presents a potential 552-5.7.0 security issue."
+                " 552 5.7.0 See x - gsmtp"
+            ),
             BLOCKED,
         ),
         (
-            r"552-5.7.0 This message was blocked because its content presents a potential\n552-5.7.0 security issue."
-            r"\n552 5.7.0  See x - gsmtp",
+            (
+                r"552-5.7.0 This message was blocked because its content presents a potential\n552-5.7.0 security issue."
+                r"\n552 5.7.0  See x - gsmtp"
+            ),
             BLOCKED,
         ),
         (
-            "552-5.7.0 This message was blocked because its content presents a potential\r\n552-5.7.0 security issue."
-            "\r\n552 5.7.0 See x - gsmtp",
+            (
+                "552-5.7.0 This message was blocked because its content presents a potential\r\n552-5.7.0 security issue."
+                "\r\n552 5.7.0 See x - gsmtp"
+            ),
             BLOCKED,
         ),
         ("550-5.7.1 one 550-two 550 5.7.1 three", "550 5.7.1 one two three"),

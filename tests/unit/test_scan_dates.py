@@ -50,3 +50,23 @@ def test_an_odd_line_is_found_before_and_after_midnight(tmp_path: Path, iso: boo
     scan = scanned(tmp_path / "mail.log", lines)
     assert scan.unread == 1
     assert [(line.raw, line.place.line) for line in scan.unread_lines] == [(ODD.strip(), number + 1)]
+
+
+LOST = b"imuxsock[pid: 4]: begin to drop messages due to rate-limiting\n"
+
+
+@pytest.mark.parametrize("head", [b"2026-01-05T22:10:00+00:00 out1 rsyslogd: ", b"Jan  5 22:10:00 out1 rsyslogd: "])
+@pytest.mark.parametrize("number", [1000, TURN, LINES - 2000])
+def test_what_the_logger_says_is_found_among_lines_that_are_not_its_own(
+    tmp_path: Path, head: bytes, number: int
+) -> None:
+    """Exim's own log, with lines of another file in it."""
+    at = (datetime(2026, 1, 5, 20) + timedelta(seconds=n // 10) for n in range(LINES))  # noqa: DTZ001 - a log's own time
+    lines = [
+        f"{time:%Y-%m-%d %H:%M:%S} 1vcYV9-0000000002z-42Us Completed after {time} seconds\n".encode() for time in at
+    ]
+    lines *= 2
+    assert scanned(tmp_path / "main.log", lines).lost == []
+    lines.insert(number, head + LOST)
+    scan = scanned(tmp_path / "main.log", lines)
+    assert [(line.raw + b"\n", line.place.line) for line in scan.lost] == [(head + LOST, number + 1)]

@@ -32,9 +32,15 @@ class _Stream:
         return given
 
 
-@pytest.fixture(params=["process", "thread"])
+def _refused() -> int:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+@pytest.fixture(params=["process", "thread", "thread, as no process is allowed"])
 def ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[_Stream], Source]:
-    monkeypatch.setattr(aside, "possible", lambda: request.param == "process")
+    monkeypatch.setattr(aside, "possible", lambda: request.param != "thread")
+    if "allowed" in request.param:
+        monkeypatch.setattr(os, "fork", _refused)
     return lambda stream: source_of(stream, SIZE)
 
 

@@ -17,7 +17,7 @@ from ledger_records import AT, OUTCOME, intent
 from deliverability.errors import CannotLookError, ParseError, RecordingError
 from deliverability.evidence.recorder import Finish, Later, Outcome, Record, Snapshot
 from deliverability.evidence.smtp import Reply
-from deliverability.ledger.spool import Spool, spooled
+from deliverability.ledger.spool import Spool, Spooled, spooled
 from deliverability.protocols.records import record_from_bytes, record_to_bytes
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
@@ -318,3 +318,25 @@ def test_an_endless_line_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.spool").write_bytes(b"x" * (2 << 20))
     with pytest.raises(CannotLookError, match="longer than any record"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder"])
+def test_what_somebody_put_among_the_spools_is_neither_read_nor_written(tmp_path: Path, kind: str) -> None:
+    """Where mailers of several users share a spool: no file of root's is read, blanked, or waited for for ever."""
+    victim, planted = tmp_path / "victim", tmp_path / "spool" / "a.spool"
+    victim.write_bytes(b"secret\n")
+    planted.parent.mkdir()
+    if kind in {"link", "dangling"}:
+        planted.symlink_to(victim if kind == "link" else tmp_path / "none")
+    elif kind == "pipe":
+        os.mkfifo(planted)
+    else:
+        planted.mkdir()
+    with pytest.raises(CannotLookError, match="take it away"):
+        spooled(planted.parent)
+    file = Spooled(planted, abandoned=True)
+    with pytest.raises(CannotLookError, match="take it away"):
+        list(file.lines())
+    with pytest.raises(CannotLookError, match="take it away"):
+        file.blank(0, 7)
+    assert victim.read_bytes() == b"secret\n"

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,6 +88,63 @@ def test_an_expired_message_gives_up_whoever_was_left(log):
     assert told.total.attempts == {Fate.DEFERRED: 2}
     assert told.total.outcomes == {Fate.EXPIRED: 2}
     assert {row.name: row.outcomes for row in told.domains}["y.example"] == {Fate.EXPIRED: 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "fate"),
+    [
+        ("250 2.5.0 Ok, id=00012-07, DISCARD(bounce.suppressed)", Fate.DISCARDED),
+        ("250 2.7.0 Ok, discarded, id=00012-07 - spam", Fate.DISCARDED),
+        ("250 2.0.0 Ok, id=00012-07, from MTA([127.0.0.1]:10025): 250 2.0.0 Ok: queued as 4jXH3k4D4hz", Fate.PASSED_ON),
+    ],
+)
+def test_what_a_filter_of_ours_kept_nothing_of_is_not_told_as_passed_on(log, words, fate):
+    handed = "to=<a@x.example>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0/0/0/1, dsn=2.5.0, status=sent"
+    assert of(log(line(1, f"{handed} ({words})"))).total.attempts == {fate: 1}
+
+
+def test_a_session_speaks_for_its_own_process_and_its_first_message(log):
+    def lines(process, queue_id, second):
+        sent = attempt(second, "a@x.example", "sent (250 ok)", queue_id)
+        return sent.replace("smtp[7]", f"smtp[{process}]")
+
+    secured = "2026-11-22T05:01:00+00:00 h postfix/smtp[7]: Trusted TLS connection established to mx.x.example[192.0.2.1]:25: TLSv1.3"
+    path = log(
+        f"{secured} with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\n",
+        lines(7, "4jXH3k3V2zzLhRZ", 1),
+        lines(8, "4jXH3k3Y9TzLhRb", 2),
+        lines(7, "4jXH3k3g2vzLhRf", 3),
+        lines(7, "4jXH3k3ZxKzLhRd", 4).replace(", delay=", ", conn_use=2, delay="),
+    )
+    total = of(path).total
+    assert (total.smtp, total.tls) == (4, 2)
+
+
+def test_times_are_counted_within_the_bound_that_they_kept(log):
+    delays = ("0.05", "1", "1.01", "2", "7", "11", "11", "500000")
+    told = of(log(*(attempt(n, f"a{n}@x.example", "sent (250 ok)", delay=delay) for n, delay in enumerate(delays))))
+    counts = [0] * (len(BOUNDS) + 1)
+    for delay in delays:
+        counts[sum(float(delay) > bound for bound in BOUNDS)] += 1
+    assert told.total.times == Times(tuple(counts))
+    assert [slow.seconds for slow in told.slowest] == [500000, 11, 11, 7, 2, 1.01]
+
+
+@pytest.mark.parametrize("to", ["a@x.example", '"odd name"@x.example', "é@x.example"])
+def test_the_time_that_a_line_states_is_told_whatever_the_address(log, to):
+    told = of(log(attempt(1, to, "sent (250 ok)", "0A1B2C3D4E", delay="7.5")))
+    assert told.total.times.total == 1
+    assert [slow.seconds for slow in told.slowest] == [7.5]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00"])
+@pytest.mark.parametrize("zone", ["Asia/Taipei", "America/New_York"])
+def test_a_time_at_the_ends_of_all_calendars_is_none(log, time, zone):
+    sent = attempt(1, "a@x.example", "sent (250 ok)")
+    request = Request(logs=(str(log(sent, sent.replace("2026-11-22T05:01:01+00:00", time))),), now=NOW, tz=zone)
+    told = summarise(request, zone=zone)
+    assert (told.total.attempts, told.coverage.unread) == ({Fate.HANDED_OVER: 1}, 1)
+    assert read_logs(replace(request, to=("a@x.example",)))[0].messages
 
 
 def test_the_sample_is_counted_as_the_lines_are():

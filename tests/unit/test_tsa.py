@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -45,6 +45,14 @@ def serve() -> Iterator[Callable[[Behaviour], str]]:
         thread.join()
 
 
+def _answers(connection: socket.socket) -> None:
+    """The answer, and then whatever comes is read: closing before would reset the connection, and the answer with it."""
+    connection.sendall(_ANSWER)
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(4096):
+        pass
+
+
 def _dripping(octets: bytes) -> Behaviour:
     """One octet at a time, so slowly that no single read is late and all of them are."""
 
@@ -57,7 +65,7 @@ def _dripping(octets: bytes) -> Behaviour:
 
 
 def test_what_comes_in_time_is_the_answer(serve: Callable[[Behaviour], str]) -> None:
-    assert ask(f"http://{serve(lambda connection: connection.sendall(_ANSWER))}/tsr", b"?") == b"DONE"
+    assert ask(f"http://{serve(_answers)}/tsr", b"?") == b"DONE"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +102,46 @@ def test_what_is_no_answer_is_said(serve: Callable[[Behaviour], str], answer: by
 
     with pytest.raises(CannotLookError, match="no time-stamp"):
         ask(f"http://{serve(tell)}/", b"?")
+
+
+def test_an_address_that_leads_nowhere_leaves_time_for_the_next(
+    serve: Callable[[Behaviour], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with an IPv6 address and no IPv6 that works: what is sent there is lost, and nobody says so."""
+    place = serve(_answers)
+    good = ("127.0.0.1", int(place.rpartition(":")[2]))
+    with ExitStack() as held:
+        full = held.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(8):  # a full queue drops what comes next
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", where) for where in (full.getsockname(), good)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert ask("http://a.example/tsr", b"?", seconds=5) == b"DONE"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://[2001:db8::1]/tsr", b"[2001:db8::1]"),
+        ("http://[2001:db8::ab]/tsr", b"[2001:db8::ab]"),
+        ("http://[2001:db8::1]:8080/tsr", b"[2001:db8::1]:8080"),
+        ("http://a.example/tsr", b"a.example"),
+        ("http://a.example:8080/tsr", b"a.example:8080"),
+        ("http://a.example:80/tsr", b"a.example"),
+    ],
+)
+def test_the_host_is_named_as_it_was_written(url: str, host: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ())])
+    monkeypatch.setattr("deliverability.capture.tsa._connect", lambda *_: ours)
+    with theirs:
+        theirs.sendall(_ANSWER)
+        assert ask(url, b"?") == b"DONE"
+        assert b"\r\nHost: " + host + b"\r\n" in theirs.recv(65536)
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example/", "http://", "", "http://[", "http://127.0.0.1:99999/"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sealed_bundles
-from sealed_bundles import World, mutated
+from sealed_bundles import World, mutated, respelled
 
 from deliverability.ledger.notes import VerifierKey
 from deliverability.ledger.verify import Held, Step, Verification, verify_bundle
@@ -96,6 +96,13 @@ def test_mutations_are_judged_alike(node: str, world: World, name: str, known: b
     for (content, _, _), one in zip(asked, found, strict=True):
         assert one == ours(content, keys, heads), content
     assert "tampered" in {one["verdict"] for one in found}
+
+
+@pytest.mark.parametrize("name", ["customer", "continued", "the log itself"])
+def test_values_of_other_types_and_spellings_are_judged_alike(node: str, world: World, name: str) -> None:
+    asked = [(bad, [world.key], []) for bad in respelled(world.good[name], MUTATIONS, seed=len(name))]
+    for (content, _, _), one in zip(asked, theirs(node, asked), strict=True):
+        assert one == ours(content, [world.key], []), content
 
 
 def test_events_of_no_form_are_judged_alike_though_they_are_sealed(node: str, tmp_path: Path) -> None:

@@ -495,6 +495,16 @@ def test_odd_files_and_odd_events_are_judged_as_python_judges_them(tmp_path: Pat
         assert [[f["step"], f["held"], f["code"]] for f in one["findings"]] == expected["findings"], content
 
 
+@pytest.mark.parametrize("name", ["customer", "continued", "the log itself"])
+def test_values_of_other_types_and_spellings_are_judged_as_python_judges_them(world: World, name: str) -> None:
+    contents = [*sealed_bundles.respelled(world.good[name], 400, seed=len(name) + 100)]
+    found = under_node("await verifier.verifyBundle(h(one), [], [])", [content.hex() for content in contents])
+    for content, one in zip(contents, found, strict=True):
+        expected = ours(content, [])
+        assert one["verdict"] == expected["verdict"], content
+        assert [[f["step"], f["held"], f["code"]] for f in one["findings"]] == expected["findings"], content
+
+
 def plain_says(cases: list[tuple[bytes, bytes, bytes]]) -> list[bool]:
     asked = [[part.hex() for part in case] for case in cases]
     found: list[bool] = under_node("await verifier.verifyPlainly(h(one[0]), h(one[2]), h(one[1]))", asked)

@@ -52,6 +52,13 @@ def test_what_was_sealed_is_shown(world: World, tmp_path: Path, name: str) -> No
     assert ("notice.eml: " in done.stdout) == (name == "customer")
 
 
+def test_what_an_earlier_bundle_left_in_the_folder_is_not_taken_for_this_one(world: World, tmp_path: Path) -> None:
+    """A record of the one would stand in for what was erased from the other."""
+    assert run(world.good["customer"], world, tmp_path).returncode == 0
+    done = run(world.good["one"], world, tmp_path)
+    assert done.returncode != 0 and "Verified" not in done.stdout
+
+
 def other_digit(text: str) -> str:
     return text[:-1] + ("0" if text[-1] != "0" else "1")
 
@@ -83,6 +90,8 @@ def test_what_was_changed_is_refused(world: World, tmp_path: Path, what: str) ->
 
 def test_another_key_or_time_stamp_is_refused(world: World, tmp_path: Path) -> None:
     changed = world.key[:-4] + ("AAAA" if world.key[-4:] != "AAAA" else "BBBB")
-    assert run(world.good["customer"], world, tmp_path, key=changed).returncode != 0
-    done = run(world.good["wrongly stamped"], world, tmp_path)
+    for name in ("key", "stamp"):
+        (tmp_path / name).mkdir()
+    assert run(world.good["customer"], world, tmp_path / "key", key=changed).returncode != 0
+    done = run(world.good["wrongly stamped"], world, tmp_path / "stamp")
     assert done.returncode != 0 and "the head existed" not in done.stdout

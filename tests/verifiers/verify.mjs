@@ -32,7 +32,7 @@ function write(value, depth = 0) {
   need(depth < 32, "depth");
   if (Array.isArray(value)) return `[${value.map((one) => write(one, depth + 1)).join(",")}]`;
   const names = Object.keys(value).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))); // UTF-8 sorts as code points do
-  return `{${names.map((name) => `${JSON.stringify(name)}:${write(value[name], depth + 1)}`).join(",")}}`;
+  return `{${names.map((name) => `${write(name)}:${write(value[name], depth + 1)}`).join(",")}}`;
 }
 
 function unicode(octets) {

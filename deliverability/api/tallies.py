@@ -1,0 +1,75 @@
+"""What counting makes of a part of a log: numbers by domain, cause and quarter of an hour, and what is still open."""
+
+from dataclasses import dataclass, field
+
+from deliverability.evidence.summary import FATES, Fate
+
+MAX_DOMAINS = 50_000
+MAX_CAUSES = 2000
+MAX_CAUSE_DOMAINS = 1000  # of each cause
+SLOWEST = 10
+QUARTER = 900  # seconds: every civil UTC offset is a multiple of it
+
+SMTP, TLS = len(FATES), len(FATES) + 1
+WIDTH = len(FATES) + 2
+OPEN = frozenset(FATES.index(fate) for fate in (Fate.DEFERRED, Fate.UNKNOWN))
+"""Fates after which our server tries again."""
+EXPIRED = FATES.index(Fate.EXPIRED)
+
+OTHERS = b"\0others"
+"""Stands for the domains past :data:`MAX_DOMAINS`."""
+
+CauseKey = tuple[int, str, str, bool]
+"""Fate, reason, code, and whether the code is our own server's."""
+
+Open = tuple[int, bytes]
+"""Fate and domain of what is to be tried again."""
+
+
+@dataclass(slots=True)
+class CauseTally:
+    """One cause so far."""
+
+    attempts: int
+    start: int
+    """Offset of its first line, from the start of the file."""
+    line: int
+    """Number of that line, from the start of the part that was read."""
+    raw: bytes
+    domains: dict[bytes, int] = field(default_factory=dict)
+
+
+Slowness = tuple[float, int, int, bytes, bytes, bytes]
+"""Seconds, minus the offset, line, domain, queue id and the line itself: the largest is the slowest."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What some part of a log says; parts are put together in order."""
+
+    rows: dict[bytes, list[int]] = field(default_factory=dict)
+    """Attempts by domain: one number for each fate, then :data:`SMTP` and :data:`TLS`."""
+    delays: dict[bytes, list[int]] = field(default_factory=dict)
+    quarters: dict[int, list[int]] = field(default_factory=dict)
+    """Attempts by fate in each quarter of an hour since 1970."""
+    causes: dict[CauseKey, CauseTally] = field(default_factory=dict)
+    slowest: list[Slowness] = field(default_factory=list)
+    opened: dict[bytes, dict[bytes, Open]] = field(default_factory=dict)
+    """What is to be tried again, by queue id and recipient."""
+    settled: list[bytes] = field(default_factory=list)
+    """Queue ids of what needs no further attempt; their recipients stand in :attr:`settled_for`, in the same order."""
+    settled_for: list[bytes] = field(default_factory=list)
+    given_up: list[bytes] = field(default_factory=list)
+    """Queue ids whose remaining recipients our server gave up."""
+    lapsed: dict[bytes, int] = field(default_factory=dict)
+    """By domain, recipients that expired without a line of their own."""
+    undated: list[int] = field(default_factory=lambda: [0] * len(FATES))
+    untimed: int = 0
+    probes: int = 0
+    attempts: int = 0
+
+
+def add_row(total: list[int], counts: list[int]) -> None:
+    """Add to each number of a row that of another."""
+    for at, count in enumerate(counts):
+        total[at] += count
