@@ -174,7 +174,7 @@ def _log_file(name: str, path: Path) -> LogFile:
     if piped:
         return LogFile(name, str(path), None, content)
     dated = datetime.fromtimestamp(status.st_mtime, UTC)
-    return LogFile(name, str(path), dated, identity=(status.st_dev, status.st_ino))
+    return LogFile(name, str(path), dated, identity=(status.st_dev, status.st_ino), octets=status.st_size)
 
 
 def _with_rotations(path: Path) -> list[Path]:

@@ -43,6 +43,8 @@ class LogFile:
     """Which older members of its rotated set are not there, in words."""
     identity: tuple[int, int] | None = None
     """Device and inode: a name that leads elsewhere later was rotated meanwhile."""
+    octets: int = 0
+    """How many lay on the disk when it was named: a log only grows, or was rotated by copying and cutting it."""
     archive: str | None = None
     """The zip archive that it is in."""
     member: str | None = None
@@ -51,6 +53,7 @@ class LogFile:
     """Where its lines lie instead; nothing is read from :attr:`path` then."""
 
 
+_ROTATED = "was rotated while it was read; look again"
 _Raw = io.BufferedReader | io.BytesIO
 
 
@@ -63,11 +66,13 @@ def raw_of(file: LogFile) -> BinaryIO:
     try:
         stream = Path(file.archive or file.path).open("rb")  # noqa: SIM115 - the caller closes it
     except (OSError, ValueError) as problem:
+        if file.identity and isinstance(problem, FileNotFoundError):
+            raise CannotLookError(f"{printable(file.path)}: {_ROTATED}") from problem
         raise CannotLookError(f"{printable(file.path)}: {why(problem)}") from problem
     status = os.fstat(stream.fileno())
-    if file.identity not in (None, (status.st_dev, status.st_ino)):
+    if file.identity not in (None, (status.st_dev, status.st_ino)) or status.st_size < file.octets:
         stream.close()
-        raise CannotLookError(f"{printable(file.path)}: was rotated while it was read; look again")
+        raise CannotLookError(f"{printable(file.path)}: {_ROTATED}")
     return stream
 
 

@@ -8,18 +8,18 @@ nothing is left out because a run was broken off.
 This is not the tamper-evident ledger: whoever can write the file can write another.
 """
 
-import fcntl
 import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from deliverability.errors import CannotLookError, printable
+from deliverability.ledger.archive_opening import opened_to_look, opened_to_write, refuse_what_is_no_file, take_lock
 from deliverability.ledger.archive_rows import (
     MAX_SEGMENT,
     SEGMENT,
@@ -38,58 +38,10 @@ from deliverability.ledger.archive_rows import (
     text_of,
     unpack,
 )
-from deliverability.ledger.database import PROBLEMS, copies_of, open_database, open_read_only, run, transaction
+from deliverability.ledger.database import PROBLEMS, copies_of, transaction
 
 __all__ = ["MAX_SEGMENT", "Archive", "ChangedMeanwhileError", "NewSegment", "Packed", "Segment", "Source", "pack"]
 
-APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
-VERSION = 2
-MAX_CELL = 128 << 20  # octets; no row of ours comes near
-
-_KEPT = """
-CREATE TABLE source (
-    id INTEGER PRIMARY KEY,
-    log TEXT NOT NULL,
-    path TEXT NOT NULL,
-    head BLOB NOT NULL,
-    position INTEGER NOT NULL,
-    line INTEGER NOT NULL,
-    tail BLOB NOT NULL,
-    modified TEXT,
-    container TEXT,
-    facts TEXT NOT NULL,
-    looked_at TEXT NOT NULL
-);
-CREATE INDEX source_by_head ON source (head);
-CREATE TABLE segment (
-    id INTEGER PRIMARY KEY,
-    source INTEGER NOT NULL REFERENCES source (id),
-    start INTEGER NOT NULL,
-    line INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    sha256 BLOB NOT NULL,
-    present BLOB NOT NULL,
-    facts TEXT NOT NULL,
-    first TEXT,
-    last TEXT,
-    erased INTEGER NOT NULL DEFAULT 0,
-    content BLOB NOT NULL
-);
-CREATE UNIQUE INDEX segment_in_order ON segment (source, start);
-"""
-_INDEX = """
-CREATE TABLE tokens (
-    segment INTEGER PRIMARY KEY,
-    hashes BLOB NOT NULL
-);
-"""
-_INDEX_1 = """
-CREATE TABLE token (
-    hash INTEGER NOT NULL,
-    segment INTEGER NOT NULL,
-    PRIMARY KEY (hash, segment)
-) WITHOUT ROWID;
-"""
 _INTO_INDEX = "INSERT OR REPLACE INTO tokens (segment, hashes) VALUES (?, ?)"
 
 
@@ -109,22 +61,14 @@ class Archive:
 
         Where there is no file, one is made only with ``create``.
         """
-        _refuse_what_is_no_file(path)
+        refuse_what_is_no_file(path)
         if not write:
-            return cls(_checked(_opened_to_look(path), path), path)
+            return cls(opened_to_look(path), path)
         if not create and not path.is_file():
             raise CannotLookError(f"{printable(str(path))}: no such archive; `deliverability ingest` makes one")
-        lock = _take_lock(path)
+        lock = take_lock(path)
         try:
-            database = open_database(
-                path,
-                application_id=APPLICATION_ID,
-                version=VERSION,
-                schema=_KEPT + _INDEX,
-                migrations={1: _to_version_2},
-                journal="DELETE",
-            )
-            return cls(_checked(database, path), path, lock)
+            return cls(opened_to_write(path), path, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -357,84 +301,3 @@ class Archive:
             yield from self._database.execute(statement, values)
         except PROBLEMS as problem:
             raise CannotLookError(f"{self._shown}: {printable(str(problem))}") from problem
-
-
-def _refuse_what_is_no_file(path: Path) -> None:
-    """An archive is one plain file, which has its journal beside it while it is written, and never a ``-wal``."""
-    shown = printable(str(path))
-    try:
-        if path.exists() and not path.is_file():
-            raise CannotLookError(f"{shown}: not a plain file")
-        wal = path.with_name(f"{path.name}-wal")
-        if wal.exists() and wal.stat().st_size:
-            raise CannotLookError(
-                f"{printable(str(wal))}: no archive leaves such a file; nothing was changed. If another program opened"
-                " the archive, let it end well; else move that file away"
-            )
-    except (OSError, ValueError) as problem:
-        raise CannotLookError(f"{shown}: {problem}") from problem
-
-
-def _opened_to_look(path: Path) -> sqlite3.Connection:
-    try:
-        return open_read_only(path, application_id=APPLICATION_ID, version=VERSION)
-    except CannotLookError as problem:
-        if getattr(problem.__cause__, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
-            raise CannotLookError(
-                f"{printable(str(path))}: a run that wrote it was broken off; the next `deliverability ingest` puts it"
-                " right"
-            ) from problem
-        raise
-
-
-def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    """What was opened, if its tables are ours: nothing that others put into its schema is ever run."""
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL)
-    problem: object = "the tables in it are not those of an archive"
-    try:
-        if _schema_of(connection) == _made(_KEPT + _INDEX):
-            return connection
-    except PROBLEMS as damage:
-        problem = damage
-    connection.close()
-    raise CannotLookError(f"{printable(str(path))}: {printable(str(problem))}")
-
-
-def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
-    """What there is, but for what SQLite itself keeps."""
-    asked = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE substr(name, 1, 7) <> 'sqlite_'"
-    return set(connection.execute(asked))
-
-
-def _made(schema: str) -> set[tuple[str, ...]]:
-    """The same of statements."""
-    with closing(sqlite3.connect(":memory:")) as model:
-        run(model, schema)
-        return _schema_of(model)
-
-
-def _to_version_2(connection: sqlite3.Connection) -> None:
-    """One row for each segment's tokens; which they are is found out from what is kept."""
-    if _schema_of(connection) != _made(_KEPT + _INDEX_1):
-        raise CannotLookError("the tables in the archive are not those of an archive")
-    connection.execute("DROP TABLE token")
-    run(connection, _INDEX)
-
-
-def _take_lock(path: Path) -> int:
-    """Become the one that writes, by whatever name the archive is called; the lock ends with the process."""
-    path = Path(os.path.realpath(path))
-    lock_path = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as problem:
-        raise CannotLookError(f"{printable(str(lock_path))}: {problem.strerror}") from problem
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise CannotLookError(
-            f"{printable(str(path))}: another process is writing this archive; run again when it is done"
-        ) from None
-    return lock

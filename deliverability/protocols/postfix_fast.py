@@ -97,8 +97,8 @@ class Reader:
             while secured < status:
                 start = rfind(b"\n", 0, secured) + 1
                 shown = block[find(b" ", start + _SHORTEST_TIME, secured) : find(b"\n", secured, size)]
-                tag, session = known_sessions.get(shown) or self._session(block, start, secured, shown)
-                sessions[tag] = session
+                tag, begun = known_sessions.get(shown) or self._session(block, start, secured, shown)
+                sessions[tag] = begun
                 secured = next(securing, size)
             start = rfind(b"\n", 0, status) + 1
             if start == last:  # in a reply

@@ -243,8 +243,10 @@ class Session:
             fate = self.fates.at("end", f"{self.sender}|{rcpt}", kind=self.host.kind)
             if fate.how != "ok":
                 # An LMTP server that goes away leaves all that follow without their answer.
-                left = self.rcpts[self.rcpts.index(rcpt) :] if self.host.lmtp and fate.how != "reply" else rcpts
-                await self.meet("end", fate, rcpts=left, mid=mid)
+                left = self.rcpts[self.rcpts.index(rcpt) + 1 :] if self.host.lmtp and fate.how != "reply" else []
+                if left:
+                    self.note("silence", "end", how=fate.how, rcpts=left, mid=mid)
+                await self.meet("end", fate, rcpts=rcpts, mid=mid)
                 continue
             await self.accept(rcpts, mid, size=len(message))
         self.reset()

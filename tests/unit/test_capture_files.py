@@ -407,3 +407,24 @@ def test_a_reader_that_stops_early_leaves_no_thread(tmp_path: Path, monkeypatch:
     assert not any(thread.name == "decompressing" for thread in threading.enumerate())
     assert content.startswith(b"".join(seen))
     assert b"".join(block.content for block in blocks(file)) == content
+
+
+@pytest.mark.parametrize("change", ["cut", "emptied", "gone"])
+def test_a_log_that_was_rotated_since_it_was_named_cannot_be_read(tmp_path: Path, change: str) -> None:
+    path = written(tmp_path / "mail.log", LINE * 9)
+    (file,) = log_files((str(path),))
+    assert whole(file) == LINE * 9
+    if change == "gone":
+        path.rename(tmp_path / "mail.log.1")
+    else:
+        os.truncate(path, 0 if change == "emptied" else len(LINE) * 3)
+    with pytest.raises(CannotLookError, match="was rotated while it was read"):
+        whole(file)
+
+
+def test_a_log_that_grew_since_it_was_named_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "mail.log")
+    (file,) = log_files((str(path),))
+    with path.open("ab") as more:
+        more.write(LINE)
+    assert whole(file) == LINE * 2

@@ -44,6 +44,19 @@ def test_every_row_is_told_as_trace_tells_it(name: str) -> None:
     assert result.coverage.files[0].unread == 0
 
 
+@pytest.mark.parametrize("local", ["r49..1", ".r49", "r49.", "r.4.9"])
+def test_what_a_server_quotes_is_looked_for_quoted(tmp_path: Path, local: str) -> None:
+    """Dots at an edge or side by side are no dot-atom (RFC 5321 §4.1.2): Postfix writes such an address in quotes."""
+    log = tmp_path / "mail.log"
+    shown = f"{local}@s0.example" if local == "r.4.9" else f'"{local}"@s0.example'
+    log.write_text(
+        f"2026-11-22T05:00:00+00:00 out1 postfix/smtp[9]: 4dDGHm4hqfz14Fm: to=<{shown}>, relay=mx.s0.example[192.0.2.1]:25,"
+        " delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok)\n"
+    )
+    (row,) = read_cohort(Request(logs=(str(log),)), [Wanted(address=f'"{local}"@s0.example')]).rows
+    assert len(row.messages) == 1
+
+
 @pytest.mark.parametrize("name", [ALL[0], ALL[2]])
 def test_libraries_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Also where the head of the log does not show all formats that are in it."""
