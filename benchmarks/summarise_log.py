@@ -27,7 +27,7 @@ from deliverability.capture.blocks import windows
 from deliverability.capture.files import head, log_files
 (file,) = log_files((sys.argv[1],))
 read = plugins.load("ingest", "postfix").deliveries(head(file))
-print(sum(1 for window in windows(file, 0) for _ in read(window.block.content)))
+print(sum(1 for window in windows(file, 0) for _ in read(window.block.raw, window.block.end)))
 """
 
 INGEST = """

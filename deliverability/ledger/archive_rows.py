@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from deliverability.errors import CannotLookError
 
@@ -116,7 +116,8 @@ def _unpacker() -> tuple[Any, tuple[type[Exception], ...]]:
         from isal import isal_zlib
     except ImportError:
         return zlib.decompressobj(), (zlib.error,)
-    return isal_zlib.decompressobj(), (zlib.error, isal_zlib.error)
+    theirs = cast("type[Exception]", isal_zlib.error)  # their stub calls the class an instance
+    return isal_zlib.decompressobj(), (zlib.error, theirs)
 
 
 def unpack(octets: bytes, size: int) -> bytes:
