@@ -323,12 +323,10 @@ class FirstPass:
         """Events of the lines that start in a part of a window."""
         if not self.scan.formats:
             return []
-        lines, at = [], window.start_of(start)
+        at = window.start_of(start)
         at = at if at == start else window.content.find(b"\n", start) + 1 or end
-        while at < min(end, window.end):
-            line, at = window.line(at)
-            lines.append(line)
-        return [event for fmt in self.scan.formats for event in fmt.parse(lines)]
+        stop = min(end, window.end)
+        return [event for fmt in self.scan.formats for event in fmt.parse(_lines(window, at, stop))]
 
     # --- what was looked for ---
 
@@ -355,3 +353,10 @@ class FirstPass:
             self._recognise_line(line.raw)
             if any(True for fmt in self.scan.formats for _ in fmt.parse([line])):
                 yield line
+
+
+def _lines(window: Window, at: int, stop: int) -> Iterator[LogLine]:
+    """The lines that start in a part of a window, one at a time: a block may hold a million blank ones."""
+    while at < stop:
+        line, at = window.line(at)
+        yield line

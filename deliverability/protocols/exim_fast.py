@@ -142,9 +142,14 @@ def _kept(words: bytes) -> bytes:
 
 
 def _learn(key: tuple[bytes, ...]) -> Said | None:
-    """Ask the full grammar about a wording that was not met yet."""
+    """Ask the full grammar about a wording that was not met yet; ``None`` too where it takes another recipient from it.
+
+    A local part with blanks imitates the words that follow a plain one: its repetition in quotes decides.
+    """
     facts = read_words(b"".join(key).decode("latin-1"), _AN_ID, cut=False)
     if not facts or facts["action"] is not Action.ATTEMPTED:
+        return None
+    if facts["recipient"] != key[0].decode("latin-1").split(" ")[1]:
         return None
     said = said_of(facts, facts["recipient"])
     if len(_SAYINGS) >= MAX_SAYINGS:

@@ -31,3 +31,33 @@ def test_they_are_counted_wherever_they_stand(tmp_path: Path, mail: str, jobs: i
     found = summarise(Request(logs=(str(log),)), jobs=jobs)
     assert sum(found.total.attempts.values()) == 1
     assert found.coverage.files[0].unread == 0
+
+
+BEFORE = "2026-11-23 08:43:0{} 1xVI96-00005j-2f {} "
+ROUTE = " R=lookuphost T=remote_smtp"
+HOST = "H=mx5a.example [198.51.100.60]"
+ASIDE = [
+    ("r31 0 => x@y.example r=a t=b@s5.example", '"r31 0 => x@y.example R=a T=b"@s5.example'),
+    ("r31 R=x@s5.example", '"r31 R=x"@s5.example'),
+    ("a@b.example c@s5.example", '"a@b.example c"@s5.example'),
+    ("a@b.example: c@s5.example", '"a@b.example: c"@s5.example'),
+]
+
+
+@pytest.mark.parametrize(("shown", "repeated"), ASIDE)
+@pytest.mark.parametrize("flag", ["==", "**"])
+def test_a_quoted_local_part_that_imitates_other_words_of_exim_is_one_recipient(
+    tmp_path: Path, shown: str, repeated: str, flag: str
+) -> None:
+    """A deferral is settled by what comes later of the same recipient, and a failure is its domain's."""
+    error = f"{HOST}: SMTP error from remote mail server after end of data: "
+    code = f" defer (-46) {error}451 later" if flag == "==" else f" {error}551 no"
+    lines = [f"{BEFORE.format(1, flag)}{shown} <{repeated}>{ROUTE}{code}\n"]
+    if flag == "==":
+        lines.append(f'{BEFORE.format(2, "=>")}{shown} <{repeated}> F=<>{ROUTE} S=625 {HOST} C="250 ok"\n')
+    log = tmp_path / "exim_mainlog"
+    log.write_text("".join(lines), "utf-8")
+    told = summarise(Request(logs=(str(log),)))
+    assert [row.name for row in told.domains] == ["s5.example"]
+    assert len(told.total.outcomes) == 1
+    assert sum(told.total.outcomes.values()) == 1

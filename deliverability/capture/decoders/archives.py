@@ -18,6 +18,11 @@ _INPUT = 128 << 10
 _ZSTD_MAGIC = 0xFD2FB528
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)  # RFC 8878 §3.1.2
 MAGIC = 6  # octets that tell a form
+_XZ = b"\xfd7zXZ\x00"
+_FOLLOWED = "something that is no archive follows"
+_TOO_LARGE = "it needs more memory than is granted here; unpack it first: "
+# How the libraries say so, and the tool that grants more.
+_TOO_MUCH = (("Memory usage limit", "xz -d FILE"), ("too much memory", "zstd -d --long=31 FILE"))
 
 
 def decompressed(raw: BinaryIO, shown: str) -> Stream | None:
@@ -29,12 +34,12 @@ def decompressed(raw: BinaryIO, shown: str) -> Stream | None:
     magic = raw.read(MAGIC)
     raw.seek(0)
     if magic.startswith(b"\x1f\x8b"):
-        return _Members(raw, _gzip(), b"\0")
+        return _Members(raw, _gzip(), b"\x1f\x8b", b"\0")
     if magic.startswith(b"BZh"):
-        return _Members(raw, bz2.BZ2Decompressor, b"")
-    if magic == b"\xfd7zXZ\x00":
+        return _Members(raw, bz2.BZ2Decompressor, b"BZh", b"")
+    if magic == _XZ:
         # Between two streams only padding with zeros is allowed (xz file format 1.2.0, section 2.2).
-        return _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY), b"\0")
+        return _Members(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY), _XZ, b"\0")
     if magic.startswith(b"\x28\xb5\x2f\xfd") or int.from_bytes(magic[:4], "little") in _SKIPPABLE:
         return _zstd(raw, shown)
     if magic.startswith((b"\x1f\x9d", b"\x04\x22\x4d\x18")):
@@ -62,8 +67,8 @@ class _Members:
 
     decompresses = True
 
-    def __init__(self, raw: BinaryIO, new: Callable[[], _Decompressor], padding: bytes) -> None:
-        self._raw, self._new, self._padding = raw, new, padding
+    def __init__(self, raw: BinaryIO, new: Callable[[], _Decompressor], magic: bytes, padding: bytes) -> None:
+        self._raw, self._new, self._magic, self._padding = raw, new, magic, padding
         self._rest = b""
         self._member: _Decompressor | None = None
         self._whole = 0
@@ -86,6 +91,9 @@ class _Members:
             if member is None or member.eof:
                 if not self._more_members():
                     return b""
+                # A decompressor would wait for the rest of a header, and say that it breaks off.
+                if not self._rest.startswith(self._magic[: len(self._rest)]):
+                    raise DamagedError(_FOLLOWED)
                 self._member = member = self._new()
             if member.needs_input and not self._rest:
                 self._rest = self._raw.read(_INPUT)
@@ -96,8 +104,7 @@ class _Members:
                 content = member.decompress(given, size)
             except self._failed as problem:
                 # After a whole archive, what cannot be unpacked is most likely something else that was appended.
-                words = "something that is no archive follows" if self._whole and not member.eof else str(problem)
-                raise DamagedError(words) from problem
+                raise DamagedError(_FOLLOWED if self._whole and not member.eof else _words(problem)) from problem
             if member.eof:
                 self._rest = member.unused_data
                 self._whole += 1
@@ -112,6 +119,12 @@ class _Members:
                 return False
             self._rest = more.lstrip(self._padding) if self._padding else more
         return True
+
+
+def _words(problem: Exception) -> str:
+    """What a decompressor says; where it lacks memory, what to do."""
+    said = str(problem)
+    return next((_TOO_LARGE + tool for words, tool in _TOO_MUCH if words in said), said)
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -183,7 +196,7 @@ class _Zstd:
         try:
             content: bytes = self._reader.read1(size)
         except self._failed as problem:
-            raise DamagedError(str(problem)) from problem
+            raise DamagedError(_words(problem)) from problem
         if not content and (words := self._frames.problem()):
             raise DamagedError(words)
         return content
@@ -206,7 +219,7 @@ class _Frames:
     def problem(self) -> str | None:
         """What is wrong with the end of what was read, if anything is."""
         if self._lost:
-            return "something that is no archive follows"
+            return _FOLLOWED
         return None if self._fresh and not self._have and not self._skip else "the archive breaks off"
 
     def read(self, size: int = -1, /) -> bytes:
