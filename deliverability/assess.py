@@ -4,13 +4,14 @@ The claim comes first: how far the notice is shown to have come, and on whose wo
 that speaks of the subject is run; a check that crashes is an ``error`` row, and the others still stand.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from deliverability import plugins
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Own, Strength
+from deliverability.evidence.languages import LANGUAGES
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.observation import (
     CouldNotLook,
@@ -21,11 +22,13 @@ from deliverability.evidence.observation import (
     SmtpAnswer,
     Unobserved,
 )
-from deliverability.evidence.plugin import LANGUAGES, Check
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import grounds, hosts, mx
+
+if TYPE_CHECKING:
+    from deliverability.evidence.plugin import Check
 
 RULESET = "2026.11.4"
 """Changes whenever equal evidence could give another verdict."""
@@ -36,8 +39,10 @@ _CRASHED = {
 }
 
 
-def load_checks() -> tuple[Check | Verdict, ...]:
+def load_checks() -> "tuple[Check | Verdict, ...]":
     """All checks; for one that cannot be loaded, the error row that stands in its place."""
+    from deliverability.evidence.plugin import Check
+
     return tuple(
         plugin if isinstance(plugin, Check) else _crash(name, plugin if isinstance(plugin, Exception) else TypeError())
         for name, plugin in plugins.load_all("checks")
@@ -45,7 +50,7 @@ def load_checks() -> tuple[Check | Verdict, ...]:
 
 
 def assess(
-    evidence: Evidence, checks: Sequence[Check | Verdict], coverage: Coverage | None = None
+    evidence: Evidence, checks: "Sequence[Check | Verdict]", coverage: Coverage | None = None
 ) -> Assessment | frozenset[Question]:
     """Run everything that applies to the evidence's subject.
 
@@ -81,7 +86,7 @@ def assess(
     )
 
 
-def run(check: Check, evidence: Evidence) -> Verdict:
+def run(check: "Check", evidence: Evidence) -> Verdict:
     """One check's verdict; may raise :class:`Unobserved`, and nothing else."""
     try:
         ruling = _ruling(check, evidence)
@@ -98,14 +103,14 @@ def run(check: Check, evidence: Evidence) -> Verdict:
         return _crash(check.id, problem, check)
 
 
-def _ruling(check: Check, evidence: Evidence) -> Ruling:
+def _ruling(check: "Check", evidence: Evidence) -> Ruling:
     why_not = check.applies(evidence)
     if why_not:
         return Ruling(Outcome.NOT_APPLICABLE, why_not)
     return check.evaluate(evidence)
 
 
-def _crash(name: str, problem: Exception, check: Check | None = None) -> Verdict:
+def _crash(name: str, problem: Exception, check: "Check | None" = None) -> Verdict:
     title = check.title if check else dict.fromkeys(LANGUAGES, name)
     ruling = Ruling(Outcome.ERROR, Finding.of("crashed", type=type(problem).__name__))
     return Verdict(name, check.citation if check else "", title, ruling, _CRASHED)
@@ -198,6 +203,8 @@ def _by_configuration(relay: Host, own: Own) -> tuple[Role, str]:
 
 def report_id(evidence: Evidence) -> str:
     """A short name of the evidence: equal evidence gives an equal id, another line or answer another."""
+    import hashlib
+
     digest = hashlib.sha256()
     for part in _parts(evidence):
         digest.update(hashlib.sha256(part).digest())  # fixed width, so that no two lists of parts run together

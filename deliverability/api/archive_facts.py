@@ -18,7 +18,7 @@ from deliverability.capture.blocks import BLOCK, MAX_LINE, Block, Window, blocks
 from deliverability.capture.files import LogFile, Stream
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.ledger.archive import Segment
 
 SAMPLE = 64 << 10  # octets at either end of a log whose lines tell its times

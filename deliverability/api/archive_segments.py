@@ -19,7 +19,7 @@ from deliverability.capture.files import LogFile
 from deliverability.correlate import TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
 from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.ledger.archive import MAX_SEGMENT, Archive, NewSegment, Packed, Segment, Source, pack
 from deliverability.protocols import octets
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import octets
 
 MAX_PROBE = 4096  # octets of a line

@@ -36,7 +36,7 @@ from deliverability.capture.continued import (
 )
 from deliverability.capture.files import LogFile, container_of, head
 from deliverability.errors import CannotLookError, printable
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.ledger.archive import MAX_SEGMENT, Archive, Segment, Source
 
 BATCH = 16  # segments that are kept in one transaction

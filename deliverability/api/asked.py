@@ -18,8 +18,8 @@ from deliverability.correlate import Query, TimeHints
 from deliverability.errors import ParseError
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Domain, Mailbox
-from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.encoded_words import subject_matches
 
 ID_SLACK = timedelta(hours=1)  # an id's clock may be off; correlation compares exactly

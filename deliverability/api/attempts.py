@@ -20,7 +20,7 @@ from deliverability.evidence.attempted import Lean
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols.lean import by_marks, lean_of
 
 MANY = 150_000  # attempts after which a part of any other file is handed on

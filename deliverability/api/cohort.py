@@ -23,11 +23,12 @@ from deliverability.api.words import Words
 from deliverability.capture import aside
 from deliverability.correlate import Query, tell
 from deliverability.correlate.clock import Known, resolve_beside
+from deliverability.correlate.plain import Brief, tell_plainly
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.plugin import LogFormat
 from deliverability.evidence.story import Coverage, Delivery, Message
 
 MAX_ROWS = 100_000
@@ -59,17 +60,6 @@ class Row:
     """As ``trace`` tells them; none: nothing was found where :attr:`Cohort.coverage` says that was looked."""
     too_many: bool = False
     """More lines spoke of it than are kept: what is told may lack some."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """What a table shows of one message to one recipient: no more of the story than its claim rests on."""
-
-    message_id: str | None
-    queue_ids: tuple[str, ...]
-    arrived: datetime | None
-    delivery: Delivery
-    """Without its attempts but the decisive one, which is without its lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +200,11 @@ class _Telling:
         return bisect_left(ahead, ahead[-1] * SHARE)
 
     def _brief(self, row: int) -> BriefRow:
-        messages = self.told(row, self.queries[row])
+        query, events = self.queries[row], self._events(self.look.reached(row))
+        plain = tell_plainly(events, query) if events else ()
+        if plain is not None:
+            return BriefRow(plain, len(plain), self.look.too_many)
+        messages = tell(events, query, self.own)
         briefs = tuple(_brief_of(message, delivery) for message in messages for delivery in message.deliveries)
         return BriefRow(briefs, len(messages), self.look.too_many)
 

@@ -23,7 +23,7 @@ from deliverability.capture.files import LogFile
 from deliverability.correlate import Query
 from deliverability.errors import CannotLookError
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 
 MAX_LINES = 600_000  # of one look
 ID_SLACK = timedelta(hours=1)

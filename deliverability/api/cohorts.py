@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from deliverability.api.cohort import MAX_ROWS, Brief, BriefRow, Wanted, read_briefly
+from deliverability.api.cohort import MAX_ROWS, BriefRow, Wanted, read_briefly
 from deliverability.api.covering import UNREADABLE
 from deliverability.api.observe import Observe, blocking, settle
 from deliverability.api.requests import Request
 from deliverability.assess import claim_of
+from deliverability.correlate.plain import Brief
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Claim, Evidence, Subject
 from deliverability.evidence.observation import Observations, Question, Unobserved

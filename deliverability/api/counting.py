@@ -17,7 +17,7 @@ from deliverability.capture.blocks import BLOCK, Block, lines_before, plain
 from deliverability.capture.files import LogFile, head
 from deliverability.correlate import TimeHints, resolve_times
 from deliverability.errors import CannotLookError
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor

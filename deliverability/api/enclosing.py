@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from deliverability import plugins
 from deliverability.api.requests import Request
 from deliverability.capture.small_files import read_small
-from deliverability.compose import catalog
 from deliverability.compose.brand import MAX_LOGO, Brand, accent, logo
+from deliverability.compose.catalog import catalog
 from deliverability.compose.enclosed import enclose
 from deliverability.config import ReportSettings
 from deliverability.errors import CannotLookError, ParseError, TamperedError, UsageError, printable

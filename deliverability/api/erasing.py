@@ -21,8 +21,8 @@ from deliverability.api.search import load_formats
 from deliverability.errors import UsageError
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.plugin import LogFormat
 from deliverability.ledger.archive import Archive, Segment, Source, pack
 
 __all__ = ["Erased", "erase"]

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from deliverability.api.requests import Reader, Request
-from deliverability.compose import catalog, providers
 from deliverability.compose.because import sentence
-from deliverability.compose.catalog import Catalog
+from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.explained import junked_sections, reply_sections
 from deliverability.compose.junked import Junked, Told, read_junked
+from deliverability.compose.recognise import providers
 from deliverability.compose.when import zone
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.document import Block, Facts, Note, Paragraph, Quote, Section, Table
-from deliverability.evidence.plugin import LANGUAGES
+from deliverability.evidence.languages import LANGUAGES
 from deliverability.evidence.verdict import Verdict
 from deliverability.protocols.columns import WIDTH, width, wrap
 from deliverability.protocols.hops import Delay

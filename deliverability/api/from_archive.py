@@ -33,7 +33,7 @@ from deliverability.correlate.clock import parse_zone
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.story import Trace
 from deliverability.ledger.archive import Archive, Segment, Source
 

@@ -7,7 +7,7 @@ from deliverability.capture.blocks import Block
 from deliverability.capture.files import LogFile
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 
 MAX_LINES = 16_384  # of one look: more of them in a sample are shorter than any line of a log
 MAX_EVENTS = 1000

@@ -13,7 +13,7 @@ from functools import cache, partial
 from deliverability.api.archive_tokens import COVERED, MARKS
 from deliverability.api.ids import MAX_FOUND_SINGLY, Finder, finder
 from deliverability.api.pieces import pieces
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols.octets import WORTHWHILE, any_of, each_position
 
 MAX_BEGINNINGS = 3

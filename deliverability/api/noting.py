@@ -10,7 +10,7 @@ from deliverability.api.sniffing import sniffable
 from deliverability.capture.blocks import Block, Window
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import octets, syslog
 
 _DATED = re.compile(rb"(?:\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d )")

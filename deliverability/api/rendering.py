@@ -8,23 +8,20 @@ from typing import Any
 
 from deliverability import plugins
 from deliverability.api.enclosing import allowlist_files, brand_of, with_enclosures
+from deliverability.api.readers import language_of, zone_of
 from deliverability.api.requests import Reader, Request
-from deliverability.api.tracing import TraceResult
-from deliverability.compose import Edition, compose
 from deliverability.compose.enclosed import enclose
+from deliverability.compose.page import compose
 from deliverability.errors import ParseError, UsageError, printable
-from deliverability.evidence.bundle import Assessment, Claim, Subject
-from deliverability.evidence.document import Attachment, Document, Paper, SheetPart
+from deliverability.evidence.bundle import Assessment, Subject
+from deliverability.evidence.document import Attachment, Document, Edition, Paper, SheetPart
 from deliverability.evidence.observation import Observations
-from deliverability.evidence.plugin import LANGUAGES, Renderer
+from deliverability.evidence.plugin import Renderer
 from deliverability.evidence.spam import Scored
 from deliverability.evidence.story import State
-from deliverability.protocols import observed, serial
-from deliverability.protocols.shown_json import dumps
+from deliverability.protocols import observed
 
-SCHEMA_VERSION = 1
 _PAPERS = {"a4": Paper.A4, "letter": Paper.LETTER}
-DEFAULT_ZONE: Mapping[str, str] = {"zh-Hant-TW": "Asia/Taipei"}
 
 
 def formats() -> tuple[str, ...]:
@@ -55,14 +52,14 @@ def page_name(assessment: Assessment, reader: Reader, form: str, request: Reques
 
 def document_of(assessment: Assessment, reader: Reader, request: Request) -> Document:
     """One assessment in words for its reader, before it has a form."""
-    lang, edition = _lang(reader, request), reader.edition
+    lang, edition = language_of(reader, request), reader.edition
     claim = assessment.claim
     if edition == Edition.CUSTOMER and claim and claim.state in (State.NOT_FOUND, State.RECORDED):
         edition = Edition.SUPPORT.value  # nothing was found: there is nothing to tell a customer (DESIGN §6)
     document = compose(
         assessment,
         lang=lang,
-        timezone=_zone(reader, lang, request),
+        timezone=zone_of(reader, request),
         brand=brand_of(request, reader.link),
         edition=Edition(edition),
         made_at=assessment.evidence.assessed_at,
@@ -85,86 +82,6 @@ def _renderer(form: str) -> Renderer:
     return renderer
 
 
-def _lang(reader: Reader, request: Request) -> str:
-    chosen = reader.lang or next(iter(request.configuration.report.languages), LANGUAGES[0])
-    if chosen not in LANGUAGES:
-        raise UsageError(f"no language {printable(chosen)!r}; there are {', '.join(LANGUAGES)}")
-    return chosen
-
-
-def language_of(reader: Reader, request: Request) -> str:
-    """The language in which this reader gets an answer."""
-    return _lang(reader, request)
-
-
-def _zone(reader: Reader, lang: str, request: Request) -> str:
-    return reader.zone or request.configuration.report.timezone or DEFAULT_ZONE.get(lang, "UTC")
-
-
-# --- trace ------------------------------------------------------------------------------------------------------------
-
-
-def timeline(result: TraceResult, reader: Reader, form: str, request: Request) -> bytes:
-    """The timeline of everything that matches, as text or JSON."""
-    if form == "json":
-        return _json(trace_to_json(result, request))
-    from deliverability.api.tables import candidates_table, timeline_table
-
-    lang = _lang(reader, request)
-    table = timeline_table if result.picked_one else candidates_table
-    return table(result, lang=lang, zone=_zone(reader, lang, request), screen=reader.screen)
-
-
-def trace_to_json(result: TraceResult, request: Request) -> dict[str, Any]:
-    """``schema_version`` 1: what was asked, what the logs cover, each message with its deliveries and their claims."""
-    claims = {id(t.delivery): t.claim for t in result.told}
-    messages = []
-    for message in dict.fromkeys(t.message for t in result.told if t.message):
-        value = serial.message_to_json(message)
-        for told, delivery in zip(value["deliveries"], message.deliveries, strict=True):
-            claim = claims.get(id(delivery))
-            if claim:
-                told |= {"state": claim.state, **_claim(claim)}
-        messages.append(value)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "trace",
-        "query": {
-            "to": list(request.to),
-            "message_id": request.message_id,
-            "queue_id": request.queue_id,
-            "remote_id": request.remote_id,
-            "subject": request.subject,
-            "from": request.sender,
-            "since": observed.instant_to_json(request.since),
-            "until": observed.instant_to_json(request.until),
-        },
-        "made_at": observed.instant_to_json(result.made_at),
-        "state": _overall(result),
-        "coverage": serial.coverage_to_json(result.trace.coverage),
-        "messages": messages,
-        "notes": list(result.trace.notes),
-        "observations": [observed.observation_to_json(o) for o in result.observations],
-    }
-
-
-def _claim(claim: Claim) -> dict[str, Any]:
-    level = claim.level
-    return {
-        "level": f"L{level.value}" if level >= 0 else None,
-        "role": claim.role,
-        "basis": claim.basis,
-        "strength": claim.strength,
-        "observed_later": claim.observed_later,
-    }
-
-
-def _overall(result: TraceResult) -> str | None:
-    """The state, where there is just one to tell."""
-    states = {t.claim.state for t in result.told}
-    return states.pop().value if len(states) == 1 else None
-
-
 # --- check ------------------------------------------------------------------------------------------------------------
 
 
@@ -185,7 +102,7 @@ def verdicts(  # noqa: PLR0913 - what, for whom, in which form; and what is not 
     from deliverability.api.tables import verdict_table
     from deliverability.compose.sheet import sheet
 
-    lang = _lang(reader, request)
+    lang = language_of(reader, request)
     made_at = max((a.evidence.assessed_at for a in assessments), default=request.now or datetime.now(UTC))
     page = sheet(assessments, lang=lang, made_at=made_at, names=names)
     if scores:
@@ -245,7 +162,3 @@ def _carried(record: Any) -> list[Any]:
     if record.get("kind") != "check" or not isinstance(subjects, list):
         raise ParseError("it carries no observations")
     return [one for subject in subjects for one in _carried(subject)]
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return dumps(value, indent=2).encode("utf-8", "backslashreplace") + b"\n"

@@ -16,7 +16,7 @@ from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import octets, syslog
 
 MAX_UNREAD_KEPT = 1000  # unread lines are counted without limit and kept up to here

@@ -25,7 +25,7 @@ from deliverability.capture.sources import plain
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import idclock
 
 MAX_PASSES = 8  # requeue of a requeue of a re-injection … more hops than any mail makes

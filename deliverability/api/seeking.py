@@ -19,7 +19,7 @@ from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError
 from deliverability.evidence.event import DeliveryEvent, LogTime
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 
 WORTHWHILE = 4 << 20  # octets; a smaller file is read before its edges are found
 PROBES = 64  # places all over the file that must stand in order

@@ -21,8 +21,8 @@ from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import Action
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Domain
-from deliverability.evidence.plugin import LogFormat
 from deliverability.evidence.summary import BOUNDS, FATES, Cause, Counts, Day, Line, Slow, Summary, Times
 
 LARGE = 64 << 20  # octets from which several processes are worth their start

@@ -8,18 +8,20 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from functools import cache
+from typing import TYPE_CHECKING
 
 from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose import by_service
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.kinds import state_key
-from deliverability.compose.reason import meanings
 from deliverability.compose.when import zone as zone_named
 from deliverability.compose.when import zone_name
-from deliverability.evidence.document import Sheet
-from deliverability.evidence.event import LogTime
+from deliverability.evidence.event import LogTime, Result
 from deliverability.evidence.story import Attempt, Message, Signing, Tie
-from deliverability.reports.text import visible, width
+from deliverability.protocols.columns import visible, width
+
+if TYPE_CHECKING:
+    from deliverability.evidence.document import Sheet
 
 MAX_CELL = 44  # columns; only the last cell of a row may be wider
 MIN_LAST = 40  # columns that the last cell needs beside the others; with fewer it goes below them
@@ -64,7 +66,7 @@ def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int |
     return _bytes(_columns([tuple(heads), *rows], screen))
 
 
-def verdict_table(page: Sheet, *, details: bool = False, screen: int | None = None) -> bytes:
+def verdict_table(page: "Sheet", *, details: bool = False, screen: int | None = None) -> bytes:
     """One row for each check: outcome, claim, finding; with ``details`` what it rests on below."""
     lines: list[str] = []
     for part in page.parts:
@@ -97,8 +99,9 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
             t("attempt.reply"),
         )
         lines += _columns([head, *_rows(message, delivery.attempts, t, where)], screen)
-        means = meanings(delivery.attempts, t)
-        lines += [part for one in means for part in _folded(visible(t("colon").join(one)), screen)]
+        lines += [
+            part for one in _meanings(delivery.attempts, t) for part in _folded(visible(t("colon").join(one)), screen)
+        ]
         lines += [visible(f"{t('fact.signings')}{t('colon')}{_signed(s)}") for s in message.signings]
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
     state = t(state_key(claim.state, delivery))
@@ -107,6 +110,15 @@ def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[st
     for part in delivery.parts:
         lines.append(visible(f"   {part.recipient}{t('colon')}{t(f'state.{part.state}')}"))
     return lines
+
+
+def _meanings(attempts: Sequence[Attempt], t: Catalog) -> tuple[tuple[str, str], ...]:
+    """What replies that took nothing mean; a message that was taken at once waits for no rules."""
+    if all(attempt.result is Result.SENT for attempt in attempts):
+        return ()
+    from deliverability.compose.reason import meanings
+
+    return meanings(attempts, t)
 
 
 def _signed(signing: Signing) -> str:

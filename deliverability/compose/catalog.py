@@ -10,7 +10,7 @@ from functools import cache
 from pkgutil import get_data
 
 from deliverability.errors import UsageError, printable
-from deliverability.evidence.plugin import LANGUAGES
+from deliverability.evidence.languages import LANGUAGES
 from deliverability.evidence.verdict import fill
 
 _NOUNS = {

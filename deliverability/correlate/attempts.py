@@ -62,8 +62,9 @@ def plain_attempt(
     tls: Tls | None = None,
     before: tuple[LogLine, ...] = (),
     followed_to: str | None = None,
+    brief: bool = False,
 ) -> Attempt:
-    """The attempt that a line reports by itself."""
+    """The attempt that a line reports by itself; in brief without that line."""
     return Attempt(
         at=event.at,
         queue_id=queue_id,
@@ -81,7 +82,7 @@ def plain_attempt(
         text=event.text,
         folder=event.folder,
         witness=event.witness,
-        lines=(*before, event.line),
+        lines=() if brief else (*before, event.line),
         followed_to=followed_to,
     )
 

@@ -83,6 +83,8 @@ def resolve_times(events: Sequence[DeliveryEvent], hints: TimeHints) -> list[Del
 
 def resolve_beside(events: Sequence[DeliveryEvent], hints: TimeHints, beside: Known) -> list[DeliveryEvent]:
     """As :func:`resolve_times` of the events that made ``beside`` and of these, for these alone."""
+    if all(event.at.instant for event in events):  # nothing is to be learned from other lines
+        return [_at_instant(e, _checked(e, e.at)) for e in events]
     by_file: dict[tuple[str, str], list[_Sample]] = {file: list(found) for file, found in beside.samples.items()}
     for event in events:
         sample = _own_sample(event)

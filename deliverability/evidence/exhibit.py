@@ -4,7 +4,6 @@ Parsed values are derived from exhibits and can be derived again by a better par
 what was hashed is never written anew.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +23,8 @@ class Exhibit:
     @property
     def sha256(self) -> str:
         """SHA-256 of :attr:`content`, lower-case hexadecimal."""
+        import hashlib  # most log lines are never hashed, and the library takes a while to load
+
         return hashlib.sha256(self.content).hexdigest()
 
 

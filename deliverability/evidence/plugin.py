@@ -1,25 +1,42 @@
 """The shapes of plug-ins: one file each, one constant each (``docs/adding.md``)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from deliverability.evidence.bundle import Evidence, Subject
-from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.languages import LANGUAGES, Localized
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.verdict import Finding, Messages, Ruling
 
 if TYPE_CHECKING:
-    from deliverability.evidence.attempted import Lean
     from deliverability.evidence.document import Document, Sheet
     from deliverability.evidence.sender_facts import SenderFacts
 
-Localized = Mapping[str, str]
-"""``text[language]``; ``en`` and ``zh-Hant-TW`` are required."""
-
-LANGUAGES = ("en", "zh-Hant-TW")
+__all__ = [
+    "LANGUAGES",
+    "Actor",
+    "Certainty",
+    "Check",
+    "Filter",
+    "Form",
+    "FormKind",
+    "Judgement",
+    "Localized",
+    "LogFormat",
+    "Need",
+    "Provider",
+    "ProviderKind",
+    "Reading",
+    "Renderer",
+    "ReplyRule",
+    "SenderRule",
+    "Stamp",
+    "Steps",
+    "Surface",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,36 +61,6 @@ class Check:
     opt_in: str | None = None
     """The name under which the caller has to ask for it (``Evidence.asked_for``), because it opens connections to
     third parties or depends on their terms."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFormat:
-    """How one mail server writes.  Module constant ``FORMAT`` in ``ingest/``."""
-
-    id: str
-    title: str
-    sniff: Callable[[bytes], float]
-    """Share, 0 to 1, of the complete lines in a sample that are of this format."""
-    parse: Callable[[Iterable[LogLine]], Iterator[DeliveryEvent]]
-    """Lines in order to events; a line that says nothing about a message gives none.  Never raises."""
-    is_line: Callable[[bytes], bool]
-    """Whether a line is of this format at all (its own prologue), told from its head alone."""
-    queue_ids: Callable[[bytes], Iterable[str]]
-    """Ids by which a line belongs to a message, in fields that the writer fills itself, the line's own id first; cheap,
-    may be too many."""
-    needles: Callable[[str], Iterable[bytes]]
-    """An address as this format may spell it: byte strings, lower-case, one of which stands in each of its lines."""
-    head: bytes = b""
-    """Regular expression (bytes, multi-line) that matches the head of every line of the format."""
-    unproven: bool = False
-    """Built from the documented fields alone: no such server ran in the tests.  Shown wherever its lines count."""
-    deliveries: "Callable[[bytes], Callable[[bytes, int], Iterator[Lean]] | None] | None" = None
-    """Given a file's head: a reader that turns its blocks, each with the place where its whole lines end, in order, into the
-    attempts that those report, without a model object each; ``None`` where only :attr:`parse` can read this file.  It says
-    what ``parse`` says."""
-    delivery_marks: tuple[bytes, ...] | None = None
-    """Octets of which one stands in every line that reports an attempt, for a format that reads each line by itself;
-    empty: none ever does; ``None``: not known, all lines have to be read."""
 
 
 class ProviderKind(StrEnum):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Relation
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import ingesting
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue
 

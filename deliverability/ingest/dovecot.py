@@ -13,13 +13,14 @@ Wordings: see :mod:`deliverability.protocols.dovecot_lines`.
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols import ingesting
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue
 
@@ -40,17 +41,22 @@ _OWN_HEAD = (
     rb"^%s (?=[a-z][a-z0-9-]{1,31}(?:\([^()\n]{0,530}\))?(?:<\d{1,10}><[^<>\s]{0,100}>)?: "
     rb"(?:Debug|Info|Warning|Error|Fatal|Panic): )" % _DATE
 )
-_OWN = re.compile(_OWN_HEAD)
 _HEAD = rb"(?:%s|%s)" % (_SYSLOG_HEAD, _OWN_HEAD)
-_IS_LINE = re.compile(_HEAD)
+_LEVELS = (b": Debug: ", b": Info: ", b": Warning: ", b": Error: ", b": Fatal: ", b": Panic: ")
+_is_line = ingesting.recogniser(_HEAD, b"dovecot", *_LEVELS)
 
 Key = tuple[str, str | None, str]
 """Log source, host and session."""
 
 
+@cache
+def _own() -> re.Pattern[bytes]:
+    return re.compile(_OWN_HEAD)
+
+
 def _prologue(raw: bytes) -> Prologue | None:
     """The head of a line in syslog or in a file of Dovecot's own, which names neither host nor program."""
-    own = _OWN.match(raw)
+    own = _own().match(raw)
     if own:
         time = own[0].rstrip(b" ")
         if time[4:5] == b"-":
@@ -124,7 +130,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether Dovecot wrote it: by its syslog tag, or by the date, program and level of its own files."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:

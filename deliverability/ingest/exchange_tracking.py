@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols.export_rows import Row, head_of, needles, parse_row, recogniser, sniffer
 
 

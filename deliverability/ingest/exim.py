@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, TimeBasis
 from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
-from deliverability.evidence.plugin import LogFormat
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue, resolve
 

@@ -8,11 +8,11 @@ confirmed.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Result
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols.exim_attempts import Facts
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols.export_rows import (
     Row,
     address,
@@ -24,6 +24,9 @@ from deliverability.protocols.export_rows import (
     table_of,
 )
 
+if TYPE_CHECKING:
+    from deliverability.protocols.exim_attempts import Facts
+
 _TABLES = ("sends", "smtp", "failures", "defers")
 
 
@@ -31,7 +34,7 @@ def _fits(row: Row) -> bool:
     return table_of(row) in _TABLES and row.has("sendunixtime", "msgid")
 
 
-def _facts(row: Row) -> Facts | None:
+def _facts(row: Row) -> "Facts | None":
     from deliverability.protocols.eximstats_rows import arrival, by_transport, host_of, route_of, success, trouble
 
     table = table_of(row)

@@ -13,14 +13,14 @@ from typing import Any
 
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Session, Transport
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.smtp import Tls
 from deliverability.protocols import ingesting
 from deliverability.protocols.encoded_words import decode_header_text
 from deliverability.protocols.kumomta_records import HEAD, Record, parse_record, record_id
 from deliverability.protocols.smtp import remote_queue_id
 
-_IS_LINE = re.compile(HEAD)
+_is_line = ingesting.recogniser(HEAD, b'{"type":')
 _PLAIN = re.compile(r'[^\s"\\(),:;<>@\[\]]{1,64}@')
 _TRANSPORTS = {"ESMTP": Transport.SMTP, "LMTP": Transport.LMTP, "Maildir": Transport.MAILBOX, "Lua": Transport.PIPE}
 _RESULTS = {
@@ -142,7 +142,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether it begins as KumoMTA's records do."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:

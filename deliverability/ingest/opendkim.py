@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import ingesting
 from deliverability.protocols.milter_lines import DOMAIN, SELECTOR, filtered, job_ids
 from deliverability.protocols.syslog import head_for

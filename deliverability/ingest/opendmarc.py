@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import ingesting
 from deliverability.protocols.milter_lines import filtered, job_ids
 from deliverability.protocols.syslog import head_for

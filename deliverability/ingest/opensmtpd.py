@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Session
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.smtp import Host
 from deliverability.protocols import ingesting
 from deliverability.protocols.syslog import head_for, parse_prologue

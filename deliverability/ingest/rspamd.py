@@ -7,31 +7,26 @@ asked the mail server to add a signature; whether the message left with it, only
 The default ``log_format`` is read.  What the signing module says of a message before that line is tied by its task.
 """
 
-import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import ingesting
-from deliverability.protocols.rspamd_lines import (
-    FILE_HEAD,
-    SYSLOG_HEAD,
-    Task,
-    Words,
-    is_about_signing,
-    parse_task,
-    parse_words,
-)
+from deliverability.protocols.rspamd_heads import FILE_HEAD, SYSLOG_HEAD
+
+if TYPE_CHECKING:
+    from deliverability.protocols.rspamd_lines import Task, Words
 
 MAX_TASKS = 1000
 """Tasks whose queue id is remembered: more than rspamd works on at once."""
 
 _HEAD = rb"(?:%s|%s)" % (FILE_HEAD, SYSLOG_HEAD)
-_IS_LINE = re.compile(_HEAD)
+_is_line = ingesting.recogniser(_HEAD, b"rspamd", b" #")
 
 
-def _event(line: LogLine, words: Words, task: Task, text: str) -> DeliveryEvent:
+def _event(line: LogLine, words: "Words", task: "Task", text: str) -> DeliveryEvent:
     return DeliveryEvent(
         action=Action.FILTERED,
         line=line,
@@ -46,7 +41,7 @@ def _event(line: LogLine, words: Words, task: Task, text: str) -> DeliveryEvent:
     )
 
 
-def _checked(line: LogLine, words: Words, task: Task) -> Iterator[DeliveryEvent]:
+def _checked(line: LogLine, words: "Words", task: "Task") -> Iterator[DeliveryEvent]:
     """What was concluded, and each signature that rspamd says it added."""
     yield _event(line, words, task, task.result or "")
     for domain, selector in task.signed:
@@ -66,6 +61,8 @@ def _checked(line: LogLine, words: Words, task: Task) -> Iterator[DeliveryEvent]
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """The events of lines about messages; remembers which task has which queue id.  Never raises."""
+    from deliverability.protocols.rspamd_lines import is_about_signing, parse_task, parse_words
+
     tasks: dict[tuple[str, str | None, str | None, str], Task] = {}
     for line in lines:
         words = None if line.cut else parse_words(line.raw)
@@ -89,7 +86,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether rspamd wrote it: the head of its own file, or its syslog tag."""
-    return _IS_LINE.match(raw) is not None
+    return _is_line(raw)
 
 
 def sniff(sample: bytes) -> float:
@@ -99,6 +96,8 @@ def sniff(sample: bytes) -> float:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The queue id of the message, and the task, by which lines without one belong to it."""
+    from deliverability.protocols.rspamd_lines import is_about_signing, parse_task, parse_words
+
     words = parse_words(raw) if is_line(raw) else None
     if words is None:
         return []

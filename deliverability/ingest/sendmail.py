@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Result
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import ingesting
-from deliverability.protocols.sendmail_lines import QUEUE_ID, split_queue_id
 from deliverability.protocols.syslog import head_for, parse_prologue
 
 if TYPE_CHECKING:
@@ -28,11 +27,6 @@ MAX_EXPANDED = 4096  # messages of which aliases, and hosts that fell silent, ar
 _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
 _is_line = ingesting.recogniser(_HEAD, b"sendmail", b"sm-")
-_LINKED = re.compile(rb"(%s): (?:DSN|return to sender|sender notify|postmaster notify|clone): " % QUEUE_ID)
-_CLONED = re.compile(rb"clone (%s), owner=" % QUEUE_ID)
-_HANDED_OVER = re.compile(
-    rb", stat=Sent \((?:(%s) Message accepted|.{0,100}?\bqueued as ([0-9A-Za-z]{6,24})\b)" % QUEUE_ID
-)
 
 Key = tuple[str, str | None, str]
 """Log source, host and queue id."""
@@ -98,6 +92,7 @@ class _Silences:
 
 
 def _read(line: LogLine, aliases: _Aliases, silences: _Silences, refusals: _Refusals) -> Iterator[DeliveryEvent]:
+    from deliverability.protocols.sendmail_lines import split_queue_id
     from deliverability.protocols.sendmail_words import expansion, facts_of
 
     head = parse_prologue(line.raw[:MAX_LINE])
@@ -145,16 +140,10 @@ def sniff(sample: bytes) -> float:
 
 def queue_ids(raw: bytes) -> list[str]:
     """The line's own id, that of a notice or clone, and the one that the next server gave it."""
+    from deliverability.protocols.sendmail_lines import linked_ids
+
     head = parse_prologue(raw[:MAX_LINE])
-    if head is None or not _TAG.match(head.tag):
-        return []
-    queue_id, words = split_queue_id(head.rest)
-    if queue_id is None:
-        return []
-    match = _LINKED.match(words) or _CLONED.match(words)
-    if match is None and words.startswith(b"to="):
-        match = _HANDED_OVER.search(words)
-    return [queue_id, *(found.decode("ascii") for found in match.groups() if found)] if match else [queue_id]
+    return [] if head is None or not _TAG.match(head.tag) else linked_ids(head.rest)
 
 
 FORMAT = LogFormat(

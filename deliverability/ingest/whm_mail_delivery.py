@@ -10,12 +10,12 @@ A success is no stronger than its transport; "filtered" means accepted and kept 
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Result
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
+from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols import idclock
-from deliverability.protocols.exim_attempts import Facts
 from deliverability.protocols.export_rows import (
     Row,
     address,
@@ -26,6 +26,9 @@ from deliverability.protocols.export_rows import (
     recogniser,
     sniffer,
 )
+
+if TYPE_CHECKING:
+    from deliverability.protocols.exim_attempts import Facts
 
 _ID = ("ID", "Message ID", "msgid")
 _SENT = ("Sent Time", "senttime")
@@ -44,7 +47,7 @@ def _time(row: Row, names: tuple[str, ...], queue_id: str | None) -> LogTime | N
     return decided_by(at, [idclock.exim(queue_id)]) if at and queue_id else at
 
 
-def _by_event(row: Row) -> Facts | None:
+def _by_event(row: Row) -> "Facts | None":
     from deliverability.protocols.eximstats_rows import by_transport, host_of, route_of, success, trouble
 
     name = row.text("Transport")

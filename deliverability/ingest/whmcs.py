@@ -9,14 +9,20 @@ from collections.abc import Iterable, Iterator
 
 from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.plugin import LogFormat
-from deliverability.protocols.export_rows import head_of, needles, parse_row, recogniser, sniffer
-from deliverability.protocols.whmcs_rows import fits, read_notice, without_body
+from deliverability.evidence.log_format import LogFormat
+from deliverability.protocols.export_rows import Row, head_of, needles, parse_row, recogniser, sniffer
+
+
+def _fits(row: Row) -> bool:
+    from deliverability.protocols.whmcs_rows import fits
+
+    return fits(row)
 
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """One event for each address that a notice was made for; one without an address where the row names none."""
     from deliverability.protocols.export_times import unknown_time
+    from deliverability.protocols.whmcs_rows import read_notice, without_body
 
     for line in lines:
         row = parse_row(line.raw.strip())
@@ -45,9 +51,9 @@ def queue_ids(_raw: bytes) -> list[str]:
 FORMAT = LogFormat(
     id="whmcs",
     title="WHMCS e-mail log",
-    sniff=sniffer(fits),
+    sniff=sniffer(_fits),
     parse=parse,
-    is_line=recogniser(fits),
+    is_line=recogniser(_fits),
     queue_ids=queue_ids,
     needles=needles,
     head=head_of(("id", "userid"), ("_table", "id", "userid")),

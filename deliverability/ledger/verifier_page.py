@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from deliverability.compose.because import known
 from deliverability.compose.catalog import catalog
-from deliverability.evidence.plugin import LANGUAGES
+from deliverability.evidence.languages import LANGUAGES
 
 SCRIPTS = ("stamps.js", "script.js")
 """Parts of the one script, in their order."""

@@ -12,28 +12,7 @@ from dataclasses import dataclass
 
 from deliverability.evidence.smtp import Host
 from deliverability.protocols.postfix_lines import parse_host, text
-
-_LONG_DIGIT = rb"[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]"
-QUEUE_ID = rb"(?:[0-9A-F]{6,22}|%s{10}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,13})" % _LONG_DIGIT
-"""Regular expression (bytes): a short id, or a long one (``enable_long_queue_ids``)."""
-
-CLIENTS = frozenset({"lmtp", "smtp"})
-QUEUE_MANAGERS = frozenset({"nqmgr", "oqmgr", "qmgr"})
-AGENTS = CLIENTS | QUEUE_MANAGERS | {"cleanup", "discard", "error", "local", "pipe", "retry", "virtual"}
-"""The programs that may say how an attempt to deliver ended."""
-PROGRAMS = AGENTS | {
-    *("anvil", "bounce", "defer", "dnsblog", "flush", "master", "pickup", "postdrop", "postfix-script", "postlog"),
-    *("postlogd", "postqueue", "postscreen", "postsuper", "proxymap", "proxywrite", "qmqpd", "scache", "sendmail"),
-    *("showq", "smtpd", "spawn", "tlsmgr", "tlsproxy", "trace", "trivial-rewrite", "verify"),
-}
-TAG = rb"(?:postfix[!-9;-Z\\^-~]{0,128}|[!-9;-Z\\^-~]{1,128}/(?:%s))" % b"|".join(
-    program.encode() for program in sorted(PROGRAMS)
-)
-"""Regular expression (bytes): a syslog tag of Postfix, whatever its ``syslog_name`` (``postfix-out/smtp``, ``mta/smtp``)."""
-
-_AT_START = re.compile(rb"(?:(?:warning|error|fatal): )?(%s): " % QUEUE_ID)
-_SENDER_LINKS = re.compile(rb"(?: orig_id=|, orig_queue_id=| notification: )(%s)(?=,|\Z)" % QUEUE_ID)
-_REPLY_LINKS = re.compile(rb"\b(?:queued|forwarded) as (%s)(?![0-9A-Za-z])" % QUEUE_ID)
+from deliverability.protocols.postfix_names import QUEUE_ID, at_start
 
 _ACTIVE = re.compile(rb"from=<(.*)>, size=(\d{1,18}), nrcpt=(\d{1,9}) \([^()]{1,64}\)\Z", re.DOTALL)
 _EXPIRED = re.compile(rb"from=<(.*)>, status=(?:force-)?expired, returned to sender\Z", re.DOTALL)
@@ -47,35 +26,12 @@ _CLIENT = re.compile(
 _NOTICE = re.compile(rb"((?:sender|postmaster) (?:non-delivery|delay|delivery status) notification): (%s)\Z" % QUEUE_ID)
 
 
-def program(tag: str) -> str | None:
-    """The program that a tag names: ``None`` where syslog lost it, ``""`` for a tag that is not Postfix's."""
-    _, slash, last = tag.rpartition("/")
-    if slash:
-        return last if tag.startswith("postfix") or last in PROGRAMS else ""
-    return None if tag.startswith("postfix") else ""
-
-
 def split_queue_id(words: bytes) -> tuple[str | None, bytes]:
     """The queue id that a line begins with, and what follows it."""
-    match = _AT_START.match(words)
+    match = at_start().match(words)
     if not match or match.start(1):
         return None, words
     return text(match[1]), words[match.end() :]
-
-
-def linked_ids(words: bytes) -> list[str]:
-    """The line's own id and those that it links to; ids in a reply are another server's word."""
-    match = _AT_START.match(words)
-    if not match:
-        return []
-    rest = words[match.end() :].rstrip(b" \t\r")
-    if rest.startswith(b"to=<"):
-        others = _REPLY_LINKS.findall(rest)
-    elif rest.startswith((b"uid=", b"client=", b"sender ", b"postmaster ")):
-        others = _SENDER_LINKS.findall(rest)
-    else:
-        others = []
-    return [text(found) for found in (match[1], *others)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,14 @@ from datetime import datetime
 
 from deliverability.evidence.event import LogTime, TimeBasis
 from deliverability.protocols.milter_lines import DOMAIN, SELECTOR
-from deliverability.protocols.syslog import head_for, parse_prologue
+from deliverability.protocols.rspamd_heads import TIME
+from deliverability.protocols.syslog import parse_prologue
 
 MAX_LINE = 65_536
 """Octets of a line that are read."""
 MAX_SYMBOLS = 2000
 
-_PROCESS = rb"#\d{1,10}\([a-z_]{1,32}\)"
-_TIME = rb"\d{4}-\d\d-\d\d [0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,6})?"
-FILE_HEAD = rb"^%s %s " % (_TIME, _PROCESS)
-SYSLOG_HEAD = head_for(rb"rspamd")
-_FILE = re.compile(rb"(?P<time>%s) #(?P<pid>\d{1,10})\((?P<worker>[a-z_]{1,32})\) (?P<rest>.*)" % _TIME, re.DOTALL)
+_FILE = re.compile(rb"(?P<time>%s) #(?P<pid>\d{1,10})\((?P<worker>[a-z_]{1,32})\) (?P<rest>.*)" % TIME, re.DOTALL)
 _TASK = re.compile(rb"<(?P<tag>[0-9a-z]{6})>; (?P<module>[a-z_0-9]{1,32}); (?P<words>.*)", re.DOTALL)
 
 _QUEUE_ID = rb"[0-9A-Za-z]{5,40}"

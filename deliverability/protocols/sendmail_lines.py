@@ -19,6 +19,11 @@ QUEUE_ID = rb"[0-9A-Za-z]{8}\d{5,8}"
 MAX_RECIPIENTS = 1000  # of one line; Sendmail's own lines end at 1 or 2 KiB
 
 _AT_START = re.compile(rb"(%s): " % QUEUE_ID)
+_LINKED = re.compile(rb"(%s): (?:DSN|return to sender|sender notify|postmaster notify|clone): " % QUEUE_ID)
+_CLONED = re.compile(rb"clone (%s), owner=" % QUEUE_ID)
+_HANDED_OVER = re.compile(
+    rb", stat=Sent \((?:(%s) Message accepted|.{0,100}?\bqueued as ([0-9A-Za-z]{6,24})\b)" % QUEUE_ID
+)
 _BARE = rb"[^\s<>,()\"\\\x00-\x1f]{1,1024}"
 _LOCAL = rb"[^\s<>@,()\"\\\x00-\x1f]{1,320}"
 _QUOTED = rb'"(?:[^"\\]|\\.)*+"'
@@ -71,6 +76,17 @@ def split_queue_id(words: bytes) -> tuple[str | None, bytes]:
     """The queue id that a line begins with, and what follows it."""
     match = _AT_START.match(words)
     return (match[1].decode("ascii"), words[match.end() :]) if match else (None, words.removeprefix(b"NOQUEUE: "))
+
+
+def linked_ids(words: bytes) -> list[str]:
+    """The line's own id, that of a notice or clone, and the one that the next server gave it."""
+    queue_id, rest = split_queue_id(words)
+    if queue_id is None:
+        return []
+    match = _LINKED.match(rest) or _CLONED.match(rest)
+    if match is None and rest.startswith(b"to="):
+        match = _HANDED_OVER.search(rest)
+    return [queue_id, *(found.decode("ascii") for found in match.groups() if found)] if match else [queue_id]
 
 
 def address_at(words: bytes, start: int) -> tuple[bytes, int] | None:

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from deliverability.compose import catalog
+from deliverability.compose.catalog import catalog
 from deliverability.errors import printable
 from deliverability.evidence.document import Accent, Attachment, Block, Document, Instructions, Picture, Timeline
 from deliverability.evidence.plugin import Renderer

@@ -6,7 +6,9 @@ A customer's edition shows nobody else's address here either, the redacted one n
 from collections.abc import Callable
 from typing import Any
 
-from deliverability.compose import Brand, catalog, redaction
+from deliverability.compose.brand import Brand
+from deliverability.compose.catalog import catalog
+from deliverability.compose.page import redaction
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Sourced
 from deliverability.evidence.document import Document, Edition, Sheet
 from deliverability.evidence.plugin import Renderer

@@ -6,7 +6,7 @@ Needs the extra ``pdf``: typst and the font.
 
 from importlib.resources import files
 
-from deliverability.compose import catalog
+from deliverability.compose.catalog import catalog
 from deliverability.evidence.document import Document
 from deliverability.evidence.plugin import Renderer
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from importlib.resources import files
 
-from deliverability.compose import catalog
+from deliverability.compose.catalog import catalog
 from deliverability.evidence.document import Document, Paper
 from deliverability.evidence.plugin import Renderer
 

@@ -6,7 +6,7 @@ How lines are broken stands in :mod:`deliverability.protocols.columns`.
 from collections.abc import Iterator
 from functools import singledispatch
 
-from deliverability.compose import Catalog, catalog
+from deliverability.compose.catalog import Catalog, catalog
 from deliverability.evidence.document import (
     Answer,
     Document,

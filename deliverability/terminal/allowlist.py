@@ -188,7 +188,7 @@ def _status(result: "AllowlistResult") -> int:
 
 def _steps(made: "Made", lang: str) -> None:
     """How to use a file, on stderr: the file is the data."""
-    from deliverability.compose import catalog
+    from deliverability.compose.catalog import catalog
     from deliverability.evidence.plugin import FormKind
 
     form, head, colon = made.form, _HEADS[lang], catalog(lang)("colon")

@@ -160,10 +160,13 @@ def settings_of(explicit: Path | None) -> "Configuration":
 
 def replayed(path: Path | None) -> Any:
     """The observations of a record, for a replay."""
-    from deliverability.api.rendering import observations_of
-    from deliverability.evidence.observation import Observations
+    if path is None:
+        from deliverability.evidence.observation import Observations
 
-    return observations_of(read_file(path, MAX_MESSAGE_FILE), str(path)) if path else Observations()
+        return Observations()
+    from deliverability.api.rendering import observations_of
+
+    return observations_of(read_file(path, MAX_MESSAGE_FILE), str(path))
 
 
 def moment(text: str | None, option: str, zone: str | None, *, end: bool = False) -> datetime | None:

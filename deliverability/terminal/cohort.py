@@ -152,7 +152,7 @@ def _tell_problems(path: Path, listed: "CohortFile") -> None:
 
 
 def _language(given: dict[str, Any], request: "Request") -> str:
-    from deliverability.api.rendering import language_of
+    from deliverability.api.readers import language_of
     from deliverability.terminal.asking import reader_for
 
     return language_of(reader_for(given.get("lang")), request)

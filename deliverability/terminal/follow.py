@@ -15,7 +15,7 @@ from deliverability.terminal.streams import say, silence_stdout, stdout_stream
 
 if TYPE_CHECKING:
     from deliverability.api import Request
-    from deliverability.compose import Catalog
+    from deliverability.compose.catalog import Catalog
     from deliverability.evidence.event import DeliveryEvent
 
 
@@ -50,7 +50,7 @@ def refuse_idle(form: TraceFormat, during: str | None, cohort: object = None) ->
 def follow(request: "Request", during: str | None, form: TraceFormat, zone: str | None, lang: str = "en") -> None:
     """Follow the logs of a request; exits with 0 when an event was shown, 4 when none was."""
     from deliverability.api.following import follow as followed
-    from deliverability.compose import catalog
+    from deliverability.compose.catalog import catalog
     from deliverability.correlate.clock import parse_zone
 
     if form in (TraceFormat.JSON, TraceFormat.CSV):
@@ -98,7 +98,7 @@ def lasting(text: str | None) -> timedelta | None:
 def as_text(event: "DeliveryEvent", zone: tzinfo | None = None, t: "Catalog | None" = None) -> str:
     """One line for a person, in English without ``t``; text that strangers control is made printable."""
     if t is None:
-        from deliverability.compose import catalog
+        from deliverability.compose.catalog import catalog
 
         t = catalog("en")
     words = [_time(event.at.instant, zone) or printable(event.at.logged, 60)]

@@ -95,7 +95,7 @@ def refuse_idle_forms(form: str, *, attach_to: str | None, bundle: Path | None, 
 def enclosures(bundle: Path | None, reader: "Reader", request: "Request") -> "tuple[Attachment, ...]":
     """The files that a PDF encloses beside the page itself; what was changed of the configured look is said."""
     from deliverability.api.enclosing import brand_notes, bundle_file
-    from deliverability.api.rendering import language_of
+    from deliverability.api.readers import language_of
 
     for note in brand_notes(request):
         say(note)

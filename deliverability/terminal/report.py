@@ -113,7 +113,7 @@ def report(
 ) -> None:
     """See :data:`REPORT_HELP`."""
     from deliverability import api
-    from deliverability.api.rendering import timeline
+    from deliverability.api.timelines import timeline
 
     request = with_archive(request_from(locals()), archive, log)
     for_whom = (edition or EditionName.CUSTOMER).value

@@ -65,14 +65,14 @@ def summary(
 ) -> None:
     """See :data:`SUMMARY_HELP`."""
     from deliverability.api.covering import UNREADABLE
+    from deliverability.api.readers import zone_of
     from deliverability.api.summary import summarise
     from deliverability.api.summary_rendering import rendered
-    from deliverability.api.summary_rendering import zone as zone_for
 
     request = with_archive(request_from(locals()), archive, log)
     reader = reader_for(lang, zone)
     with progress():
-        counted = summarise(request, zone=zone_for(reader, request), jobs=jobs)
+        counted = summarise(request, zone=zone_of(reader, request), jobs=jobs)
     for note in counted.notes:
         say(note)
     form = form or _BY_SUFFIX.get(output.suffix.lower() if output else "", SummaryFormat.TEXT)

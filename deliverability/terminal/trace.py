@@ -107,11 +107,11 @@ def trace(
 ) -> None:
     """See :data:`TRACE_HELP`."""
     from deliverability import api
-    from deliverability.api.rendering import timeline
+    from deliverability.api.timelines import timeline
 
     request = request_from(locals())
     if follow:
-        from deliverability.api.rendering import language_of
+        from deliverability.api.readers import language_of
 
         follow_logs(request, during, form, zone, language_of(reader_for(lang, zone), request))
     refuse_idle(form, during, cohort)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from deliverability.compose import Brand
+from deliverability.compose.brand import Brand
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Origin, Own, Sourced, Subject
 from deliverability.evidence.event import LogTime, Result, TimeBasis, Transport
 from deliverability.evidence.exhibit import LogLine, Place

@@ -13,8 +13,9 @@ from deliverability.api.rendering import render
 from deliverability.api.requests import Reader, Request
 from deliverability.api.summary import summarise
 from deliverability.api.summary_rendering import rendered
-from deliverability.compose import Edition, compose
+from deliverability.compose.page import compose
 from deliverability.config import Configuration, ReportSettings
+from deliverability.evidence.document import Edition
 from deliverability.reports import html, text
 
 HERE = Path(__file__).parent

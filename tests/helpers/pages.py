@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deliverability.compose import catalog, compose
+from deliverability.compose.catalog import catalog
+from deliverability.compose.page import compose
 from deliverability.evidence.document import (
     Answer,
     Attachment,

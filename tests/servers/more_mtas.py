@@ -70,6 +70,14 @@ def _fetch(package: str, folder: Path, *, needed: bool) -> None:
         raise LookupError(f"apt-get download {package} failed, and it is not in {folder}: {(words or [''])[-1]}")
 
 
+def lay_over_usr() -> None:
+    """Let this process tree see the packages' files as installed."""
+    root = Path(os.environ[ROOTS])
+    subprocess.run(
+        ["mount", "-t", "overlay", "-o", f"lowerdir={root}/usr:/usr", "overlay", "/usr"], check=True, timeout=20
+    )
+
+
 @dataclass(frozen=True)
 class Mail:
     """One message to be sent, and what each recipient's story must come to."""
@@ -190,7 +198,7 @@ class Play:
     """One run: the world, the server, and who said what."""
 
     def __init__(self, mta: str, work: Path) -> None:
-        self._overlay(work)
+        lay_over_usr()
         import rig
         import stories
         from sink import Sink
@@ -216,13 +224,6 @@ class Play:
         module = importlib.import_module({"dovecot": "mda_dovecot"}.get(mta, f"mta_{mta}"))
         self.server = module.Server(self.home)
         self.sent: list[dict[str, Any]] = []
-
-    @staticmethod
-    def _overlay(work: Path) -> None:
-        root = Path(os.environ[ROOTS])
-        subprocess.run(
-            ["mount", "-t", "overlay", "-o", f"lowerdir={root}/usr:/usr", "overlay", "/usr"], check=True, timeout=20
-        )
 
     def send(self, story: Mail, ip: str | None = None) -> None:
         number = len(self.sent) + 1

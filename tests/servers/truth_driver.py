@@ -1,6 +1,6 @@
 """Sends generated messages through a real mail server to the truth sink, inside ``unshare -nm``.
 
-``python truth_driver.py postfix|exim WORK SEED MESSAGES SECONDS`` leaves the logs and ``truth.json`` in WORK.  When the
+``python truth_driver.py postfix|exim|opensmtpd WORK SEED MESSAGES SECONDS`` leaves the logs and ``truth.json`` in WORK.  When the
 time is over every greeting is a 421, so that nothing is under way when the queue is listed.
 """
 
@@ -12,6 +12,7 @@ import smtplib
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ OWN, RELAY, SUBMIT = "203.0.113.25", "203.0.113.27", "203.0.113.10"
 KIND, DOWN = "198.51.100.200", "198.51.100.240"
 LMTP_PORT, FILTER_PORT, REINJECT_PORT = 2424, 10024, 10025
 STARTTLS = ("", "works", "", "refused", "works", "drops", "garbage", "")
+CRASHING = ("drops", "garbage")
+"""Answers to STARTTLS that end OpenSMTPD 6.8 itself (``double free or corruption``)."""
 TWO_HOSTS = (1, 4, 7)
 """Of the domains ``s0.example`` to ``s7.example`` those with a second MX."""
 
@@ -76,7 +79,10 @@ class Play:
         (self.home / "logs").mkdir()
         self.names = rig.NameServer(self.home / "nsd", "")
         self.mails = truth_mails.generate(seed, count, filtered=mta == "postfix")
-        self.sink = truth_sink.Sink(hosts(), rig.make_tls(self.home), seed)
+        found = hosts()
+        if mta == "opensmtpd":
+            found = [replace(host, starttls="" if host.starttls in CRASHING else host.starttls) for host in found]
+        self.sink = truth_sink.Sink(found, rig.make_tls(self.home), seed)
         self.sink.fates.words.others += [address for mail in self.mails for address in mail.to]
         self.syslog = rig.SyslogReceiver(self.home / "logs", "out1.hosting.example")
         self.server = importlib.import_module(f"truth_{mta}").Server(self.home, self.mails)

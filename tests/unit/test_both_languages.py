@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from deliverability import plugins
-from deliverability.compose import Edition, catalog, compose
-from deliverability.compose.catalog import Catalog
+from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.kinds import NO_PAGE, kind_of
+from deliverability.compose.page import compose
 from deliverability.compose.reason import why_refused
 from deliverability.evidence.bundle import Strength
-from deliverability.evidence.document import Answer, Ladder, Link, Quote, Table
+from deliverability.evidence.document import Answer, Edition, Ladder, Link, Quote, Table
 from deliverability.evidence.event import Result
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Level, Role, State

@@ -13,7 +13,7 @@ import pytest
 from deliverability.api.alerts import command_of
 from deliverability.api.cohorts import Answer, as_csv
 from deliverability.capture.alerting import key_of, memory, run
-from deliverability.compose import catalog
+from deliverability.compose.catalog import catalog
 from deliverability.errors import CannotLookError, UsageError
 from deliverability.evidence.story import State
 from deliverability.protocols.cohort_file import AFTER, BEFORE, Listed, read_cohort_file

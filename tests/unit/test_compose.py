@@ -10,18 +10,19 @@ from bounded import LONG, hang_guard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.compose import Brand, Edition, compose
 from deliverability.compose import reason as reasons
+from deliverability.compose.brand import Brand
 from deliverability.compose.case import provider_for
 from deliverability.compose.gate import Gate, gate
 from deliverability.compose.kinds import Kind, kind_of
+from deliverability.compose.page import compose
 from deliverability.compose.reason import why_failed, why_refused
 from deliverability.compose.redact import masked, redactor
 from deliverability.compose.sender import sender_of
 from deliverability.compose.when import exact, moment, zone
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Claim, Origin, Sourced
-from deliverability.evidence.document import Answer, Instructions, Ladder, Link, Note, Quote, Table, Tone
+from deliverability.evidence.document import Answer, Edition, Instructions, Ladder, Link, Note, Quote, Table, Tone
 from deliverability.evidence.event import Result, TimeBasis
 from deliverability.evidence.exhibit import Exhibit
 from deliverability.evidence.names import Domain

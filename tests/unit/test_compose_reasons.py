@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deliverability.compose import catalog, compose
+from deliverability.compose.catalog import catalog
+from deliverability.compose.page import compose
 from deliverability.compose.reason import _TOLD, REASONS, _reason, explained, why_refused
 from deliverability.evidence.document import Instructions, Paragraph, Quote
 from deliverability.evidence.event import Result

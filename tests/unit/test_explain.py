@@ -20,7 +20,7 @@ from deliverability.api.explaining import (
     reply_answer,
 )
 from deliverability.api.requests import Reader, Request
-from deliverability.compose import catalog
+from deliverability.compose.catalog import catalog
 from deliverability.compose.junked import filters, read_junked
 from deliverability.errors import ParseError, UsageError
 from deliverability.evidence.plugin import LANGUAGES, Filter, Judgement, Stamp

@@ -10,8 +10,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from deliverability import plugins
-from deliverability.compose import catalog
-from deliverability.compose.catalog import messages
+from deliverability.compose.catalog import catalog, messages
 from deliverability.compose.witnessed import MESSAGES as WITNESS
 from deliverability.errors import UsageError
 from deliverability.evidence.bundle import Strength

@@ -8,8 +8,8 @@ from ledger_records import AT, OUTCOME, intent
 
 from deliverability.api.receipts import Receipt
 from deliverability.api.requests import Network, Request
-from deliverability.compose import catalog
 from deliverability.compose.by_mailer import _INSTEAD
+from deliverability.compose.catalog import catalog
 from deliverability.evidence.observation import DnsAnswer, DnsQuestion, Rcode, Record
 from deliverability.evidence.recorder import Finish, Hop, Outcome
 from deliverability.evidence.smtp import Host, Reply

@@ -14,7 +14,7 @@ from names import names
 from deliverability import plugins
 from deliverability.__main__ import run as run_here
 from deliverability.cli import COMMANDS
-from deliverability.compose import catalog
+from deliverability.compose.catalog import catalog
 from deliverability.evidence.event import Action, Result
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.ledger.log import recorder

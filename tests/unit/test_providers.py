@@ -3,8 +3,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from deliverability.compose import providers, recognise
-from deliverability.compose.recognise import is_own, matches, provider_id
+from deliverability.compose.recognise import is_own, matches, provider_id, providers, recognise
 from deliverability.evidence.bundle import Evidence, Own, Subject
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import (

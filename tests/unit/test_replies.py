@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.compose import providers
+from deliverability.compose.recognise import providers
 from deliverability.evidence.plugin import LANGUAGES
 from deliverability.protocols.replies import MAX_TEXT, Basis, explain, find_reply
 from deliverability.protocols.replies_registry import CODES, registered

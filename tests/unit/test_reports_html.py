@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.compose import Brand, compose
+from deliverability.compose.brand import Brand
+from deliverability.compose.page import compose
 from deliverability.evidence.document import Answer, Facts, Link, Paragraph, Quote, Section, Table, Tone
 from deliverability.reports.html import render
 

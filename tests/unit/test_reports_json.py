@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deliverability.compose import Edition, compose
+from deliverability.compose.page import compose
+from deliverability.evidence.document import Edition
 from deliverability.protocols.observed import observation_from_json
 from deliverability.reports.json import render
 

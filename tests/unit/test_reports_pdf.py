@@ -238,7 +238,7 @@ def test_a_broken_font_is_told_from_a_font(content):
 
 
 def test_the_font_covers_what_both_catalogues_say(font):
-    from deliverability.compose import catalog
+    from deliverability.compose.catalog import catalog
 
     said = {char for lang in pages.LANGUAGES for text in catalog(lang).sentences.values() for char in text}
     assert [char for char in sorted(said) if not font.has(char) and char != "\n"] == []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability import plugins
-from deliverability.compose import compose
+from deliverability.compose.page import compose
 from deliverability.errors import UsageError
 from deliverability.evidence.document import Edition
 from deliverability.evidence.plugin import Provider

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.compose import compose
+from deliverability.compose.page import compose
 from deliverability.evidence.document import (
     Answer,
     Document,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pages
 import pytest
 
-from deliverability.compose import compose
+from deliverability.compose.page import compose
 from deliverability.compose.timeline import MAX_MARKS
 from deliverability.evidence.document import Section, Table, Timeline, Tone
 from deliverability.evidence.event import Result
