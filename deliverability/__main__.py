@@ -10,8 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from deliverability.errors import (
     AmbiguousError,
@@ -45,8 +44,7 @@ def spread(arguments: list[str]) -> list[str]:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(NamedTuple):
     status: int
     sentence: str
 

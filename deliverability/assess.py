@@ -23,7 +23,7 @@ from deliverability.evidence.observation import (
     Unobserved,
 )
 from deliverability.evidence.smtp import Host
-from deliverability.evidence.story import Attempt, Coverage, Level, Role, State
+from deliverability.evidence.story import Attempt, Coverage, Delivery, Level, Role, State
 from deliverability.evidence.verdict import Finding, Outcome, Ruling, Verdict
 from deliverability.protocols import grounds, hosts, mx
 
@@ -131,9 +131,11 @@ def claim_of(evidence: Evidence) -> Claim | None:
 
     Of an address behind which aliases led to several, the weakest part's claim stands for all.
     """
-    delivery = evidence.delivery
-    if delivery is None:
-        return None
+    return None if evidence.delivery is None else claim_for(evidence.delivery, evidence)
+
+
+def claim_for(delivery: Delivery, evidence: Evidence) -> Claim:
+    """As :func:`claim_of` of the same evidence with that delivery: of thousands one after the other."""
     if delivery.parts and delivery.state is State.HANDED_OVER:
         claims = [
             _claim(State.HANDED_OVER, p.decisive, evidence) for p in delivery.parts if p.state is State.HANDED_OVER

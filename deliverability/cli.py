@@ -3,9 +3,8 @@
 A command is imported and built when it is asked for; help and completion build all of them.
 """
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -16,8 +15,7 @@ from deliverability.terminal.streams import write
 ABOUT = "Shows that a notice was dispatched, no stronger than the evidence, and helps the customer keep the next one."
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """Where a command is, below ``deliverability.terminal``, and what the list of commands says of it."""
 
     module: str

@@ -6,17 +6,17 @@ Each comes in two forms: ``trace_async`` to be awaited, ``trace`` that blocks.
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deliverability.api.observe import Observe, settling
 from deliverability.api.requests import Network, Pick, Reader, Request
-from deliverability.api.tracing import Told, TraceResult, claims, read_logs
 from deliverability.errors import AmbiguousError
 from deliverability.evidence.bundle import Assessment
 from deliverability.evidence.observation import DnsQuestion, HttpsQuestion, Observation, Question, SmtpProbe
 
 if TYPE_CHECKING:
     from deliverability.api.reporting import ReportResult
+    from deliverability.api.tracing import Told, TraceResult
     from deliverability.capture.dns import DnsObserver
 
 __all__ = [
@@ -41,22 +41,27 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> type:
-    """:class:`ReportResult`, which only a report needs: it brings the words of all pages along."""
-    if name != "ReportResult":
+_HOMES = {"ReportResult": "reporting", "Told": "tracing", "TraceResult": "tracing"}
+
+
+def __getattr__(name: str) -> Any:
+    """What only a report or a trace needs: it brings the words of all pages, or the reading of logs, along."""
+    if name not in _HOMES:
         raise AttributeError(name)
-    from deliverability.api.reporting import ReportResult
+    from importlib import import_module
 
-    return ReportResult
+    return getattr(import_module(f"deliverability.api.{_HOMES[name]}"), name)
 
 
-async def trace_async(request: Request) -> TraceResult:
+async def trace_async(request: Request) -> "TraceResult":
     """What the logs say about a notice, and what may be claimed of it.
 
     Several messages may match; :attr:`TraceResult.picked_one` says so.  Raises
     :class:`~deliverability.errors.UsageError` for a question that cannot be meant and
     :class:`~deliverability.errors.CannotLookError` for logs that cannot be read.
     """
+    from deliverability.api.tracing import claims, read_logs
+
     now = _now(request)
     found, unread = read_logs(request)
     result = await claims(request, found, _observer(request), now)
@@ -88,7 +93,7 @@ async def check_domain_async(name: str, request: Request | None = None) -> Asses
     return await assess_domain(request, name, _observer(request), _now(request))
 
 
-def trace(request: Request) -> TraceResult:
+def trace(request: Request) -> "TraceResult":
     """What the logs say about a notice, and what may be claimed of it: :func:`trace_async`, blocking."""
     return settling(lambda: trace_async(request), "trace")
 

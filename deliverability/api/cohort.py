@@ -33,8 +33,9 @@ from deliverability.evidence.story import Coverage, Delivery, Message
 
 MAX_ROWS = 100_000
 BATCH = 20_000  # rows of one pass: what is found for them is in memory together
+INGEST = "deliverability.ingest."  # formats that need no numbers of lines but where an entry has several
 WORTHWHILE = 200  # rows that are worth a child process
-SHARE = 0.46  # of what is to be told in this process, which judges and writes all rows besides
+SHARE = 0.40  # of what is to be told in this process, which judges and writes all rows besides
 
 _PLAIN_ADDRESS = re.compile(r"(?!\.)(?:[\w!#$%&'*+/?^`{|}~=-]|\.(?![.@]))+@[A-Za-z0-9.-]+", re.ASCII)
 """What no server quotes: a dot-atom (RFC 5321 §4.1.2)."""
@@ -97,7 +98,7 @@ def read_cohort(request: Request, wanted: Sequence[Wanted]) -> Cohort:
     the looking as for ``trace``.  Raises :class:`UsageError` for a row that names nothing, or too many rows, and
     :class:`~deliverability.errors.CannotLookError` as ``trace`` does.
     """
-    looks = _Looks(request, wanted)
+    looks = _Looks(request, wanted, numbered=True)
 
     def rows() -> Iterator[Row]:
         for start, telling in looks.each():
@@ -109,7 +110,7 @@ def read_cohort(request: Request, wanted: Sequence[Wanted]) -> Cohort:
 
 def read_briefly(request: Request, wanted: Sequence[Wanted]) -> BriefCohort:
     """As :func:`read_cohort`, with as much of each message as a table shows: thousands are told on two processors."""
-    looks = _Looks(request, wanted)
+    looks = _Looks(request, wanted, numbered=False)
 
     def rows() -> Iterator[BriefRow]:
         for _, telling in looks.each():
@@ -121,12 +122,13 @@ def read_briefly(request: Request, wanted: Sequence[Wanted]) -> BriefCohort:
 class _Looks:
     """The looks that many rows take, the first of which tells what the logs cover."""
 
-    def __init__(self, request: Request, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, request: Request, wanted: Sequence[Wanted], *, numbered: bool) -> None:
         if len(wanted) > MAX_ROWS:
             raise UsageError(f"{len(wanted)} rows; at most {MAX_ROWS} are looked for at once")
         self._request = request
         self._queries = [_query(row, number) for number, row in enumerate(wanted, 1)]
         self._formats = load_formats()
+        self._numbered = numbered or not all(fmt.parse.__module__.startswith(INGEST) for fmt in self._formats)
         with whole_logs(request) as logs:
             self._logs = logs
             self._first = self._telling(0)
@@ -143,7 +145,7 @@ class _Looks:
     def _telling(self, start: int) -> "_Telling":
         queries = self._queries[start : start + BATCH]
         with _uncollected():
-            look = _look(self._request, self._logs, queries, self._formats)
+            look = _look(self._request, self._logs, queries, self._formats, numbered=self._numbered)
         return _Telling(look, queries, self._logs, self._request.own())
 
 
@@ -220,8 +222,7 @@ class _Telling:
             return self._latest[1]
         events: list[DeliveryEvent] = []
         for number, scan in enumerate(self.look.scans):
-            kept = [self.look.lines[place] for place in places if place[0] == number]
-            lines = [self.logs.moved(line) for line in scan.numbered(kept)]
+            lines = [self.logs.moved(line) for line in self.look.lines_of(number, places)]
             if lines:
                 for fmt in scan.formats:
                     events += fmt.parse(lines)
@@ -266,12 +267,14 @@ def _spellings(query: Query, formats: Iterable[LogFormat]) -> set[bytes]:
     return {needle for fmt in formats for needle in fmt.needles(shown)}
 
 
-def _look(request: Request, logs: WholeLogs, queries: Sequence[Query], formats: tuple[LogFormat, ...]) -> Look:
+def _look(
+    request: Request, logs: WholeLogs, queries: Sequence[Query], formats: tuple[LogFormat, ...], *, numbered: bool
+) -> Look:
     spelled: dict[bytes, list[int]] = {}
     for row, query in enumerate(queries):
         for needle in _spellings(query, formats):
             spelled.setdefault(needle, []).append(row)
-    look = Look()
+    look = Look(numbered)
     parts = parts_of(logs.files, TimeWindow(request.since, request.until), logs.hints, formats)
     look.take(logs.files, formats, Words(spelled), parts, queries)
     return look

@@ -7,13 +7,14 @@ ids that were found.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from deliverability.api import progress
 from deliverability.api.halves import first_pass, in_one
 from deliverability.api.ids import Finder
 from deliverability.api.many_ids import many_ids
-from deliverability.api.nearby import Nearby
-from deliverability.api.scan import FileScan, FirstPass, Part
+from deliverability.api.nearby import Found, Nearby
+from deliverability.api.scan import LARGE, FileScan, FirstPass, Part
 from deliverability.api.search import MAX_PASSES, clock_of
 from deliverability.api.surroundings import SESSION_REACH
 from deliverability.api.words import Words
@@ -22,58 +23,91 @@ from deliverability.capture.blocks import MAX_LINE, Block, Window, windows
 from deliverability.capture.files import LogFile
 from deliverability.correlate import Query
 from deliverability.errors import CannotLookError
-from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.log_format import LogFormat
 
 MAX_LINES = 600_000  # of one look
+MAX_MET = 256  # lines that are looked at together for another format
 ID_SLACK = timedelta(hours=1)
 
 Where = tuple[int, int]
 """Number of the file, offset in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit(LogLine):
-    """A line with a word that was asked for; the lines that follow, up to the next such line, belong to its entry."""
-
-    rows: tuple[int, ...] = ()
+Hit = tuple[tuple[int, ...] | None, Found]
+"""A line with a word that was asked for, and the rows that asked; ``None``: a line more of the entry before it."""
 
 
 class _CohortPass(FirstPass):
-    """The first pass over one file for many words."""
+    """The first pass over one file for many words: what it finds are not lines but hits, which are handed over sooner."""
 
-    def __init__(self, file: LogFile, formats: Sequence[LogFormat], words: Words, part: Part | None) -> None:
+    def __init__(
+        self, file: LogFile, formats: Sequence[LogFormat], words: Words, part: Part | None, *, numbered: bool
+    ) -> None:
         super().__init__(file, formats, lambda _format: (), part)
-        self._words = words
+        self._words, self._numbered = words, numbered
+        self._met: list[bytes] = []
+        self._hits = 0
 
-    def _found(self, window: Window) -> Iterator[LogLine]:
-        block, near = window.block, Nearby(window)
+    def _found(self, window: Window) -> Iterator[Any]:
+        block, near = window.block, Nearby(window, numbered=self._numbered)
         found = self._words.find(block.raw, block.end)
-        hits = [(entry, rows) for at, rows in found if (entry := near.entry(at))]
-        self._recognise_lines([entry[0].raw for entry, _ in hits])
-        for (first, *others), rows in hits:
-            yield _Hit(first.place, first.raw, first.cut, tuple(rows))
-            yield from others
+        hits = [(entry, rows) for at, rows in found if (entry := near.entry(at, *near.line(at)))]
+        self._met += [entry[0][2] for entry, _ in hits]
+        self._hits += sum(len(entry) for entry, _ in hits)
+        if len(self._met) >= MAX_MET or self._hits >= MAX_LINES or not (self.scan.formats and self.scan.first):
+            self._recognise_met()
+        for entry, rows in hits:
+            yield tuple(rows), entry[0]
+            for other in entry[1:]:
+                yield None, other
 
-    def _recognise_lines(self, lines: Sequence[bytes]) -> None:
+    # Whether another format is among the lines that were met is asked of many at once, but before anything rests on it:
+    # lines that pass for alike would do so too if more formats were known.
+
+    def _note(self, window: Window) -> None:
+        if window.block.end < LARGE:
+            self._recognise_met()
+        super()._note(window)
+
+    def _alike(self, raw: bytes, start: int, end: int, lines: int | None = None) -> bool:
+        if super()._alike(raw, start, end, lines):
+            return True
+        return self._recognise_met() and super()._alike(raw, start, end, lines)
+
+    def _events(self, window: Window, start: int, end: int) -> list[DeliveryEvent]:
+        self._recognise_met()
+        return super()._events(window, start, end)
+
+    def _recognise_met(self) -> bool:
         """As :meth:`_recognise_line` of each; nearly always nothing new is among them, which one look at all tells."""
+        lines, self._met = self._met, []
+        known = self.scan.formats
         together = b"".join(line + b"\n" for line in lines)
-        if any(fmt.sniff(together) > 0 for fmt in self._every if fmt not in self.scan.formats):
+        if lines and any(fmt.sniff(together) > 0 for fmt in self._every if fmt not in known):
             for line in lines:
                 self._recognise_line(line)
+        return known != self.scan.formats
+
+    @staticmethod
+    def moved(line: Any, before: int) -> Any:  # noqa: ANN401 - a hit
+        """As :meth:`FirstPass.moved`; what was not numbered has no number there either."""
+        rows, (offset, number, raw, cut) = line
+        return (rows, (offset, number + before, raw, cut)) if number > 0 else line
 
 
-def _entries(lines: Iterable[LogLine]) -> Iterator[tuple[tuple[int, ...], list[LogLine]]]:
+def _entries(hits: Iterable[Any]) -> Iterator[tuple[tuple[int, ...], list[Found]]]:
     """The rows that asked for each hit, and its entry."""
     rows: tuple[int, ...] = ()
-    entry: list[LogLine] = []
-    for line in lines:
-        if not isinstance(line, _Hit):
+    entry: list[Found] = []
+    for asked, line in hits:
+        if asked is None:
             entry.append(line)
             continue
         if entry:
             yield rows, entry
-        rows, entry = line.rows, [LogLine(line.place, line.raw, line.cut)]
+        rows, entry = asked, [line]
     if entry:
         yield rows, entry
 
@@ -82,9 +116,11 @@ def _entries(lines: Iterable[LogLine]) -> Iterator[tuple[tuple[int, ...], list[L
 class Look:
     """What one look found: lines by the queue id that they belong to, and the ids that each row starts from."""
 
+    numbered: bool = True
+    """Whether lines are given their numbers."""
     scans: list[FileScan] = field(default_factory=list)
     too_many: bool = False
-    lines: dict[Where, LogLine] = field(default_factory=dict)
+    _lines: dict[Where, Found] = field(default_factory=dict)
     _by_id: dict[str, set[Where]] = field(default_factory=dict)
     _links: dict[str, set[str]] = field(default_factory=dict)
     _starts: dict[int, set[str]] = field(default_factory=dict)
@@ -103,7 +139,7 @@ class Look:
         for number, file in enumerate(files):
 
             def make(part: Part | None, file: LogFile = file) -> FirstPass:
-                return _CohortPass(file, formats, words, part)
+                return _CohortPass(file, formats, words, part, numbered=self.numbered)
 
             known = file in parts
             scan, lines = in_one(make(parts[file])) if known else first_pass(file, make, MAX_LINES + 1)
@@ -112,9 +148,9 @@ class Look:
                 self._take_hit(number, rows, entry, queries)
         self._follow()
 
-    def _take_hit(self, number: int, rows: Sequence[int], entry: Sequence[LogLine], queries: Sequence[Query]) -> None:
+    def _take_hit(self, number: int, rows: Sequence[int], entry: Sequence[Found], queries: Sequence[Query]) -> None:
         """Note a line that some rows asked for."""
-        ids = _ids(self.scans[number], entry[0])
+        ids = _ids(self.scans[number], entry[0][2])
         made = clock_of(ids[0]) if ids else None
         meant = [row for row in rows if _in_time(made, queries[row])]
         if not meant or self.too_many:
@@ -126,18 +162,18 @@ class Look:
             else:
                 self._alone.setdefault(row, set()).update(places)
 
-    def _keep(self, number: int, entry: Iterable[LogLine], ids: Sequence[str]) -> list[Where]:
+    def _keep(self, number: int, entry: Iterable[Found], ids: Sequence[str]) -> list[Where]:
         places = []
         for line in entry:
-            place = number, line.place.offset
-            self.lines[place] = line
+            place = number, line[0]
+            self._lines[place] = line
             places.append(place)
         if ids:
             self._by_id.setdefault(ids[0], set()).update(places)
             for other in ids[1:]:
                 self._links.setdefault(ids[0], set()).add(other)
                 self._links.setdefault(other, set()).add(ids[0])
-        self.too_many = self.too_many or len(self.lines) > MAX_LINES
+        self.too_many = self.too_many or len(self._lines) > MAX_LINES
         return places
 
     def _follow(self) -> None:
@@ -157,18 +193,28 @@ class Look:
     def _follow_in(self, number: int, find: Finder) -> None:
         scan = self.scans[number]
         middle = _middle(scan)
-        beside = aside.start(lambda: list(_named(scan, find, middle, None))) if middle else None
+        beside = aside.start(lambda: list(_named(scan, find, middle, None, numbered=self.numbered))) if middle else None
         try:
-            for ids, entry in _named(scan, find, scan.part.begin if scan.part else 0, middle):
+            begin = scan.part.begin if scan.part else 0
+            for ids, entry in _named(scan, find, begin, middle, numbered=self.numbered):
                 self._keep(number, entry, ids)
             found = beside.result() if beside else ()
-            for ids, entry in _named(scan, find, middle or 0, None) if found is None else found:
+            again = _named(scan, find, middle or 0, None, numbered=self.numbered)
+            for ids, entry in again if found is None else found:
                 self._keep(number, entry, ids)
         except CannotLookError as problem:
             scan.damaged = scan.damaged or str(problem)
         finally:
             if beside:
                 beside.abandon()
+
+    def lines_of(self, number: int, places: Iterable[Where]) -> list[LogLine]:
+        """The lines of one file among those that stand at some places, as they stand in it."""
+        scan = self.scans[number]
+        log, path = scan.file.log, scan.file.path
+        kept = [self._lines[place] for place in places if place[0] == number]
+        lines = [LogLine(Place(log, path, line, offset), raw, cut) for offset, line, raw, cut in kept]
+        return scan.numbered(lines) if self.numbered else lines
 
     def reached(self, row: int) -> tuple[Where, ...]:
         """Where the lines stand that a row leads to, in order."""
@@ -202,26 +248,27 @@ def _is_plain(scan: FileScan) -> bool:
         return False
 
 
-def _named(scan: FileScan, find: Finder, begin: int, stop: int | None) -> Iterator[tuple[list[str], list[LogLine]]]:
+def _named(
+    scan: FileScan, find: Finder, begin: int, stop: int | None, *, numbered: bool
+) -> Iterator[tuple[list[str], list[Found]]]:
     """Lines with an id, each with the ids that it names, the rest of its entry, and what its process said before."""
     before: Block | None = None
     for window in windows(scan.file, SESSION_REACH, scan.marks, begin, stop):
         block, following = window.block, 0
-        near = Nearby(window, before)
+        near = Nearby(window, before, numbered=numbered)
         for at in find(block.raw, block.end):
             if at < following:
                 continue
             start, following = near.line(at)
-            raw = block.raw[start : min(following, start + MAX_LINE)].rstrip(b"\r\n")
-            named = [i for fmt in scan.formats for i in fmt.queue_ids(raw)]
-            if named and (entry := near.entry(at, session=True)):
+            named = _ids(scan, block.raw[start : min(following, start + MAX_LINE)].rstrip(b"\r\n"))
+            if named and (entry := near.entry(at, start, following, session=True)):
                 yield named, entry
         before = block
         progress.tell(scan.file.path, block.following)
 
 
-def _ids(scan: FileScan, line: LogLine) -> list[str]:
-    return [i for fmt in scan.formats for i in fmt.queue_ids(line.raw)]
+def _ids(scan: FileScan, raw: bytes) -> list[str]:
+    return [i for fmt in scan.formats for i in fmt.queue_ids(raw)]
 
 
 def _in_time(made: datetime | None, query: Query) -> bool:

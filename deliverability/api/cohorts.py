@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,12 +11,12 @@ from deliverability.api.cohort import MAX_ROWS, BriefRow, Wanted, read_briefly
 from deliverability.api.covering import UNREADABLE
 from deliverability.api.observe import Observe, blocking, settle
 from deliverability.api.requests import Request
-from deliverability.assess import claim_of
+from deliverability.assess import claim_for
 from deliverability.correlate.plain import Brief
 from deliverability.errors import printable
 from deliverability.evidence.bundle import Claim, Evidence, Subject
 from deliverability.evidence.observation import Observations, Question, Unobserved
-from deliverability.evidence.story import Coverage, State
+from deliverability.evidence.story import Attempt, Coverage, State
 from deliverability.protocols.cohort_file import Listed
 from deliverability.protocols.observed import Json, instant_to_json
 from deliverability.protocols.shown_json import dumps
@@ -127,16 +127,14 @@ def _claims(
     """The claims of each row, or all questions that they still rest on."""
     missing: set[Question] = set()
     told: list[list[Claimed]] = []
+    evidence = replace(base, observations=observations)
     for _, row in batch:
         told.append([])
         for brief in row.briefs:
             try:
-                claim = claim_of(replace(base, delivery=brief.delivery, observations=observations))
+                told[-1].append(Claimed(brief, claim_for(brief.delivery, evidence)))
             except Unobserved as wanted:
                 missing.update(wanted.questions)
-                continue
-            if claim:
-                told[-1].append(Claimed(brief, claim))
     return frozenset(missing) if missing else tuple(told)
 
 
@@ -154,12 +152,12 @@ def answer_to_json(one: Answer) -> Json:
         "since": instant_to_json(one.listed.since),
         "until": instant_to_json(one.listed.until),
         "state": one.state.value,
-        "level": told.claim.level.value if told else -1,
+        "level": _level(told),
         "role": told.claim.role.value if told else "none",
         "arrived_at": instant_to_json(one.arrived),
         "answered_at": instant_to_json(attempt.instant if attempt else None),
-        "server": str(attempt.relay) if attempt and attempt.relay else None,
-        "reply": (attempt.reply.text if attempt.reply else attempt.text) if attempt else None,
+        "server": _server(attempt),
+        "reply": _reply(attempt),
         "queue_ids": list(told.brief.queue_ids) if told else [],
         "messages": one.messages,
         "partial": one.partial,
@@ -169,21 +167,47 @@ def answer_to_json(one: Answer) -> Json:
 
 def cells(one: Answer) -> tuple[str, ...]:
     """One answer as the cells of a row, in the order of :data:`HEAD`; foreign text, not escaped for any medium."""
-    value = answer_to_json(one)
-    shown = ("line", "", "address", "state", "level", "arrived_at", "answered_at", "server", "reply", "messages")
-    return tuple(one.listed.shown if not key else "" if value[key] is None else str(value[key]) for key in shown)
+    told = one.told
+    attempt = told.brief.delivery.decisive if told else None
+    return (
+        str(one.listed.line),
+        one.listed.shown,
+        one.listed.address or (told.brief.delivery.recipient if told else ""),
+        one.state.value,
+        str(_level(told)),
+        instant_to_json(one.arrived) or "",
+        instant_to_json(attempt.instant if attempt else None) or "",
+        _server(attempt) or "",
+        _reply(attempt) or "",
+        str(one.messages),
+    )
+
+
+def _level(told: Claimed | None) -> int:
+    return told.claim.level.value if told else -1
+
+
+def _server(attempt: Attempt | None) -> str | None:
+    return str(attempt.relay) if attempt and attempt.relay else None
+
+
+def _reply(attempt: Attempt | None) -> str | None:
+    return (attempt.reply.text if attempt.reply else attempt.text) if attempt else None
 
 
 def as_csv(answers: Iterable[Answer]) -> Iterator[bytes]:
     """CSV (RFC 4180, UTF-8 with a byte order mark), a line at a time; no cell is a formula to a spreadsheet."""
-    yield b"\xef\xbb\xbf" + _csv(HEAD)
-    for one in answers:
-        yield _csv(tuple(_harmless(cell) for cell in cells(one)))
-
-
-def _csv(row: Sequence[str]) -> bytes:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(row)
+    write = csv.writer(out, lineterminator="\r\n").writerow
+    yield b"\xef\xbb\xbf" + _csv(out, write, HEAD)
+    for one in answers:
+        yield _csv(out, write, [_harmless(cell) for cell in cells(one)])
+
+
+def _csv(out: io.StringIO, write: Callable[[Iterable[str]], object], row: Iterable[str]) -> bytes:
+    out.seek(0)
+    out.truncate()
+    write(row)
     return out.getvalue().encode("utf-8", "backslashreplace")
 
 

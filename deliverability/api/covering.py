@@ -14,7 +14,7 @@ from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
 from deliverability.evidence.story import Coverage, FileCoverage, Gap, Looked, Message
 from deliverability.protocols.headless import is_headless
-from deliverability.protocols.wrapped import is_whole
+from deliverability.protocols.whole_line import is_whole
 
 UNREADABLE = frozenset({"unreadable", "damaged"})
 """Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""

@@ -6,7 +6,6 @@ Where the halves do not agree on what the file is, or anything is odd, it is loo
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, FileScan, FirstPass, Part
 from deliverability.capture import aside
@@ -36,7 +35,9 @@ def first_pass(file: LogFile, make: Make, most: int) -> tuple[FileScan, Iterable
         child.abandon()
     if result is None or front.scan.damaged or [f.id for f in front.scan.formats] != result[2]:
         return in_one(make(None))
-    return _joined(front.scan, lines, result)
+    more, rear, _ = result
+    before = front.scan.lines
+    return _joined(front.scan, rear), [*lines, *(front.moved(line, before) for line in more)]
 
 
 def in_one(whole: FirstPass) -> tuple[FileScan, Iterable[LogLine]]:
@@ -77,12 +78,11 @@ def _packed(rear: FirstPass, most: int) -> tuple[list[LogLine], FileScan, list[s
     return lines, replace(rear.scan, formats=()), [fmt.id for fmt in rear.scan.formats]
 
 
-def _joined(front: FileScan, lines: list[LogLine], result: Any) -> tuple[FileScan, list[LogLine]]:
-    more, rear, _ = result
+def _joined(front: FileScan, rear: FileScan) -> FileScan:
     before = front.lines
 
     def moved(line: LogLine) -> LogLine:
-        return replace(line, place=replace(line.place, line=line.place.line + before))
+        return FirstPass.moved(line, before)
 
     def each(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
         return [replace(event, line=moved(event.line)) for event in events]
@@ -102,4 +102,4 @@ def _joined(front: FileScan, lines: list[LogLine], result: Any) -> tuple[FileSca
     front.damaged = rear.damaged
     front.marks.update((offset, number + before) for offset, number in rear.marks.items())
     front.edges += [replace(edge, line=edge.line + before) for edge in rear.edges]
-    return front, [*lines, *map(moved, more)]
+    return front

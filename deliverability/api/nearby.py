@@ -2,6 +2,7 @@
 
 from deliverability.api.surroundings import (
     _NUMBERED,
+    _NUMBERED_BEGINS,
     _PART,
     _PROCESS,
     _SESSION,
@@ -11,18 +12,25 @@ from deliverability.api.surroundings import (
     whole_entry,
 )
 from deliverability.capture.blocks import MAX_LINE, Block, Window
-from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.protocols.octets import count
 
 HEAD = 512  # octets of a line in which its process is named
 NEWLINE = 0x0A
+UNNUMBERED = -(1 << 40)  # far from the numbers of all lines: none seems to follow such a line
+
+Found = tuple[int, int, bytes, bool]
+"""A line without the name of its file, as it is kept by the thousand: offset, number, octets, whether it was cut."""
 
 
 class Nearby:
-    """The lines of a block; ``before`` is the block just before it, where that is known."""
+    """The lines of a block; ``before`` is the block just before it, where that is known.
 
-    def __init__(self, window: Window, before: Block | None = None) -> None:
-        self._window = window
+    To number lines takes about as long as to look for them.  Where nobody shows numbers, only lines that belong to one
+    entry have them.
+    """
+
+    def __init__(self, window: Window, before: Block | None = None, *, numbered: bool = True) -> None:
+        self._window, self._numbered = window, numbered
         known = before if before and before.following == window.block.offset else None
         self._before, self._size = (known.raw, known.end) if known else (b"", 0)
         self._number, self._at = window.block.line + 1, 0
@@ -33,23 +41,28 @@ class Nearby:
         following = raw.find(b"\n", at, end) + 1
         return raw.rfind(b"\n", 0, at) + 1, following or end
 
-    def entry(self, at: int, *, session: bool = False) -> list[LogLine]:
+    def entry(self, at: int, start: int, following: int, *, session: bool = False) -> list[Found]:
         """The entry of the line around a place, its own line first; with ``session``, what its process said comes before.
 
-        Nothing, where the place is so far in its line that nobody reads it there.
+        ``start`` and ``following`` are what :meth:`line` gives for the place.  Nothing, where the place is so far in its
+        line that nobody reads it there.
         """
         window, raw = self._window, self._window.block.raw
-        start, following = self.line(at)
         if at - start >= MAX_LINE:
             return []
         if self._is_alone(start, following) and not (session and self._may_have_session(start)):
-            self._number += count(raw, b"\n", self._at, start)
-            self._at = start
-            place = Place(window.file.log, window.file.path, self._number, window.block.offset + start)
-            return [LogLine(place, raw[start : following - 1].removesuffix(b"\r"))]
+            own = raw[start : following - 1].removesuffix(b"\r")
+            return [(window.block.offset + start, self._number_of(start), own, False)]
         begin = window.start + start
         before = session_before(window, begin) if session else []
-        return [*before, *whole_entry(window, begin)]
+        return [(i.place.offset, i.place.line, i.raw, i.cut) for i in (*before, *whole_entry(window, begin))]
+
+    def _number_of(self, start: int) -> int:
+        if not self._numbered:
+            return UNNUMBERED
+        self._number += count(self._window.block.raw, b"\n", self._at, start)
+        self._at = start
+        return self._number
 
     def _is_alone(self, start: int, following: int) -> bool:
         """Whether :func:`whole_entry` would give this line and nothing beside it, as far as the block shows that."""
@@ -64,7 +77,7 @@ class Nearby:
         """Whether :func:`session_before` might give something."""
         raw = self._window.block.raw
         stop = min(len(raw), start + HEAD)
-        if _NUMBERED.search(raw, start, stop):
+        if raw.find(_NUMBERED_BEGINS, start, stop) >= 0 and _NUMBERED.search(raw, start, stop):
             return True
         process = _PROCESS.search(raw, start, stop)
         if not process:

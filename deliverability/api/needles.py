@@ -8,15 +8,15 @@ What is found is the same whatever part is chosen: every place is held against t
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from deliverability.protocols.octets import PIECE, WORTHWHILE, Places, any_of, each_position
 
 MIN_ANCHOR = 6
 MIN_SHARED = 3  # where Hyperscan looks for it
 SAMPLE = PIECE  # octets by which parts are compared
-MIN_SAMPLE = 4 << 10
+MIN_SAMPLE = WORTHWHILE  # octets: less is looked through before parts are compared
 MAX_TRIED = 60  # parts of one string
 MAX_SHARED = 16  # strings that are looked for by one part
 MAX_SHARED_PART = 64  # octets: what is longer is no rarer
@@ -26,8 +26,7 @@ HIT_STOPS = 200  # the same, as often as Hyperscan stops at two octets in that t
 TOO_MANY = 4096  # places in one block: the choice is made again
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchor:
+class _Anchor(NamedTuple):
     """A part, and the strings that it stands in, each with where in it."""
 
     part: bytes

@@ -9,7 +9,6 @@ from deliverability.api import facts
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Request, domain
 from deliverability.api.rounds import Rounds
-from deliverability.api.tracing import Told, TraceResult, recipient_of
 from deliverability.compose.recognise import provider_id
 from deliverability.config import Sender, find_sender
 from deliverability.errors import ParseError, UsageError, printable
@@ -20,6 +19,7 @@ from deliverability.evidence.observation import Observations, Question
 from deliverability.evidence.story import Message
 
 if TYPE_CHECKING:
+    from deliverability.api.tracing import Told, TraceResult
     from deliverability.protocols import mail as mails
 
 
@@ -28,10 +28,10 @@ class ReportResult:
     """What ``report`` answers: one assessment for each message and recipient that was asked about."""
 
     assessments: tuple[Assessment, ...]
-    traced: TraceResult
+    traced: "TraceResult"
 
 
-async def assess_all(request: Request, traced: TraceResult, observe: Observe | None, now: datetime) -> ReportResult:
+async def assess_all(request: Request, traced: "TraceResult", observe: Observe | None, now: datetime) -> ReportResult:
     """Judge every delivery that was told, all checks, with one set of observations."""
     exhibit = _exhibit(request, now)
     checks = assessing.load_checks()
@@ -49,8 +49,10 @@ async def assess_all(request: Request, traced: TraceResult, observe: Observe | N
     return ReportResult(assessments, replace(traced, observations=observations))
 
 
-def evidence_of(request: Request, told: Told, exhibit: Exhibit | None, now: datetime) -> Evidence:
+def evidence_of(request: Request, told: "Told", exhibit: Exhibit | None, now: datetime) -> Evidence:
     """Everything known of one delivery, each fact with its source; no network."""
+    from deliverability.api.tracing import recipient_of
+
     message, attempt = told.message, told.delivery.decisive
     if exhibit and message:
         _same_message(exhibit, message)

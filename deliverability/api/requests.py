@@ -5,13 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deliverability.config import Configuration
-from deliverability.correlate import Query
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.names import Domain, Mailbox
 from deliverability.evidence.observation import Observations
+
+if TYPE_CHECKING:
+    from deliverability.correlate import Query
 
 EVERYBODY = "*"
 
@@ -97,7 +100,7 @@ class Request:
     now: datetime | None = None
     """The clock; ``None``: the machine's."""
 
-    def query(self) -> Query:
+    def query(self) -> "Query":
         """The part that the logs are searched by; raises :class:`UsageError` for what cannot be meant."""
         if not (self.to or self.message_id or self.queue_id or self.remote_id or self.subject or self.sender):
             raise UsageError(
@@ -109,6 +112,8 @@ class Request:
                 raise UsageError(f"{option} {printable(value)!r} is not an id as mail servers write it")
         if self.subject is not None and not self.subject.strip():
             raise UsageError("--subject needs some words of the subject")
+        from deliverability.correlate import Query
+
         return Query(
             recipients=tuple(_mailbox(text, "--to") for text in self.to if _whole(text)),
             message_id=self.message_id,

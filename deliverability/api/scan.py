@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache
+from typing import NamedTuple
 
 from deliverability.api import progress
 from deliverability.api.needles import Needles
@@ -27,7 +28,6 @@ SAMPLE = 64 << 10  # octets at either end of a file that tell its times
 LARGE = BLOCK - BLOCK // 4  # octets of a block whose lines are not looked at one by one where they are alike
 PIECE = 128 << 10  # octets of lines that are compared at once
 
-_SYSLOG = re.compile(syslog.HEAD)
 _BLANK = rb"[ \t\r]*+(?:\n|\Z)"
 # The date with which all lines between two lines begin that begin with it.
 _DATED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d \d")
@@ -49,8 +49,7 @@ class Edge:
     last: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part of a file, between two line starts, that a time window reaches."""
 
     begin: int
@@ -61,14 +60,18 @@ class Part:
     """Head of the first line that was left out after it."""
 
 
-@lru_cache
+@cache
+def _syslog() -> re.Pattern[bytes]:
+    return re.compile(syslog.HEAD)
+
+
+@cache
 def strange() -> re.Pattern[bytes]:
     """Lines that are neither blank nor syslog's."""
     return re.compile(rb"(?:^(?!(?:%s)|[ \t\r\v\f]*+(?:\n|\Z))[^\n]*+(?:\n|\Z))++" % syslog.HEAD, re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A line whose time does not follow that of the line before it."""
 
     offset: int
@@ -172,6 +175,11 @@ class FirstPass:
             scan.unread = scan.lines  # other programs' lines alone are no mail log
         if last:
             scan.last = self._events(last, max(last.end - SAMPLE, 0), last.end) or self._events(last, 0, last.end)
+
+    @staticmethod
+    def moved(line: LogLine, before: int) -> LogLine:
+        """A line that was found in a later part of the file, by its number in the whole file."""
+        return replace(line, place=replace(line.place, line=line.place.line + before))
 
     def _recognise(self, sample: bytes) -> None:
         shown = sniffable(sample)
@@ -299,7 +307,7 @@ class FirstPass:
         return run.end() if run else at
 
     def _is_read(self, raw: bytes) -> bool:
-        return not raw.strip() or _SYSLOG.match(raw) is not None or any(f.is_line(raw) for f in self.scan.formats)
+        return not raw.strip() or _syslog().match(raw) is not None or any(f.is_line(raw) for f in self.scan.formats)
 
     def _note_lost(self, window: Window) -> None:
         raw, end = window.block.raw, window.block.end

@@ -23,7 +23,7 @@ from deliverability.ledger.leaves import LeafKind, parse_body
 from deliverability.ledger.log import Ledger
 from deliverability.ledger.proving import bundle_of, continued, numbers_for, unannounced_for
 from deliverability.ledger.spool import SUFFIX, Spooled
-from deliverability.ledger.store import Token
+from deliverability.ledger.store import Entry, Token
 from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
 from deliverability.protocols.record_octets import time_to_text
 from deliverability.protocols.records import record_from_bytes
@@ -151,11 +151,11 @@ def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[s
         numbers.update(numbers_for(ledger, account=canonical_address(address)))
     sequences: dict[str | None, list[int]] = {}
     records: list[Intent | Outcome | Later] = []
-    erased = 0
+    gone: list[Entry] = []
     for number in sorted(numbers):
         entry = ledger.store.checked_entry(number)  # the page says that nothing was changed
         if entry.body is None:
-            erased += 1
+            gone.append(entry)
             continue
         body = parse_body(entry.body)
         if body.sequence is not None:
@@ -164,10 +164,12 @@ def history(ledger: Ledger, *, account: str | None = None, addresses: Sequence[s
             record = record_from_bytes(body.event)
             if isinstance(record, (Intent, Outcome, Later)):
                 records.append(record)
+    if gone:
+        ledger.store.check_erased(gone)
     # An address can be several customers', each with numbers of their own.
     alone = next(iter(sequences.values())) if len(sequences) == 1 else []
     first, last = min(alone, default=None), max(alone, default=None)
-    return History(_told(records), first, last, len(numbers), erased, waiting)
+    return History(_told(records), first, last, len(numbers), len(gone), waiting)
 
 
 def _waiting(ledger: Ledger, account: str | None, addresses: set[str]) -> int:

@@ -29,6 +29,7 @@ _SESSION = re.compile(
     rb"|certificate verification failed for |STARTTLS=client, )" % _BY
 )
 # One process of OpenSMTPD serves all sessions: its lines begin with the session's id.
+_NUMBERED_BEGINS = b" smtpd["  # quicker to look for
 _NUMBERED = re.compile(rb" smtpd\[\d+\]: ([0-9a-f]{16}) (?:mta|smtp) ")
 _OF_NUMBERED = re.compile(rb"[0-9a-f]{16} (?:mta|smtp) (?:event=)?(?:connecting|connected|tls|error)\b")
 MAX_NUMBERED = 64  # lines of one session that are looked at

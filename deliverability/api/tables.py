@@ -10,7 +10,6 @@ from datetime import tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
-from deliverability.api.tracing import Told, TraceResult
 from deliverability.compose import by_service
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.kinds import state_key
@@ -21,6 +20,7 @@ from deliverability.evidence.story import Attempt, Message, Signing, Tie
 from deliverability.protocols.columns import visible, width
 
 if TYPE_CHECKING:
+    from deliverability.api.tracing import Told, TraceResult
     from deliverability.evidence.document import Sheet
 
 MAX_CELL = 44  # columns; only the last cell of a row may be wider
@@ -28,7 +28,7 @@ MIN_LAST = 40  # columns that the last cell needs beside the others; with fewer 
 GAP = "  "
 
 
-def timeline_table(result: TraceResult, *, lang: str, zone: str, screen: int | None = None) -> bytes:
+def timeline_table(result: "TraceResult", *, lang: str, zone: str, screen: int | None = None) -> bytes:
     """Every message that matches: its way through our queues, every attempt, and what may be claimed.
 
     ``screen`` is the terminal's width in columns; without one (a file, a pipe) no line is wrapped.
@@ -44,7 +44,7 @@ def timeline_table(result: TraceResult, *, lang: str, zone: str, screen: int | N
     return _bytes(lines)
 
 
-def candidates_table(result: TraceResult, *, lang: str, zone: str, screen: int | None = None) -> bytes:
+def candidates_table(result: "TraceResult", *, lang: str, zone: str, screen: int | None = None) -> bytes:
     """One line for each message: time, queue id, recipient, outcome, subject, Message-ID."""
     t, where = catalog(lang), zone_named(zone)
     rows = [
@@ -83,7 +83,7 @@ def verdict_table(page: "Sheet", *, details: bool = False, screen: int | None = 
     return _bytes(lines)
 
 
-def _story(told: Told, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
+def _story(told: "Told", t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     message, delivery, claim = told.message, told.delivery, told.claim
     t = by_service.fitting(t, message, delivery.decisive, claim.role)
     lines = []
@@ -158,7 +158,7 @@ def _time(at: LogTime | None, where: tzinfo) -> str:
     return f"{at.instant.astimezone(where):%Y-%m-%d %H:%M:%S}"
 
 
-def _not_found(result: TraceResult, t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
+def _not_found(result: "TraceResult", t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     asked = ", ".join(told.delivery.recipient for told in result.told if told.delivery.recipient) or t("timeline.it")
     lines = [visible(t("timeline.nothing", recipient=asked))]
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))

@@ -9,7 +9,6 @@ from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
 from deliverability.api.search import MAX_IDS, MAX_LINES, Found, look
 from deliverability.assess import claim_of
-from deliverability.capture.commands import Command
 from deliverability.capture.files import LogFile, log_files
 from deliverability.correlate import TimeHints, resolve_times, tell
 from deliverability.correlate.clock import parse_zone
@@ -89,6 +88,8 @@ def _files(request: Request) -> tuple[LogFile, ...]:
     sources = request.configuration.logs
     if not sources:
         raise UsageError("name the mail server's log with --log PATH (or '-' for pasted lines)")
+    from deliverability.capture.commands import Command
+
     paths = tuple(f"{s.name}={s.path}" if s.name else s.path for s in sources if s.path)
     return log_files(paths, [Command(s.name, s.command) for s in sources if s.command])
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from deliverability.api.pieces import pieces
 from deliverability.protocols.octets import WORTHWHILE, Places, any_of, each_position
@@ -23,11 +24,15 @@ _FOLD = bytes(0x20 if c in MARKS else c + 32 if 0x41 <= c <= 0x5A else c for c i
 _FOLD_IN_LINE = bytes(0x0A if c == 0x0A else _FOLD[c] for c in range(256))
 _PIECES = re.compile(b"[^" + re.escape(MARKS) + b"]+")
 _ADDRESS = re.compile(rb"[^@]+@[0-9a-z._\x80-\xff-]+")
+_BETWEEN = re.escape(MARKS + b"\v\f")  # at which :meth:`bytes.split` splits too
+_WHOLE = re.compile(b"(?:\\A|(?<=[%s]))[^%s]+" % (_BETWEEN, _BETWEEN))
 _LOCALS = re.compile(b"@([^@" + re.escape(MARKS) + b"]+)")  # in reversed text
 
 
 _Line = tuple[int, int, Iterable[bytes]]
 """Where a line begins and ends, and the words in it that were asked for."""
+_Place = tuple[int, int | None]
+"""Where something was found, and where a word begins around it; ``None``: where one may begin is not known."""
 
 
 class Words:
@@ -62,17 +67,15 @@ class Words:
                     found.append((start + at, rows))
         return found
 
-    def _on_lines(self, content: bytes, end: int, places: Iterable[int]) -> list[tuple[int, list[int]]]:
+    def _on_lines(self, content: bytes, end: int, places: Iterable["_Place"]) -> list[tuple[int, list[int]]]:
         """As :meth:`find`: of the lines around some places, in order, those that have one of the words."""
         found = []
-        following = 0
-        for place in places:
-            if place < following:
-                continue
-            start = content.rfind(b"\n", 0, place) + 1
-            following = content.find(b"\n", place, end) + 1 or end + 1
-            words = self._met(content[start : following - 1].translate(_FOLD).split())
-            at, rows = self._in_line(content, start, following - 1, words)
+        for start, stop, starts in _by_line(content, end, places):
+            if None in starts:
+                words = self._met(content[start:stop].translate(_FOLD).split())
+            else:
+                words = self._met([word[0].lower() for at in starts if (word := _WHOLE.match(content, at, stop))])
+            at, rows = self._in_line(content, start, stop, words)
             if rows:
                 found.append((at, rows))
         return found
@@ -143,14 +146,33 @@ class _AtOnce:
         places = any_of(anchored, caseless=True) if anchored else None
         return None if places is None else cls(places, [w if len(w) <= FEW else () for w in anchored.values()])
 
-    def find(self, content: bytes, end: int) -> list[int]:
+    def find(self, content: bytes, end: int) -> "list[_Place]":
         """Where any of the words may stand, in order: each is somewhere in the line of one of these places."""
-        found = set()
+        found: list[_Place] = []
         for at, which in self._places(content, end):
             wholes = self._wholes[which]
-            if not wholes or any(_stands(content, word, at - before) for word, before in wholes):
-                found.add(at)
-        return sorted(found)
+            if not wholes:
+                found.append((at, None))
+            for word, before in wholes:
+                if _stands(content, word, at - before):
+                    found.append((at, at - before))
+        return sorted(found, key=itemgetter(0))
+
+
+def _by_line(content: bytes, end: int, places: Iterable["_Place"]) -> Iterator[tuple[int, int, list[int | None]]]:
+    """Where each line with some of the places begins and ends, and where words begin in it."""
+    start = stop = -1
+    starts: list[int | None] = []
+    for at, word in places:
+        if at > stop:
+            if starts:
+                yield start, stop, starts
+            start, starts = content.rfind(b"\n", 0, at) + 1, []
+            stop = content.find(b"\n", at, end)
+            stop = end if stop < 0 else stop
+        starts.append(word)
+    if starts:
+        yield start, stop, starts
 
 
 def _stands(content: bytes, word: bytes, at: int) -> bool:
@@ -164,12 +186,19 @@ def _anchor_ends(words: Iterable[bytes]) -> list[tuple[bytes, int]]:
     this end is held against them.  So a part ends where only a few others end so; and rather behind the "@" than before
     it, for what stands there is not in every line.
     """
-    ends = {}
-    for word in words:
-        at = max(word.find(b"@"), TELLING)
-        ends[word] = range(min(max(TELLING, at - BEFORE), len(word)), min(at + TELLING, len(word)) + 1)
-    alike = Counter(_telling(word, end) for word, some in ends.items() for end in some)
-    return [(w, min(some, key=lambda end: (max(alike[_telling(w, end)], FEW), -end))) for w, some in ends.items()]
+    places = {word: max(word.find(b"@"), TELLING) for word in words}
+    ahead = {w: range(min(at + TELLING, len(w)), min(max(TELLING, at - BEFORE), len(w)) - 1, -1) for w, at in places.items()}
+    chosen: dict[bytes, int] = {}
+    fewest = dict.fromkeys(ahead, len(ahead) + 1)
+    for step in range(BEFORE + TELLING + 1):
+        ends = {word: some[step] for word, some in ahead.items() if step < len(some)}
+        alike = Counter(_telling(word, end) for word, end in ends.items())
+        for word, end in ends.items():
+            others = alike[_telling(word, end)]
+            if others < fewest[word]:
+                fewest[word], chosen[word] = others, end
+        ahead = {word: ahead[word] for word in ends if fewest[word] > FEW}
+    return list(chosen.items())
 
 
 def _telling(word: bytes, end: int) -> bytes:

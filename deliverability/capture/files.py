@@ -12,14 +12,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from deliverability.capture import rotation
-from deliverability.capture.commands import Command, output_of
 from deliverability.capture.decoders.streams import DAMAGED, DamagedError, Stream
 from deliverability.capture.logfile import ZIP, LogFile, raw_of, why
 from deliverability.capture.opening import SAMPLE, container_of, head, open_log
 from deliverability.errors import CannotLookError, UsageError, printable
+
+if TYPE_CHECKING:
+    from deliverability.capture.commands import Command
 
 __all__ = [
     "DAMAGED",
@@ -51,7 +53,7 @@ def parse_log_argument(argument: str) -> tuple[str, str]:
     return name, path
 
 
-def log_files(arguments: tuple[str, ...], commands: Iterable[Command] = ()) -> tuple[LogFile, ...]:
+def log_files(arguments: tuple[str, ...], commands: "Iterable[Command]" = ()) -> tuple[LogFile, ...]:
     """The files behind ``--log`` arguments and configured commands, each source's rotated set oldest first.
 
     A file brings its rotations (``mail.log.1``, ``mail.log-20261101.gz``) along; one member of a set that is named
@@ -70,6 +72,8 @@ def log_files(arguments: tuple[str, ...], commands: Iterable[Command] = ()) -> t
         for member in (one for path_ in _expanded(path) for one in _with_rotations(path_)):
             _add(found, _log_file(name, member))
     for command in commands:
+        from deliverability.capture.commands import output_of
+
         content, problem = output_of(command, MAX_STDIN)
         _add(found, LogFile(command.name, f"({command.words[0]})", None, content, problem))
     if found and all(file.problem and not file.content for file in found.values()):

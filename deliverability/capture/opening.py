@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from deliverability.capture.decoders.archives import decompressed
-from deliverability.capture.decoders.containers import HEAD, is_plain, unwrapped
+from deliverability.capture.decoders.containers import HEAD, unwrapped
+from deliverability.capture.decoders.plain import is_plain
 from deliverability.capture.decoders.streams import DAMAGED, DamagedError, Decoded, Stream, beginning
 from deliverability.capture.logfile import ZIP, LogFile, raw_of, why
 from deliverability.errors import CannotLookError, printable

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from deliverability.config import MAX_SIZE, Configuration, LogSource, parse
 from deliverability.errors import CannotLookError, printable
@@ -121,6 +120,8 @@ def _settled(configuration: Configuration, path: Path) -> Configuration:
     """Log paths taken from the configuration's own directory; zones known to the time zone database."""
     for key, zone in (("log_timezone", configuration.timezone), ("report.timezone", configuration.report.timezone)):
         if zone is not None and zone[0] not in "+-":
+            from zoneinfo import ZoneInfo
+
             try:
                 ZoneInfo(zone)
             except (OSError, ValueError, LookupError) as problem:

@@ -8,10 +8,10 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from queue import Empty, Queue
 from threading import Thread
+from typing import NamedTuple
 
 from deliverability.capture import aside
 from deliverability.capture.files import DAMAGED, LogFile, Stream, open_log
@@ -236,8 +236,7 @@ def pass_over(source: Source) -> tuple[int, bytes, Exception | None, bool]:
         over += len(more)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """A plain file, to be read at any place."""
 
     size: int

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from deliverability.capture.blocks import MAX_LINE
-from deliverability.capture.decoders.containers import is_plain, unwrapped
+from deliverability.capture.decoders.containers import unwrapped
 from deliverability.capture.decoders.ndjson import record_of, sample_of
 from deliverability.capture.decoders.pasted import is_log_line
+from deliverability.capture.decoders.plain import is_plain
 from deliverability.capture.follow import Begun, Growing
 from deliverability.capture.logfile import ZIP
 from deliverability.capture.opening import SQLITE

@@ -112,4 +112,5 @@ def messages(text: str) -> dict[str, str]:
 
 
 def _unescaped(pieces: list[str]) -> str:
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), "".join(pieces))
+    text = "".join(pieces)
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text) if "\\" in text else text

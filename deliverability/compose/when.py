@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from deliverability.errors import UsageError, printable
 from deliverability.evidence.event import LogTime, TimeBasis
@@ -24,6 +23,10 @@ def zone(name: str) -> tzinfo:
     if fixed:
         sign = -1 if fixed[1] == "-" else 1
         return timezone(sign * timedelta(hours=int(fixed[2]), minutes=int(fixed[3])))
+    if name == "UTC":
+        return UTC  # needs no database
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name[:MAX_ZONE_NAME])  # no name of that length exists, so a longer one is not found
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -1,9 +1,10 @@
 """Queue entries → chains: the entries that lines prove to be one message.
 
 A requeue names the old id; a reply names the next queue's id, the Message-IDs agree, and the queue that took the
-message in names the host that handed it over.  Where a reply names no id, size, recipient and time must agree as
-well, and fit one entry alone.  One Message-ID in two entries is not enough: two messages with one Message-ID stay two.  A reply alone is not enough either: it is another server's text, and whoever runs that server
-may have read the id in a message of his own.
+message in names the host that handed it over; OpenSMTPD logs no Message-ID, so sender and recipient have to agree
+instead.  Where a reply names no id, size, recipient and time must agree as well, and fit one entry alone.  One
+Message-ID in two entries is not enough: two messages with one Message-ID stay two.  A reply alone is not enough either:
+it is another server's text, and whoever runs that server may have read the id in a message of his own.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,9 @@ CLOCK_SLACK = timedelta(seconds=10)  # between two hosts
 MAX_NAMESAKES = 64  # entries with one Message-ID; where there are more, none is told from another by it
 MAX_GROWTH = 8192  # octets that a hop may add: Received, and what filters and signers put on top
 _LAST = "9999"  # sorts after every time
+
+_NAMELESS_WRITERS = frozenset({"opensmtpd"})
+"""Writers whose lines never hold a Message-ID."""
 
 Claims = dict[int, tuple[DeliveryEvent, Entry, Entry]]
 """By ``id()`` of the event that handed a message on: it, its own entry, and the entry that it seems to lead to."""
@@ -41,11 +45,12 @@ class Chain:
         named: dict[tuple[EntryKey, AddressKey], str] = {}
         first: dict[tuple[EntryKey, AddressKey], str] = {}
         for entry in self.entries:
+            led_from = _led_from(entry)
             for event in entry.events:
                 if event.action is not Action.ATTEMPTED or event.recipient is None:
                     continue
                 key = address_key(event.recipient)
-                original = event.original_recipient or named.get((entry.key, key))
+                original = event.original_recipient or named.get((entry.key, key)) or led_from.get(key)
                 if original is None:
                     continue
                 if event.writer == "exim" and key[1]:
@@ -63,6 +68,37 @@ class Chain:
     def began(self) -> datetime | None:
         """When the first of its entries came to be, or the first that is known of it."""
         return min((e.began for e in self.entries if e.began), default=None)
+
+
+def _led_from(entry: Entry) -> dict[AddressKey, str]:
+    """By address: the one that lines of their own say it came from, as Exchange's do (EXPAND, REDIRECT, RESOLVE).
+
+    Which of the two is the old one they do not say: it is the one that was never tried.
+    """
+    pairs = [
+        (e.recipient, e.original_recipient)
+        for e in entry.events
+        if e.action is Action.DESCRIBED and e.recipient and e.original_recipient
+    ]
+    if not pairs:
+        return {}
+    tried = {address_key(e.recipient) for e in entry.events if e.action is Action.ATTEMPTED and e.recipient}
+    before: dict[AddressKey, str] = {}
+    for one, other in pairs:
+        old, new = (one, other) if address_key(one) not in tried and address_key(other) in tried else (other, one)
+        if address_key(old) not in tried:
+            before.setdefault(address_key(new), old)
+    return {key: _first_of(key, before) for key in before if key in tried}
+
+
+def _first_of(key: AddressKey, before: dict[AddressKey, str]) -> str:
+    """Where a row of aliases began; lists may hold each other."""
+    passed = {key}
+    old = before[key]
+    while (earlier := address_key(old)) in before and earlier not in passed:
+        passed.add(earlier)
+        old = before[earlier]
+    return old
 
 
 class _Union:
@@ -310,12 +346,20 @@ def _led_to(event: DeliveryEvent, later: Entry) -> bool:
 
 
 def _is_same_mail(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
-    return bool(
-        candidate.arrived
-        and entry.message_id
-        and candidate.message_id == entry.message_id
-        and candidate.may_hold(event.recipient)
-    )
+    if not candidate.arrived or not candidate.may_hold(event.recipient):
+        return False
+    if entry.message_id is None and event.writer in _NAMELESS_WRITERS:
+        # The reply names the entry, which came from this host: then the envelope has to agree in the place of the id.
+        same_sender = entry.reverse_path is not None and entry.reverse_path == candidate.reverse_path
+        return same_sender and address_key(event.recipient) in map(address_key, _tried_in(candidate))
+    return bool(entry.message_id) and candidate.message_id == entry.message_id
+
+
+def _tried_in(entry: Entry) -> Iterable[str]:
+    """The recipients that an entry's lines name."""
+    for event in entry.events:
+        yield from (address for address in (event.recipient, event.original_recipient) if address)
+    yield from entry.recipients
 
 
 def _in_time(candidate: Entry, handed_over: datetime | None) -> bool:

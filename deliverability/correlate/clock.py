@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Result, TimeBasis
 from deliverability.protocols import idclock
@@ -256,6 +255,8 @@ def parse_zone(text: str) -> tzinfo:
 
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         return timezone(-offset if sign == "-" else offset)
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError) as problem:

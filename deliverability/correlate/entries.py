@@ -19,7 +19,7 @@ from deliverability.protocols import idclock
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 MIN_BACK = 2  # steps back in time that a file needs to be taken for one with its newest line first
-_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_GUID = re.compile(r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})\Z")
 
 NAMELESS = "\0"
 """Begins the key of what has no id: a delivery that Dovecot's LDA before 2.3 logged, known by user and Message-ID."""

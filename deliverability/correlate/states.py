@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt, State
 from deliverability.protocols.hosts import is_loopback, is_no_store
-from deliverability.protocols.lean import kept, passes_on
+from deliverability.protocols.taken_on import kept, passes_on
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A state and the attempt that it rests on."""
 
     state: State

@@ -74,6 +74,8 @@ class Domain:
     @property
     def unicode(self) -> str:
         """The name as its owner would write it."""
+        if "xn--" not in self.name:
+            return self.name
         return ".".join(_u_label(label) for label in self.labels)
 
     def is_within(self, other: "Domain") -> bool:

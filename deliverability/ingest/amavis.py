@@ -11,8 +11,8 @@ strangers in no reliable order.  The lines for single recipients (``$log_recip_t
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from deliverability.evidence.event import Action, DeliveryEvent, Relation
 from deliverability.evidence.exhibit import LogLine
@@ -36,8 +36,7 @@ _MORE = b"..."
 _IDS = re.compile(rb", (?:Queue-ID|queued_as): ([0-9A-Za-z]{5,40}(?:/[0-9A-Za-z]{5,40}){0,63})(?=,|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """One line about a message: its head, the task, and its words."""
 
     head: Prologue

@@ -43,7 +43,7 @@ _OWN_HEAD = (
 )
 _HEAD = rb"(?:%s|%s)" % (_SYSLOG_HEAD, _OWN_HEAD)
 _LEVELS = (b": Debug: ", b": Info: ", b": Warning: ", b": Error: ", b": Fatal: ", b": Panic: ")
-_is_line = ingesting.recogniser(_HEAD, b"dovecot", *_LEVELS)
+_is_line = ingesting.recogniser(_HEAD, b" dovecot", *_LEVELS)
 
 Key = tuple[str, str | None, str]
 """Log source, host and session."""

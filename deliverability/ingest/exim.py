@@ -35,6 +35,7 @@ _WORDS = octets_regex(rf"(?:\[(\d{{1,10}})\] )?(?:({MESSAGE_ID})(?: |\Z))?")
 _PART = octets_regex(r"\[(\d{1,4})([/\\])(\d{1,4})\] ")
 _MAIN_HEAD = rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [+-]\d{4})? "
 _SYSLOG_HEAD = head_for(rb"exim")
+_IS_MAIN = re.compile(_MAIN_HEAD)
 _IS_LINE = re.compile(rb"%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD))
 # What stands below a refusal in the reject log: the envelope and headers, each with a letter or a blank before it that
 # Exim puts there, and what goes on a header.  Such lines can be read, and are nobody's events.
@@ -316,7 +317,8 @@ def queue_ids(raw: bytes) -> list[str]:
     raw = raw[:MAX_LINE]
     match = _LINKED.match(raw)
     if not match:
-        head = parse_prologue(raw)
+        # Exim's own date alone, in a main log's line about no message, is no head of syslog's.
+        head = None if _IS_MAIN.match(raw) else parse_prologue(raw)
         if head is None or not head.tag.startswith("exim"):
             return []
         match = _LINKED.match(_PART_HEAD.sub(b"", head.rest, count=1))

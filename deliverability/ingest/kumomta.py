@@ -2,7 +2,8 @@
 
 Read by KumoMTA's documentation alone (``docs/reference/log_record.md``, ``docs/userguide/configuration/logging.md``,
 and the record's type in ``crates/kumo-log-types``; github.com/KumoCorp/kumomta): no such server ran in the tests.  Logs
-that a configuration's ``template`` wrote are another format.  ``OOB`` (a failure notice that came in) and ``Feedback``
+that a configuration's ``template`` wrote are another format.  A message that carries a record to a log hook has the
+recipient of the mail that the record is about, and is no mail: it is passed over.  ``OOB`` (a failure notice that came in) and ``Feedback``
 are a stranger's message; they are told as a description and decide nothing.
 """
 
@@ -136,7 +137,7 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """Each record's events; never raises, keeps nothing between lines."""
     for line in lines:
         record = parse_record(line.raw) if not line.cut and is_line(line.raw) else None
-        if record:
+        if record and not record.is_of_hook:
             yield from _events(line, record)
 
 

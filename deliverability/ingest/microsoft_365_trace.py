@@ -27,7 +27,10 @@ def _is_enhanced(row: Row) -> bool:
 def _is_summary(row: Row) -> bool:
     return (
         row.has("SenderAddress", "RecipientAddress", "Status") or row.has("Sender", "Recipient", "Status", "From IP")
-    ) and any(row.has(name) for name in ("MessageTraceId", "network_message_id", "MessageId"))
+    ) and (
+        any(row.has(name) for name in ("MessageTraceId", "network_message_id", "MessageId"))
+        or row.has("SenderAddress", "Received")  # of PowerShell, where whoever asked chose the columns
+    )
 
 
 def _fits(row: Row) -> bool:

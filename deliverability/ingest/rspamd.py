@@ -23,7 +23,7 @@ MAX_TASKS = 1000
 """Tasks whose queue id is remembered: more than rspamd works on at once."""
 
 _HEAD = rb"(?:%s|%s)" % (FILE_HEAD, SYSLOG_HEAD)
-_is_line = ingesting.recogniser(_HEAD, b"rspamd", b" #")
+_is_line = ingesting.recogniser(_HEAD, b" rspamd", b" #")
 
 
 def _event(line: LogLine, words: "Words", task: "Task", text: str) -> DeliveryEvent:

@@ -9,7 +9,7 @@ import glob
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -182,10 +182,13 @@ def _bring_up(
         raise CannotLookError(f"{printable(str(path))}: of a version that never was (schema {found})")
     backup = path.with_name(f"{path.name}{_COPY}{version}")
     if not backup.exists():
-        _make_private(backup)
-        with sqlite3.connect(backup) as copy:
+        # Under another name until it is whole: half a copy, of a full disk or a killed process, is none.
+        part = backup.with_name(f"{backup.name}.part")
+        part.unlink(missing_ok=True)
+        _make_private(part)
+        with closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
-        copy.close()
+        part.replace(backup)
     with transaction(connection):
         for step in range(_number(connection, "user_version"), version):
             migrations[step](connection)

@@ -70,11 +70,18 @@ def last_head(head: bytes, origin: str, keys: Sequence[VerifierKey], where: Path
     try:
         checkpoint, note = parse_checkpoint(head)
     except ParseError as problem:
-        raise TamperedError(f"{printable(str(where))}: {problem}") from problem
+        raise TamperedError(
+            f"{printable(str(where))}: the last signed head is damaged: {problem}. Put a copy of it there; where none is"
+            " left, move that file away: deliverability ledger checkpoint --head-lost"
+        ) from problem
     if checkpoint.origin != origin:
         raise TamperedError(f"{printable(str(where))}: the head of another log, {printable(checkpoint.origin)}")
     if not any(key.verify(note) for key in keys):
-        raise TamperedError(f"{printable(str(where))}: not signed by a key of this log")
+        raise TamperedError(
+            f"{printable(str(where))}: not signed by a key of this log: the head is another log's, or the log was restored"
+            " from a backup that is older than the key. Do not sign under this origin again in that case; see:"
+            " deliverability ledger incident --help"
+        )
     return checkpoint
 
 

@@ -111,5 +111,5 @@ def _head_over(ledger: Ledger, size: int) -> bytes:
 
 
 def _sealed(ledger: Ledger, number: int, size: int) -> SealedEntry:
-    entry = ledger.store.entry(number)
+    entry = ledger.store.checked_entry(number)  # or what is handed out would be called changed elsewhere
     return SealedEntry(number, entry.leaf, entry.salt, entry.body, ledger.store.inclusion(number, size))

@@ -2,7 +2,7 @@
 
 import hmac
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -24,6 +24,7 @@ _UNANNOUNCED = (
     " AND body IS NOT NULL ORDER BY number"
 )
 """Outcomes, snapshots and what came later, whose leaf refers to no entry."""
+_ERASURES = "SELECT number FROM entry WHERE substr(leaf, 2, 1) = x'06' ORDER BY number"
 _PSEUDONYMS = 1 << 14  # held in memory: an account comes with two entries at least
 
 
@@ -99,6 +100,16 @@ class Reading:
         if not merkle.verify_inclusion(merkle.leaf_hash(entry.leaf), number, self.size, proof, self.root()):
             raise TamperedError(f"{printable(str(self.path))}: entry {number} is not the one in the tree")
         return entry
+
+    def check_erased(self, gone: Iterable[Entry]) -> None:
+        """Raise :class:`TamperedError` unless entries of the log say that these, whose records went, were erased."""
+        records = Records(self.path)
+        for (number,) in self._rows(_ERASURES):
+            erasure = self.checked_entry(number)
+            records.note(number, parse_leaf(erasure.leaf), erasure.body)
+        for entry in gone:
+            records.note(entry.number, parse_leaf(entry.leaf), None)
+        records.checked(self.size)
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """All entries from ``start`` on."""

@@ -145,8 +145,6 @@ class Store(Reading):
             if address is not None:
                 self._database.execute("DELETE FROM of_address WHERE address = ?", (self.pseudonym(address),))
         self.pseudonym.cache_clear()
-        for copy in copies_of(self.path):
-            copy.unlink(missing_ok=True)
         self.sweep(BUSY_SECONDS)
         return emptied
 
@@ -161,19 +159,22 @@ class Store(Reading):
         return self.setting(_UNSWEPT) is not None
 
     def sweep(self, patience: float) -> None:
-        """Leave nothing in the file of what was erased; not while somebody reads it, or without room to copy it.
+        """Leave nothing of what was erased in the file, or in a copy that bringing its schema up to date left.
 
-        Then, and where this is broken off, the file stays :attr:`unswept`.
+        Not while somebody reads the file, or without room to copy it: then, and where this is broken off, it stays
+        :attr:`unswept`.
         """
         if not self.unswept:
             return
         try:
+            for copy in copies_of(self.path):
+                copy.unlink(missing_ok=True)
             self._database.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
             self._database.execute("VACUUM")  # freed pages may still hold what was erased, and SQLite's log does
             busy, *_ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if not busy:
                 self._database.execute("DELETE FROM meta WHERE name = ?", (f"setting.{_UNSWEPT}",))
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             return
         finally:
             self._database.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")

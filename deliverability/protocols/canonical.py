@@ -5,6 +5,7 @@ bounded depth.  ``to_bytes(parse(x)) == x``, or ``x`` is refused (DESIGN §4.9).
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeAlias
 
@@ -12,9 +13,14 @@ from deliverability.errors import ParseError
 
 MAX_OCTETS = 16 << 20
 MAX_DEPTH = 32
+MAX_MARKS = 1_000_000
+"""Commas and opening brackets outside of strings, so that there are no more values; the largest bundle has 700,000."""
 MAX_INTEGER = (1 << 53) - 1
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+_UNMARKED = bytes(set(range(256)) - set(b'"[]{},'))
+_STRING = re.compile(rb'"[^"]*"?')
 
 Json: TypeAlias = Any
 """``dict`` with ``str`` keys, ``list``, ``str``, ``int``, ``bool``, ``None``."""
@@ -36,7 +42,7 @@ def parse(content: bytes, *, limit: int = MAX_OCTETS) -> Json:
     """Read canonical JSON; raises :class:`ParseError` for anything else, well-formed JSON in another spelling included."""
     if len(content) > limit:
         raise ParseError(f"longer than {limit} octets")
-    _bound_depth(content)
+    _bound(content)
     try:
         value = json.loads(
             content.decode("utf-8"), object_pairs_hook=_members, parse_float=_refuse, parse_constant=_refuse
@@ -67,25 +73,21 @@ def members(value: Json, required: Shape, what: str) -> dict[str, Any]:
     return value
 
 
-def _bound_depth(content: bytes) -> None:
-    """Refuse deep nesting before the parser recurses."""
-    if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
+def _bound(content: bytes) -> None:
+    """Refuse deep nesting before the parser recurses, and more values than any of ours has before it makes them."""
+    if content.count(b"[") + content.count(b"{") <= MAX_DEPTH and len(content) <= MAX_MARKS:
         return
+    # Without what is escaped, a quotation mark begins a string or ends one.
+    marks = content.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _UNMARKED)
+    if marks.count(b'"') <= 4 * MAX_MARKS:  # a name and a value for each
+        marks = _STRING.sub(b"", marks)
+    if marks.count(b",") + marks.count(b"[") + marks.count(b"{") > MAX_MARKS or len(marks) > 2 * MAX_MARKS:
+        raise ParseError(f"more than {MAX_MARKS} commas and brackets")
     depth = 0
-    in_string = escaped = False
-    for octet in content:
-        if escaped:
-            escaped = False
-        elif in_string:
-            escaped, in_string = octet == 0x5C, octet != 0x22
-        elif octet == 0x22:
-            in_string = True
-        elif octet in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ParseError(f"nested deeper than {MAX_DEPTH}")
-        elif octet in b"]}":
-            depth -= 1
+    for mark in marks.translate(None, b","):
+        depth += 1 if mark in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ParseError(f"nested deeper than {MAX_DEPTH}")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

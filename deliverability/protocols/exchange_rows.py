@@ -5,12 +5,13 @@ Sources: "Message tracking" in Microsoft's documentation of Exchange Server
 "Message trace in the modern Exchange admin center" (the extended report has the same fields with underscores).
 
 What these pages do not say, and so is not relied on: which of the two addresses of RESOLVE, REDIRECT and EXPAND is
-the old one; which host wrote a row (taken from the documented roles of client and server); the form of a remote
+the old one (the other one is tried, and tells); which host wrote a row (taken from the documented roles of client and server); the form of a remote
 server's answer inside ``source-context`` (``…;250 …;ClientSubmitTime:``, seen in public samples).
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from deliverability.evidence.event import Action, DeliveryEvent, Relation, Result, Session, Transport
@@ -32,6 +33,12 @@ _INTERNAL = re.compile(r"\d{1,20}\Z", re.ASCII)
 _IP = re.compile(r"[0-9A-Fa-f:.]{2,45}\Z")
 _STATUS = re.compile(r"([2-5]\d\d)(?:[ -]|\Z)", re.ASCII)
 _OWN_WORDS = re.compile(r"(?:[2-5]\d\d )?([245]\.\d{1,3}\.\d{1,3})(?=[\s;]|\Z)", re.ASCII)
+
+_BETWEEN_ERRORS = re.compile(r"(?<=\}\]);\s?(?=\[\{)")
+_ERROR_PARTS = frozenset({"LED", "MSG", "FQDN", "IP", "LRT"})
+# SMTPSEND.OverAdvertisedSize, RESOLVER.ADR.RecipNotFound and the like; of the network and of routing (RFC 3463 §3.5); of
+# the other server's certificate and DANE records, which are judged here.
+_OWN_ERROR = re.compile(r"(?<![\w.])[A-Z]{3,20}\.[A-Za-z]{3,40}|\A\d{3}[ -]5\.(?:4\.\d|7\.32\d)")
 
 _SENT = frozenset({"SEND", "SENDEXTERNAL"})
 _GIVEN_UP = frozenset({"FAIL", "BADMAIL", "DROP", "MODERATORREJECT", "MODERATIONEXPIRE", "MODERATORSALLNDR"})
@@ -55,6 +62,7 @@ _BY_EVENT = {
     "DSN": Action.NOTIFIED,
     **dict.fromkeys(_MOVED, Action.DESCRIBED),
 }
+_RENAMED = frozenset({"EXPAND", "REDIRECT", "RESOLVE"})
 _FROM_CLIENT = _OUTCOMES | {"DUPLICATEDELIVER", "SUBMIT"}
 """Events whose client is the server that wrote the row, and whose server is the other end."""
 
@@ -70,11 +78,15 @@ def events_of(row: Row, line: LogLine, writer: str, witness: str | None = None) 
     named = recipients_of(row)
     outcome = _outcomes(row, event_id, source, named)
     if outcome is not None:
+        # A file may hold these rows alone: they name the message as all others do.
+        yield DeliveryEvent(**frame, **_description(row, "", Action.DESCRIBED, named))
         for facts in outcome:
             yield DeliveryEvent(**frame, **facts)
     elif event_id in _BY_EVENT or event_id in _OUTCOMES:
         action = _BY_EVENT.get(event_id, Action.DESCRIBED)
         yield DeliveryEvent(**frame, **_description(row, event_id, action, named))
+        for facts in _renamings(row, event_id, named):
+            yield DeliveryEvent(**frame, **facts)
 
 
 def _frame(row: Row, line: LogLine, writer: str, witness: str | None, event_id: str) -> Facts | None:
@@ -129,6 +141,19 @@ def _description(row: Row, event_id: str, action: Action, named: tuple[str, ...]
     }
 
 
+def _renamings(row: Row, event_id: str, named: tuple[str, ...]) -> list[Facts]:
+    """Which addresses stand for which: of a list and its members, or of an address and what it was led to."""
+    related = addresses(row.whole("related-recipient-address"))
+    if event_id not in _RENAMED or len(related) != 1:
+        return []
+    (other,) = related
+    return [
+        {"action": Action.DESCRIBED, "recipient": one, "original_recipient": other}
+        for one in named
+        if one.casefold() != other.casefold()
+    ]
+
+
 def _outcomes(row: Row, event_id: str, source: str, named: tuple[str, ...]) -> list[Facts] | None:
     """One outcome for each recipient; ``None`` where the row tells none that can be tied to a recipient."""
     if not named or event_id not in _OUTCOMES:
@@ -162,6 +187,9 @@ def _statuses(row: Row, count: int) -> list[str] | None:
         return [""] * count
     if count == 1:
         return [told]
+    if told.startswith("[{"):
+        parts = _BETWEEN_ERRORS.split(told.rstrip("; "))
+        return parts if len(parts) == count else None
     parts = [part.strip() for part in told.split(";")]
     parts = parts[:-1] if len(parts) == count + 1 and not parts[-1] else parts
     plain = len(parts) == count and all(_STATUS.match(p) or p in ("", "To", "Cc", "Bcc") for p in parts)
@@ -207,18 +235,51 @@ def _answer(row: Row) -> Reply | None:
 
 def _unsent(row: Row, recipient: str, result: Result, status: str, words: str) -> Facts:
     """FAIL and DEFER: the status is the other server's answer only where the row says that an external one gave it."""
-    theirs = _is_external(row) is True and _STATUS.match(status) is not None
-    code = _OWN_WORDS.match(status)
+    host = _host(row, "server") if row.text("source").upper() == "SMTP" else None
+    error = _last_error(status)
+    said = error.words if error else status
+    theirs = _is_external(row) is True and _STATUS.match(said) is not None
+    if error and result is Result.FAILED and row.text("source").upper() == "SMTP" and _is_refusal(error):
+        theirs, host = _is_external(row) is not False, error.server
+    code = _OWN_WORDS.match(said)
     enhanced = code[1] if code else None
     expired = not theirs and result is Result.FAILED and enhanced in ("4.4.7", "5.4.7")  # RFC 3463 §3.5: time expired
-    host = _host(row, "server") if row.text("source").upper() == "SMTP" else None
     return _fact(recipient, Result.EXPIRED if expired else result, Transport.SMTP if theirs else Transport.NONE) | {
         "relay": host if theirs else None,
         "route": row.text("connector-id") or None,
-        "reply": parse_reply(status) if theirs else None,
+        "reply": parse_reply(said) if theirs else None,
         "dsn_code": None if theirs else enhanced,
         "text": f"{words}: {status}"[:4096] if status else words,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _LastError:
+    """What newer servers put into a status: ``[{LED=…};{MSG=};{FQDN=…};{IP=…};{LRT=…}]``."""
+
+    words: str
+    server: Host | None
+    """The host that it was connected to then, where it names one."""
+
+
+def _last_error(status: str) -> _LastError | None:
+    """The last error of a status; ``None`` where a server's words imitate its other parts."""
+    if not (status.startswith("[{") and status.endswith("}]")):
+        return None
+    parts = [part.partition("=") for part in status[2:-2].split("};{")]
+    found = {name: value.strip() for name, _, value in parts}
+    if len(found) != len(parts) or not found.keys() <= _ERROR_PARTS or not found.get("LED"):
+        return None
+    name, ip = found.get("FQDN", ""), found.get("IP", "")
+    # Without a name it may be the address of whoever handed the message in, and was refused by this server.
+    return _LastError(found["LED"], Host(name, ip if _IP.match(ip) else None) if name else None)
+
+
+def _is_refusal(error: _LastError) -> bool:
+    """Whether the words are those of the server that it was connected to, and final; Exchange's own name their origin."""
+    status = _STATUS.match(error.words)
+    own = _OWN_ERROR.search(error.words) is not None
+    return error.server is not None and status is not None and status[1][0] == "5" and not own
 
 
 def _is_external(row: Row) -> bool | None:

@@ -4,8 +4,7 @@ Source: Exim specification, chapter "Log files"; ``delivery_log``, ``failure_log
 ``deliver.c``, ``check_response`` in ``transports/smtp.c``, Exim 4.80 to 4.100.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from deliverability.evidence.event import Action, Result, Transport
 from deliverability.evidence.smtp import Host, Reply
@@ -84,8 +83,7 @@ _COLON = octets_regex(r"[^:]*: ")
 _REPLY_HOST = octets_regex(rf"{_OLD_HOST}: ")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """What the free text of a failure says."""
 
     text: str

@@ -13,7 +13,8 @@ from deliverability.evidence.attempted import Lean, Said
 from deliverability.evidence.event import Action
 from deliverability.protocols.exim_fields import MESSAGE_ID
 from deliverability.protocols.exim_lines import read_words
-from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of, saying_of
+from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, read_fully, said_of, saying_of
+from deliverability.protocols.taken_on import kept
 
 _TO_THE_MINUTE, _SECONDS, _ZONE = (
     rb"[12]\d{3}-\d\d-\d\d [0-2]\d:[0-5]\d",

@@ -12,6 +12,7 @@ once and in Exim's order, and a line that does not come out even says nothing at
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from deliverability.evidence.smtp import Host, Reply, Tls
 from deliverability.protocols.encoded_words import decode_octets, unescape_exim
@@ -73,8 +74,7 @@ ARRIVAL_ORDER = {
 """Fields of ``<=`` lines and, up to ``F``, of refusals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The address part of a delivery line."""
 
     shown: str

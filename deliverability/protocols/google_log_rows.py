@@ -31,6 +31,8 @@ _MAILBOXES = {"gmailinbox": None, "gmailspam": "Spam"}
 _DELIVERED = frozenset(
     {"delivered", "deliveredtoansmtpserver", "deliveredtogmailinbox", "bypassedspam", "markedasspam"}
 )
+_UNDER_WAY = frozenset({"", "smtpin"})
+"""Targets of steps that come before all others."""
 _FAILED = frozenset({"bounced", "bounce", "rejected", "dropped", "failed", "permanentfailure"})
 _WAITING = frozenset({"temporaryfailure", "temporarilydeferred", "deferred", "retrying", "willretry", "delayed"})
 
@@ -52,9 +54,11 @@ def search_events(row: Row, line: LogLine) -> Iterator[DeliveryEvent]:
     yield DeliveryEvent(**frame, **_arrival(row, named))
     facts = _by_target(row)
     if facts is None or len(named) != 1:
-        return  # a step that lists several recipients does not say whose it was
+        # A step that lists several recipients does not say whose it was; nor all words what became of the message.
+        facts = None if column_key(row.text("Event target")) in _UNDER_WAY else {"action": Action.FILTERED}
     at = row.time("Event date") or of_something_else(frame["at"])
-    yield DeliveryEvent(**(frame | {"at": at}), recipient=named[0], **facts)
+    for recipient in named if facts else ():
+        yield DeliveryEvent(**(frame | {"at": at}), recipient=recipient, **(facts or {}))
 
 
 def investigation_events(row: Row, line: LogLine) -> Iterator[DeliveryEvent]:

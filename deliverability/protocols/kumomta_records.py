@@ -21,11 +21,14 @@ MAX_RECIPIENTS = 1000
 
 KINDS = (
     "Reception", "Delivery", "Bounce", "TransientFailure", "Expiration", "AdminBounce", "OOB", "Feedback", "Rejection",
-    "AdminRebind", "DeferredInjectionRebind", "Delayed", "XferOut", "XferIn",
+    "AdminRebind", "DeferredInjectionRebind", "Delayed", "Delay", "XferOut", "XferIn",
 )  # fmt: skip
 HEAD = rb'^\{"type": ?"(?:%s)", ?"id": ?"' % "|".join(KINDS).encode()
 """Regular expression (bytes): how every record begins; KumoMTA writes these two fields first."""
 _IDENTIFIED = re.compile(HEAD + rb'([0-9a-f]{32})"')
+
+_ENVELOPES = ("_source", "result", "data", "record", "event")
+"""Fields of a log platform's record that may hold one of KumoMTA's."""
 
 INTERNAL = "KumoMTA internal: "
 """How a response begins that no peer gave: the server's own words for what went wrong."""
@@ -49,6 +52,11 @@ class Record:
     def text(self, name: str) -> str | None:
         """A field that holds a string, if it is there and not empty."""
         return _text(self.fields.get(name)) or None
+
+    @property
+    def is_of_hook(self) -> bool:
+        """Whether it is about a message that carries another log record to a log hook: that is no mail."""
+        return self.text("reception_protocol") == "LogRecord"
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -146,6 +154,20 @@ def parse_record(raw: bytes) -> Record | None:
         return None
     own_id = _text(fields.get("id"))
     return Record(kind, own_id if own_id and re.fullmatch(r"[0-9a-f]{32}", own_id) else None, at, fields)
+
+
+def taken_out(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A record in whatever order its fields stand, bare or within a log platform's; ``None`` for what is none."""
+    for one in (found, *(found.get(name) for name in _ENVELOPES)):
+        if isinstance(one, dict) and one.get("type") in KINDS and {"id", "sender", "recipient", "response"} <= one.keys():
+            return one
+    return None
+
+
+def as_written(record: Mapping[str, Any]) -> bytes:
+    """A record as KumoMTA writes it: on one line, its type and its id first."""
+    ordered = {name: record[name] for name in ("type", "id")} | dict(record)
+    return json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def record_id(raw: bytes) -> str | None:

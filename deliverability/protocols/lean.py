@@ -3,7 +3,6 @@
 A fast reader and the full parser of a format must say the same of every line: both make their :class:`Said` here.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 from deliverability.evidence.attempted import MAX_WORDS, Lean, Said, Saying
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.exhibit import LogLine, Place
-from deliverability.evidence.smtp import Host
 from deliverability.protocols import octets
-from deliverability.protocols.hosts import is_loopback, is_no_store
+from deliverability.protocols.hosts import is_no_store
+from deliverability.protocols.taken_on import kept, passes_on
 
 MAX_SAYINGS = 8192
 """Distinct sayings that a reader remembers; past it it begins anew."""
@@ -21,26 +20,6 @@ SOMEBODY = b"somebody@recipient.invalid"
 """Stands for the recipient wherever a saying names it."""
 
 _SOMEBODY = SOMEBODY.decode()
-# As in ``correlate``: what servers that only took a message on say of it, and what a filter says that kept nothing.
-_TAKEN_ON = re.compile(
-    r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b"
-    r"|\bOK \([0-9A-F]{14,32}\)\Z",  # Proxmox Mail Gateway's filter
-    re.IGNORECASE,
-)
-# amavis: "Ok, discarded, id=…", "Ok, id=…, DISCARD(bounce.suppressed)", and "Ok, id=…, BOUNCE", for which it tells the sender.
-_THROWN_AWAY = re.compile(
-    r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, (?:discarded\b|id=[0-9-]{3,32}, (?:DISCARD\b|BOUNCE\Z))", re.IGNORECASE
-)
-
-
-def passes_on(transport: Transport | None, relay: Host | None) -> bool:
-    """Whether the words of a 2yz tell more than that it is one: a filter of ours may have given it."""
-    return transport is Transport.LMTP or (relay is not None and is_loopback(relay))
-
-
-def kept(words: str) -> tuple[bool, bool]:
-    """Whether a host that is perhaps a filter of ours says that it queued the message, and that it kept nothing."""
-    return _TAKEN_ON.search(words) is not None, _THROWN_AWAY.match(words) is not None
 
 
 def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:

@@ -9,7 +9,7 @@ its times are UTC.
 that is the next server; for mail that stays, the summary does not say whether it is a mailbox or a server behind a
 connector.  So a summary's ``Delivered`` is a hand-over; only the enhanced summary's ``Deliver`` is documented as
 delivery to the mailbox.  ``FilteredAsSpam`` is "rejected or blocked" on one page and "marked as spam" on the other:
-it decides nothing.  The only time in these reports is when the service received the message; it is no time of a
+it decides nothing, as words do that the pages do not have (in another language, say).  The only time in these reports is when the service received the message; it is no time of a
 delivery and becomes none.
 """
 
@@ -39,9 +39,12 @@ _RECIPIENT = ("RecipientAddress", "recipient_address", "Recipient")
 
 
 def lead(row: Row) -> str | None:
-    """What all records of one message have in them: Microsoft's id, or in exports without it the Message-ID."""
+    """What all records of one message have in them: Microsoft's id, or in exports without it the Message-ID.
+
+    Whoever asked may have left out both: then it is the time, and each row stands for itself.
+    """
     found = row.text("MessageTraceId", "network_message_id", "Message trace ID")
-    return found if _GUID.match(found) else message_id(row.text(*_MESSAGE_ID))
+    return found if _GUID.match(found) else message_id(row.text(*_MESSAGE_ID)) or row.text(*_IN_UTC) or None
 
 
 def identity(row: Row) -> str | None:
@@ -49,6 +52,9 @@ def identity(row: Row) -> str | None:
     found = lead(row)
     if found is None or _GUID.match(found):
         return found
+    if not message_id(row.text(*_MESSAGE_ID)):
+        named = (address(row.whole(*_SENDER)), address(row.whole(*_RECIPIENT)), row.text("Subject"))
+        return " ".join((found, *(word for word in named if word)))
     return " ".join((found, *(w for w in (address(row.whole(*_SENDER)), row.text(*_SIZE)) if w)))
 
 
@@ -80,10 +86,18 @@ def enhanced_events(row: Row, line: LogLine) -> Iterator[DeliveryEvent]:
     told = _recipients(row.whole("recipient_status"))
     yield DeliveryEvent(**frame, **_arrival(row, tuple(r for r, _ in told)))
     for recipient, steps in told:
-        last = steps.rpartition(",")[2].strip()
-        facts = _STEP.get(last.lower())
+        facts = _by_steps([step.strip().lower() for step in steps.split(",")])
         if facts is not None:
             yield DeliveryEvent(**_later(frame), recipient=recipient, **facts, text=steps)
+
+
+def _by_steps(steps: list[str]) -> Facts | None:
+    """What the last step says; none for what is under way."""
+    if steps[-1] in _UNDER_WAY:
+        return None
+    # What follows a hand-over or a delivery in other words does not undo it.
+    done = next((_STEP[step] for step in reversed(steps) if step in ("send", "deliver")), None)
+    return _STEP.get(steps[-1]) or done or _UNTOLD
 
 
 def _frame(row: Row, line: LogLine) -> Facts | None:
@@ -114,7 +128,8 @@ def _arrival(row: Row, recipients: tuple[str, ...]) -> Facts:
 
 
 def _by_status(row: Row, status: str) -> Facts | None:
-    facts = _STATUS.get(column_key(status))
+    key = column_key(status)
+    facts = _STATUS.get(key) or (_UNTOLD if key and key not in _UNDER_WAY else None)
     if facts is None or facts.get("transport") is not Transport.SMTP:
         return facts | {"text": status} if facts else None
     # Where several addresses were tried, which of them took it is not said.
@@ -126,19 +141,22 @@ def _fact(result: Result, transport: Transport) -> Facts:
     return {"action": Action.ATTEMPTED, "result": result, "transport": transport}
 
 
+_UNTOLD: Facts = {"action": Action.FILTERED}
+"""The service speaks of this recipient's copy, in words that tell no outcome; HELD would speak for the whole message."""
+_UNDER_WAY = frozenset({"gettingstatus", "receive", "submit", "resolve", "redirect", "transfer", "process"})
 _STATUS: dict[str, Facts] = {
     "delivered": _fact(Result.SENT, Transport.SMTP),
     "failed": _fact(Result.FAILED, Transport.NONE),
     "pending": _fact(Result.DEFERRED, Transport.NONE),
     "expanded": _fact(Result.SENT, Transport.FORWARD),
-    "quarantined": {"action": Action.FILTERED},  # for this recipient; HELD would speak for the whole message
-    "filteredasspam": {"action": Action.FILTERED},
+    "resolved": _fact(Result.SENT, Transport.FORWARD),
 }
 _STEP: dict[str, Facts] = {
     "send": _fact(Result.SENT, Transport.SMTP),
     "deliver": _fact(Result.SENT, Transport.MAILBOX),
     "fail": _fact(Result.FAILED, Transport.NONE),
     "defer": _fact(Result.DEFERRED, Transport.NONE),
+    "drop": _fact(Result.FAILED, Transport.NONE),
     "expand": _fact(Result.SENT, Transport.FORWARD),
 }
 

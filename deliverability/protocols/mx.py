@@ -5,11 +5,11 @@ domain's owner names that host; the absence of a match shows nothing about the p
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 from deliverability.evidence.names import Domain
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observation, Observations
@@ -36,8 +36,7 @@ class MxKind(StrEnum):
     COULD_NOT_LOOK = "could-not-look"
 
 
-@dataclass(frozen=True, slots=True)
-class MxMatch:
+class MxMatch(NamedTuple):
     """The relation, and what it rests on."""
 
     kind: MxKind

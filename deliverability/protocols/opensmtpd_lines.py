@@ -66,7 +66,11 @@ _RESULTS = {
     "Loop": Result.FAILED,
 }
 # mta_session.c: what it says when the connection breaks while a message is under way, whatever the command was.
-_BROKEN = ("Connection closed unexpectedly", "Connection timeout", "IO Error: ", "Connection reset")
+# "Too much" is what comes behind a reply before the next command: that reply, perhaps to the data, is passed over.
+_BROKEN = (
+    *("Connection closed unexpectedly", "Connection timeout", "IO Error: ", "Connection reset"),
+    "Remote host sent too much data",
+)
 _CODED = re.compile(r"[2-5]\d\d(?:[ -]|\Z)")
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 
 from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.protocols import octets
-from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, kept, read_fully, said_of
+from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, read_fully, said_of
 from deliverability.protocols.postfix_attempts import attempt_fields
 from deliverability.protocols.postfix_names import AGENTS, QUEUE_ID
+from deliverability.protocols.taken_on import kept
 
 MAX_SESSIONS = 4096  # processes whose TLS session is remembered from one block to the next
 _SHORTEST_TIME = 15  # octets: "Jan  5 00:01:38"; those of the other form stand together

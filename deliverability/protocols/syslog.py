@@ -10,6 +10,7 @@ tag ``postfix/smtp`` only ``postfix``.
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from deliverability.evidence.event import LogTime, TimeBasis
 
@@ -40,25 +41,30 @@ _ANY_TIME = b"%s|%s|%s|%s" % (_BSD, _ISO, _FULL, _UNIX)
 HEAD = rb"^%s(?:%s) %s(?:%s (?:%s)?|%s%s )??" % (_PRI, _ANY_TIME, _FACILITY, _HOST, _LEVEL, _LEVEL, _HOST)
 """Regular expression (bytes, for ``re.M``) for time and host of every supported line; the tag comes next."""
 
-_LINE = re.compile(
-    rb"%(pri)s(?P<time>%(time)s) %(facility)s(?:"
-    rb"(?:(?P<host>%(host)s) (?:%(level)s)?|%(level)s(?P<host_behind>%(host)s) )?(?P<tag>%(tag)s)(?:\[(?P<pid>[!-Z\\^-~]{1,64})\])?:(?: |\Z)"
-    rb"|(?P<host5424>%(host)s) (?P<app>[!-~]{1,128}) (?P<procid>[!-~]{1,128}) [!-~]{1,32} %(sd)s(?: |\Z)"
-    rb"|(?:(?P<host_only>%(host)s) )?(?=last message repeated \d{1,9} times?\b)"
-    rb")"
-    % {
-        b"pri": _PRI,
-        b"time": _ANY_TIME,
-        b"facility": _FACILITY,
-        b"host": _HOST,
-        b"tag": _TAG,
-        b"sd": _SD,
-        b"level": _LEVEL,
-    }
-)
 _SOLARIS_ID = re.compile(rb"\[ID \d{1,10} [a-z0-9]{1,12}\.[a-z0-9]{1,12}\] ")
 _RFC3339_LENGTHS = frozenset((20, 25, 27, 32))  # seconds or microseconds, "Z" or an offset with a colon
 _UTF8_BOM = b"\xef\xbb\xbf"  # RFC 5424 §6.4
+
+
+@cache
+def _line() -> re.Pattern[bytes]:
+    """A whole line; compiled for the first log that syslog wrote, for it takes long."""
+    return re.compile(
+        rb"%(pri)s(?P<time>%(time)s) %(facility)s(?:"
+        rb"(?:(?P<host>%(host)s) (?:%(level)s)?|%(level)s(?P<host_behind>%(host)s) )?(?P<tag>%(tag)s)(?:\[(?P<pid>[!-Z\\^-~]{1,64})\])?:(?: |\Z)"
+        rb"|(?P<host5424>%(host)s) (?P<app>[!-~]{1,128}) (?P<procid>[!-~]{1,128}) [!-~]{1,32} %(sd)s(?: |\Z)"
+        rb"|(?:(?P<host_only>%(host)s) )?(?=last message repeated \d{1,9} times?\b)"
+        rb")"
+        % {
+            b"pri": _PRI,
+            b"time": _ANY_TIME,
+            b"facility": _FACILITY,
+            b"host": _HOST,
+            b"tag": _TAG,
+            b"sd": _SD,
+            b"level": _LEVEL,
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def head_for(tags: bytes) -> bytes:
 
 def parse_prologue(raw: bytes) -> Prologue | None:
     """Read the head of a line; ``None`` when it is of no supported form.  Never raises; linear time."""
-    match = _LINE.match(raw)
+    match = _line().match(raw)
     if not match:
         return None
     at = _log_time(match["time"])
@@ -140,7 +146,9 @@ def _instant(local: datetime, year: int, offset: timedelta) -> datetime | None:
 def _log_time(raw: bytes) -> LogTime | None:
     text = raw.decode("ascii")
     if raw[4:5] == b"-" and (aware := _rfc3339(text)):
-        return _stated(text, aware.replace(tzinfo=None), aware.utcoffset())
+        logged = TimeBasis.LOGGED
+        local, offset, instant = aware.replace(tzinfo=None), aware.utcoffset(), aware.astimezone(UTC)
+        return LogTime(text, local, has_year=True, offset=offset, instant=instant, year_from=logged, zone_from=logged)
     if raw[:9].isdigit():
         return _from_unix(text)
     offset: timedelta | None = None

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deliverability.protocols.syslog import HEAD, parse_prologue
+from deliverability.protocols.whole_line import begins_whole, is_whole
 from deliverability.protocols.wrapped_line import compose, host_name, one_line, timestamp
 
 TEXTS = (
@@ -96,8 +96,6 @@ _SHARE = 0.9  # of the first records that must hold a whole line in a field
 _DRIVER = frozenset({"log", "stream", "time"})
 """Of a record as Docker's json-file driver writes it: one line that the program wrote, when, and to which stream."""
 _TAGGED = re.compile(rb"(?P<host>[!-~]{0,254}[!-9;-~] )?[!-9;-Z\\^-~]{1,128}\[\d{1,10}\]: ")
-_HEAD = re.compile(HEAD)
-_EXIM = re.compile(rb"\d{4}-\d\d-\d\d [0-2]\d:[0-5]\d:[0-6]\d[. ]")
 
 Flat = Mapping[str, Any]
 
@@ -197,16 +195,6 @@ def _flatten(record: Mapping[str, Any], prefix: str, found: dict[str, Any], dept
             _flatten(value, f"{prefix}{name}.", found, depth - 1)
     for value in envelopes:
         _flatten(value, "", found, depth - 1)
-
-
-def is_whole(text: bytes) -> bool:
-    """Whether this is a log line as a server wrote it: syslog's head, or Exim's own time."""
-    return _EXIM.match(text) is not None or parse_prologue(text[:1024]) is not None
-
-
-def begins_whole(text: bytes) -> bool:
-    """The quick look, once the first records or lines have shown what they are."""
-    return _HEAD.match(text) is not None or _EXIM.match(text) is not None
 
 
 def _object(text: bytes) -> dict[str, Any] | None:

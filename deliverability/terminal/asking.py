@@ -164,7 +164,7 @@ def replayed(path: Path | None) -> Any:
         from deliverability.evidence.observation import Observations
 
         return Observations()
-    from deliverability.api.rendering import observations_of
+    from deliverability.api.replaying import observations_of
 
     return observations_of(read_file(path, MAX_MESSAGE_FILE), str(path))
 

@@ -107,7 +107,7 @@ def check(
     """See :data:`CHECK_HELP`."""
     from deliverability import api
     from deliverability.api.preflight import with_rules
-    from deliverability.api.rendering import verdicts
+    from deliverability.api.sheets import verdicts
     from deliverability.api.spam import spam_scores
     from deliverability.capture.resume import listed
     from deliverability.terminal.lists import ListTask, check_list_file

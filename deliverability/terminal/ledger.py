@@ -24,7 +24,7 @@ VERIFY_HELP = """Verify evidence offline: step by step, what is shown and by who
   deliverability verify --page verifier.html
 
 Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing, or
-a time with --require-time; 5 changed; 6 nothing can be said.
+a time with --require-time, or how a head of --checkpoint stands to it; 5 changed; 6 nothing can be said.
 """
 HISTORY_HELP = """Every notice to a customer, failures included: "My Mail".
 
@@ -345,7 +345,8 @@ def verify_bundle_file(
     if any(f.step is Step.FORM and f.held is Held.UNDECIDED for f in done.findings):
         raise typer.Exit(COULD_NOT_LOOK)
     timed = any(f.step is Step.TIME and f.held is Held.SHOWN for f in done.findings)
-    if not done.complete or (require_time and not timed):
+    open_heads = any(f.step is Step.LATER and f.held is not Held.SHOWN for f in done.findings)
+    if not done.complete or open_heads or (require_time and not timed):
         raise typer.Exit(PENDING)
 
 

@@ -8,12 +8,11 @@ else (numbers, what is wrong) is left to typer.
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -53,8 +52,7 @@ def _unless_given(slowly: Callable[[Any, Any], Any], context: Any, value: Any) -
     return slowly(context, value) if value else value
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(NamedTuple):
     """What an option takes: ``str``, :class:`~pathlib.Path` or an enumeration, once or several times."""
 
     one: type

@@ -66,7 +66,7 @@ def check_list_file(path: Path, task: ListTask, output: Path | None, *, resume: 
 def list_entry(checked: "Checked", task: ListTask) -> tuple[bytes, int]:
     """One line of NDJSON, or one table, and its status; a name that is no domain is named with what is wrong with it."""
     from deliverability.api.preflight import with_rules
-    from deliverability.api.rendering import verdicts
+    from deliverability.api.sheets import verdicts
 
     if checked.assessment is None:
         return _unchecked(checked.name, checked.problem or "", task), INTERNAL if checked.defect else COULD_NOT_LOOK

@@ -310,6 +310,8 @@ ODD = [
     b'{"kind":"dispatch-evidence","schema_version":9007199254740992}',
     b'{"kind":"dispatch-evidence","schema_version":9007199254740991}',
     b'{"kind":"dispatch-evidences","schema_version":1}',
+    b'{"a":[%s],"kind":"dispatch-evidence","schema_version":2}' % b",".join([b"0"] * (canonical.MAX_MARKS - 3)),
+    b'{"a":[%s],"kind":"dispatch-evidence","schema_version":2}' % b",".join([b"0"] * (canonical.MAX_MARKS - 2)),
     b'{"kind":"dispatch-evidence","kind":"dispatch-evidence"}',
     b'\xef\xbb\xbf{"kind":"dispatch-evidence"}',
     b'{"a":"\\ud800","kind":"dispatch-evidence","schema_version":2}',

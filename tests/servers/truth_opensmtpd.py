@@ -104,9 +104,7 @@ class Server:
     def _hurry(self) -> None:
         while not self.ending.wait(TRY_AGAIN_SECONDS):
             with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-                subprocess.run(
-                    [str(self.control), "schedule", "all"], capture_output=True, timeout=5, check=False
-                )
+                subprocess.run([str(self.control), "schedule", "all"], capture_output=True, timeout=5, check=False)
 
     def stop(self) -> None:
         if self.process.poll() is None:

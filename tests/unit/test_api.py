@@ -13,7 +13,7 @@ import pytest
 import deliverability
 from deliverability import Network, Pick, Reader, Request
 from deliverability.api.observe import MAX_QUESTIONS, settle
-from deliverability.api.rendering import observations_of
+from deliverability.api.replaying import observations_of
 from deliverability.config import parse
 from deliverability.errors import AmbiguousError, UsageError
 from deliverability.evidence.bundle import Assessment, Origin

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.errors import ParseError
-from deliverability.protocols.canonical import MAX_DEPTH, members, parse, to_bytes
+from deliverability.protocols.canonical import MAX_DEPTH, MAX_MARKS, members, parse, to_bytes
 
 VALUES = st.recursive(
     st.none()
@@ -71,6 +71,30 @@ def test_octets_are_read_or_refused(octets: bytes) -> None:
 def test_what_is_not_canonical_is_refused(octets: bytes) -> None:
     with pytest.raises(ParseError):
         parse(octets)
+
+
+@pytest.mark.parametrize("one", [b"0", b"[]", b'[{"a":""}]', b'"\\\\"', b'{"]":"\\"[,","}":[]}'])
+def test_more_values_than_any_bundle_holds_are_refused_before_they_are_made(one: bytes) -> None:
+    def count(value: object) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return (isinstance(value, (dict, list))) + max(0, len(inner) - 1) + sum(map(count, inner))
+
+    fits, left = divmod(MAX_MARKS, count(json.loads(one)) + 1)  # each with the comma, or the bracket, before it
+    most = [one] * fits + [b"null"] * left
+    assert len(parse(b"[%s]" % b",".join(most))) == fits + left
+    with pytest.raises(ParseError, match="commas and brackets"):
+        parse(b"[%s]" % b",".join([*most, b"null"]))
+
+
+def test_what_stands_in_a_string_is_no_value() -> None:
+    value = ["[]," * MAX_MARKS, '\\",{' * MAX_MARKS]
+    assert parse(to_bytes(value)) == value
+
+
+@pytest.mark.parametrize("one", [b'"', b'\\"', b"]", b'""', b'["', b"\\", b"[\\"], ids=repr)
+def test_octets_of_no_form_are_refused_in_one_pass(one: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse(one * (4 * MAX_MARKS // len(one)))
 
 
 def test_brackets_in_a_text_are_no_depth() -> None:

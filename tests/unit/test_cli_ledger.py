@@ -1,6 +1,7 @@
 """The ledger on the command line, as its operator and a customer use it."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -74,6 +75,26 @@ def test_a_customer_verifies_what_support_sends(folder: Path, capfd: pytest.Capt
     assert "Do not rely on it" in out(capfd)
     Path("bundle.json").write_text("something else")
     assert run(["verify", "bundle.json", "--key", "key"]) == 6
+
+
+def test_a_head_that_nothing_is_shown_of_is_not_passed_over(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever names a head asks whether the log continues it: not knowing is no yes."""
+    shutil.copy(folder / "head", "before")
+    assert run(["ledger", "prove", "--account", "4711", "--ledger", str(folder), "-o", "bundle.json"]) == 0
+    assert run(["verify", "bundle.json", "--key", "key", "--checkpoint", "before"]) == 0
+    spool = recorder(folder)
+    spool.record([intent(9)])
+    spool.close()
+    assert run(["ledger", "checkpoint", "--ledger", str(folder)]) == 0
+    assert run(["verify", "bundle.json", "--key", "key"]) == 0
+    capfd.readouterr()
+    assert run(["verify", "bundle.json", "--key", "key", "--checkpoint", str(folder / "head")]) == 3
+    assert "no proof about the head that you hold" in out(capfd)
+    given = ["--ledger", str(folder), "--continues", str(folder / "head"), "-o", "bundle.json"]
+    assert run(["ledger", "prove", "--dispatch", f"{1:032x}", *given]) == 0
+    for head in ("before", str(folder / "head")):
+        shown = 0 if head != "before" else 3
+        assert run(["verify", "bundle.json", "--key", "key", "--checkpoint", head]) == shown
 
 
 def test_a_copy_that_is_not_the_message_makes_no_bundle(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ def of_row(name: str, **columns: Any) -> list[DeliveryEvent]:
 
 
 def outcomes(found: list[DeliveryEvent]) -> dict[tuple[int, str], tuple[Any, ...]]:
-    told = [e for e in found if e.recipient]
+    told = [e for e in found if e.recipient and e.action is not Action.DESCRIBED]
     keyed = {(e.line.place.line, e.recipient or ""): (e.action, e.result, e.transport) for e in told}
     assert len(keyed) == len(told)
     return keyed
@@ -212,7 +212,9 @@ def exchange(**columns: str) -> list[DeliveryEvent]:
 )
 def test_exchange_statuses_that_cannot_be_told_apart_say_nothing(status: str) -> None:
     assert [(e.action, e.recipient) for e in exchange(recipient_status=status)] == [(Action.DESCRIBED, None)]
-    failed = exchange(recipient_status=status, event_id="FAIL", custom_data="S:IsSmtpResponseFromExternalServer=True")
+    _, *failed = exchange(
+        recipient_status=status, event_id="FAIL", custom_data="S:IsSmtpResponseFromExternalServer=True"
+    )
     assert [(e.result, e.reply, e.text) for e in failed] == [(Result.FAILED, None, "FAIL SMTP")] * 2
 
 
@@ -228,7 +230,7 @@ def test_exchange_statuses_that_cannot_be_told_apart_say_nothing(status: str) ->
     ],
 )
 def test_exchange_rows_that_show_no_acceptance(columns: dict[str, str]) -> None:
-    assert [e.result for e in exchange(**columns)] == [None]
+    assert {e.result for e in exchange(**columns)} == {None}
 
 
 @pytest.mark.parametrize("event_id", ["HAREDIRECT", "HARECEIVE", "HADISCARD", "AGENTINFO", "RESUBMITFAIL", "NEW", "*"])
@@ -237,12 +239,49 @@ def test_exchange_rows_that_say_nothing_of_the_message(event_id: str) -> None:
 
 
 def test_exchange_failure_deleted_by_an_administrator_is_cancelled() -> None:
-    assert [e.action for e in exchange(event_id="FAIL", source="ADMIN")] == [Action.CANCELLED] * 2
+    _, *told = exchange(event_id="FAIL", source="ADMIN")
+    assert [e.action for e in told] == [Action.CANCELLED] * 2
+
+
+def test_an_exchange_row_alone_names_its_message() -> None:
+    described, *sent = exchange(message_id="<m1@hosting.example>", message_subject="Renewal")
+    assert (described.action, described.message_id, described.subject) == (
+        Action.DESCRIBED, "m1@hosting.example", "Renewal"
+    )  # fmt: skip
+    assert [(e.recipient, e.result) for e in sent] == [
+        ("a@corp.example", Result.SENT),
+        ("b@corp.example", Result.SENT),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "[{LED=550 5.1.1 no such user};{MSG=};{FQDN=};{IP=198.51.100.10};{LRT=}]",  # whoever handed it in
+        "[{LED=550 5.3.4 SMTPSEND.OverAdvertisedSize; too large};{FQDN=mx.corp.example};{IP=198.51.100.10}]",
+        "[{LED=550 5.4.316 Message expired};{FQDN=mx.corp.example};{IP=198.51.100.10}]",
+        "[{LED=550 5.7.323 tlsa-invalid};{FQDN=mx.corp.example};{IP=198.51.100.10}]",
+        "[{LED=451 4.7.1 try later};{FQDN=mx.corp.example};{IP=198.51.100.10}]",
+        "[{LED=550 5.1.1 no};{FQDN=mx.victim.example};{MSG=};{FQDN=mx.corp.example};{IP=198.51.100.10}]",
+        "[{LED=550 5.1.1 no};{OTHER=};{FQDN=mx.corp.example};{IP=198.51.100.10}]",
+    ],
+)
+def test_an_exchange_error_that_need_not_be_the_receivers_is_no_reply(error: str) -> None:
+    _, event = exchange(event_id="FAIL", recipient_address="a@corp.example", recipient_status=error)
+    assert (event.result, event.reply, event.relay) == (Result.FAILED, None, None)
+
+
+def test_exchange_errors_of_several_recipients_stay_with_their_own() -> None:
+    errors = "[{LED=550 5.1.1 no such user};{FQDN=mx.corp.example};{IP=198.51.100.10}];[{LED=550 4.4.7 QUEUE.Expired; message expired};{FQDN=};{IP=}]"
+    _, refused, expired = exchange(event_id="FAIL", recipient_status=errors)
+    assert refused.reply and refused.reply.text == "550 5.1.1 no such user"
+    assert str(refused.relay) == "mx.corp.example [198.51.100.10]"
+    assert (expired.result, expired.reply) == (Result.EXPIRED, None)
 
 
 def test_exchange_flag_told_twice_is_told_by_nobody() -> None:
     twice = "S:IsSmtpResponseFromExternalServer=True;S:IsSmtpResponseFromExternalServer=False"
-    (event,) = exchange(
+    _, event = exchange(
         event_id="FAIL", recipient_address="a@corp.example", recipient_status="550 5.1.1 x", custom_data=twice
     )
     assert (event.reply, event.dsn_code) == (None, "5.1.1")
@@ -313,7 +352,7 @@ def test_an_enhanced_summary_that_cannot_be_split_tells_nobodys_outcome(status: 
 
 
 def test_the_extended_report_names_the_host_and_its_reply() -> None:
-    arrived, sent = events("microsoft-365-trace", CASES / "microsoft-365-trace" / "extended.log")
+    arrived, _, sent = events("microsoft-365-trace", CASES / "microsoft-365-trace" / "extended.log")
     assert arrived.action is Action.ARRIVED
     assert sent.reply and sent.reply.text == "250 2.0.0 Ok: queued as 4jXH3k3V2zzLhRZ"
     assert (str(sent.relay), sent.witness) == ("mx.corp.example [203.0.113.25]", "Microsoft 365")

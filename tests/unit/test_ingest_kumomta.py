@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from deliverability.api.requests import Request
+from deliverability.api.tracing import read_logs
 from deliverability.evidence.event import Action, DeliveryEvent, Result, TimeBasis, Transport
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.ingest.kumomta import FORMAT
@@ -223,3 +225,48 @@ def test_ids_and_needles() -> None:
     quoted = json.dumps('"a\\"b"@corp.example').encode()[1:-1]
     assert quoted in FORMAT.needles('"a\\"b"@corp.example')
     assert FORMAT.needles("Anna@corp.example") == (b"anna@corp.example",)
+
+
+def story(folder: Path, text: str) -> list[tuple[str, list[str]]]:
+    log = folder / "kumo.log"
+    log.write_text(text, "utf-8")
+    found = read_logs(Request(logs=(str(log),), to=("ok-1@corp.example",)))[0].messages
+    return [(d.state.value, [a.result.value for a in d.attempts]) for m in found for d in m.deliveries]
+
+
+def rewritten(name: str, records: list[dict[str, Any]]) -> str:
+    if name == "sorted":
+        return "".join(json.dumps(dict(sorted(r.items()))) + "\n" for r in records)
+    if name == "indented":
+        return "\n".join(json.dumps(r, indent=2) for r in records) + "\n"
+    if name == "list":
+        return json.dumps(records)
+    if name == "newest first":
+        return "".join(json.dumps(r) + "\n" for r in reversed(records))
+    if name == "elastic":
+        return "".join(json.dumps({"_index": "kumo", "_id": "x", "_source": r}) + "\n" for r in records)
+    return "".join(json.dumps({"@timestamp": "2026-11-22T10:00:00Z"} | r) + "\n" for r in records)
+
+
+@pytest.mark.parametrize("name", ["sorted", "indented", "list", "newest first", "elastic", "stamped"])
+def test_records_that_another_program_wrote_anew_tell_the_same(name: str, tmp_path: Path) -> None:
+    records = [json.loads(raw) for raw in RECORDS[:3]]
+    assert story(tmp_path, rewritten(name, records)) == [("handed-over", ["deferred", "sent"])]
+
+
+def test_what_carries_a_record_to_a_log_hook_is_no_mail(tmp_path: Path) -> None:
+    hook = json.loads(RECORDS[2]) | {
+        "id": "9d98076abbbc11ed940250ebf67f93bd", "queue": "webhook", "reception_protocol": "LogRecord",
+        "delivery_protocol": "Lua", "peer_address": None,
+    }  # fmt: skip
+    text = "".join(json.dumps(r) + "\n" for r in (json.loads(RECORDS[0]), hook))
+    assert story(tmp_path, text) == [("queued", [])]
+
+
+def test_a_message_that_another_node_took_over_stays_one(tmp_path: Path) -> None:
+    reception, _, delivery = (json.loads(raw) for raw in RECORDS[:3])
+    left = reception | {"type": "XferOut", "timestamp": 1795342099, "event_time": "2026-11-22T10:08:19Z"}
+    came = left | {"type": "XferIn", "nodeid": "667f3ad4-2c8c-11ee-976e-782d7e12e173"}
+    sent = delivery | {"nodeid": came["nodeid"]}
+    text = "".join(json.dumps(r) + "\n" for r in (reception, left, came, sent))
+    assert story(tmp_path, text) == [("handed-over", ["sent"])]

@@ -449,9 +449,23 @@ def test_another_head_in_its_place_stops_signing(ledger: Ledger) -> None:
     with pytest.raises(TamperedError, match="another head"):
         ledger.head.replace(b"something else", b"new")
     assert ledger.head.read() == seen
-    ledger.head.path.write_bytes(b"rubbish")
-    with pytest.raises(TamperedError):
-        ledger.sign(NOW)
+    for damaged in (b"rubbish", b"", seen[:40] if seen else b""):
+        ledger.head.path.write_bytes(damaged)
+        with pytest.raises(TamperedError, match=r"head is damaged: .*--head-lost"):
+            ledger.sign(NOW)
+
+
+def test_a_log_of_before_a_key_is_said_to_be_restored(ledger: Ledger, tmp_path: Path) -> None:
+    shutil.copy(ledger.store.path, tmp_path / "backup")
+    ledger.add_key(NOW)
+    ledger.retire_key(ledger.verifier_keys()[0], NOW)
+    ledger.sign(NOW)
+    ledger.close()
+    for left in ledger.folder.glob("ledger.sqlite*"):
+        left.unlink()
+    shutil.copy(tmp_path / "backup", ledger.folder / "ledger.sqlite")
+    with pytest.raises(TamperedError, match="older than the key"):
+        Ledger.open(ledger.folder, write=False)
 
 
 @pytest.mark.parametrize("write", [True, False])
@@ -757,6 +771,33 @@ def test_what_came_later_finds_its_intent_in_another_processs_file(ledger: Ledge
     kinds = {parse_leaf(e.leaf).kind: e for e in ledger.store.entries(2)}
     assert parse_leaf(kinds[LeafKind.LATER].leaf).reference == kinds[LeafKind.INTENT].number
     assert len(ledger.store.numbers_of(account="4711")) == 2
+
+
+def test_a_history_calls_no_record_erased_that_only_went(ledger: Ledger) -> None:
+    ledger.append_records([intent(1), outcome(1), intent(2), outcome(2)])
+    ledger.sign(NOW)
+    erase(ledger, account=None, address="chen@hinet.example", now=NOW)
+    assert history(ledger, account="4711").erased == 4
+    ledger.append_records([intent(3), outcome(3)])
+    ledger.sign(NOW)
+    ledger.store.empty([ledger.store.size - 1], account=None, address=None)
+    with pytest.raises(TamperedError, match=f"no entry says that they were erased: {ledger.store.size - 1}$"):
+        history(ledger, account="4711")
+
+
+def test_a_bundle_out_of_a_changed_ledger_is_not_made(ledger: Ledger) -> None:
+    ledger.append_records([intent(1), outcome(1)])
+    ledger.sign(NOW)
+    ledger.close()
+    with sqlite3.connect(ledger.folder / "ledger.sqlite") as database:
+        database.execute("DROP TRIGGER entry_stays")
+        database.execute("UPDATE entry SET body = CAST(replace(body, 'accepted', 'refused') AS BLOB) WHERE number = 3")
+    database.close()
+    with (
+        Ledger.open(ledger.folder, write=False) as opened,
+        pytest.raises(TamperedError, match="entry 3 is not the one that was sealed"),
+    ):
+        bundle_of(opened, [2, 3])
 
 
 @pytest.mark.parametrize("changed", ["record", "leaf"])

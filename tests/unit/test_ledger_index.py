@@ -13,6 +13,7 @@ from ledger_records import AT, intent
 
 from deliverability.errors import CannotLookError, RecordingError
 from deliverability.evidence.recorder import Finish, Outcome
+from deliverability.ledger import database as database_module
 from deliverability.ledger import indexing, merkle
 from deliverability.ledger import store as store_module
 from deliverability.ledger.batches import Batches
@@ -383,6 +384,43 @@ def test_an_older_ledger_is_brought_up_to_date_after_a_copy(older: tuple[Path, l
         # Erasing reaches the copy as well.
         ledger.store.empty(ledger.store.numbers_of(address="c1@x.example"), account=None, address="c1@x.example")
     assert not copy.exists()
+
+
+def test_a_copy_that_was_broken_off_is_made_again(
+    older: tuple[Path, list[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, say: half a copy is none."""
+    folder, seen = older
+    private = database_module._make_private
+
+    def stopped(path: Path) -> None:
+        private(path)
+        if path.name != "ledger.sqlite":
+            raise CannotLookError("No space left on device")
+
+    monkeypatch.setattr(database_module, "_make_private", stopped)
+    with pytest.raises(CannotLookError, match="No space left"):
+        Ledger.open(folder, write=True)
+    monkeypatch.undo()
+    Ledger.open(folder, write=True).close()
+    (copy,) = folder.glob("ledger.sqlite.before-*")
+    with sqlite3.connect(copy) as database:
+        assert database.execute("SELECT count(*) FROM record").fetchone() == (seen[0],)
+    database.close()
+
+
+def test_an_erasure_that_was_broken_off_before_the_copy_was_gone_is_finished_by_the_next_that_writes(
+    older: tuple[Path, list[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = older
+    with Ledger.open(folder, write=True) as ledger:
+        monkeypatch.setattr("deliverability.ledger.store.copies_of", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ledger.store.empty(ledger.store.numbers_of(address="c1@x.example"), account=None, address="c1@x.example")
+    monkeypatch.undo()
+    assert (folder / "ledger.sqlite.before-2").exists()
+    Ledger.open(folder, write=True).close()
+    assert not (folder / "ledger.sqlite.before-2").exists()
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(older: tuple[Path, list[object]]) -> None:

@@ -70,7 +70,7 @@ def with_list(recipients: str) -> dict[str, str]:
     "content", [listed(TRACKED), csv(with_list("jo32@corp.example") | {"RecipientStatus": ""})], ids=["list", "csv"]
 )
 def test_a_tracking_log_is_read(content: bytes) -> None:
-    (event,) = events(content)
+    _, event = events(content)
     assert (event.action, event.result, event.recipient) == (Action.ATTEMPTED, Result.SENT, "jo32@corp.example")
     assert event.queue_id == ID
     assert event.reply is not None
@@ -88,7 +88,7 @@ def test_a_message_trace_is_read(form) -> None:
 @pytest.mark.parametrize("form", [listed, csv])
 def test_a_day_that_can_be_two_is_not_guessed(form) -> None:
     record = TRACKED | {"Timestamp": "03/04/2026 05:01:38", "Recipients": "jo32@corp.example", "RecipientStatus": ""}
-    (event,) = events(form(record))
+    _, event = events(form(record))
     assert event.at.unclear
     assert event.at.instant is None
     assert event.at.logged == "03/04/2026 05:01:38"

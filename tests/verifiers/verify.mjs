@@ -47,9 +47,11 @@ function canonical(octets) {
   const text = unicode(octets);
   let value;
   let depth = 0;
-  for (const token of text.match(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs) ?? []) {
+  let marks = 0;
+  for (const token of text.match(/"(?:[^"\\]|\\.)*"|[[\]{},]/gs) ?? []) {
     if (token === "[" || token === "{") need(++depth <= 32, "depth");
     else if (token === "]" || token === "}") depth -= 1;
+    if (token === "[" || token === "{" || token === ",") need(++marks <= 1_000_000, "marks");
   }
   try {
     value = JSON.parse(text);

@@ -1,7 +1,9 @@
 """Which container a log is wrapped in, told by its first octets, and the stream of what is in it."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from deliverability.capture.decoders.plain import is_plain
 from deliverability.capture.decoders.streams import Ahead, Decoded, Stream, beginning
 
 HEAD = 64 << 10  # octets by which a container is recognised
@@ -73,10 +75,14 @@ def _container(head: bytes) -> tuple[str, Unwrap] | None:
     if table := delimited.table_of(head):
         name = "TSV" if table.delimiter == "\t" else "CSV"
         return name, lambda stream: delimited.row_lines(stream, table)
+    return None if is_plain(head) else _paste(head, listed=first.startswith(b"["))
+
+
+def _paste(head: bytes, *, listed: bool) -> tuple[str, Unwrap] | None:
     from deliverability.capture.decoders import pasted
 
-    shape = None if is_plain(head) else pasted.shape_of(head, complete=len(head) < HEAD - len(_BOM))
-    if shape is not None and (shape.prefix or not first.startswith(b"[")):
+    shape = pasted.shape_of(head, complete=len(head) < HEAD - len(_BOM))
+    if shape is not None and (shape.prefix or not listed):
         return "pasted lines", lambda stream: pasted.plain_lines(stream, shape)
     return None
 
@@ -90,16 +96,17 @@ def _json(head: bytes, *, journal: bool) -> tuple[str, Unwrap] | None:
     if layout is None and json_rows.are_rows(records):
         return ("JSON", json_rows.row_documents) if document else ("NDJSON", json_rows.row_lines)
     if layout is None:
-        return None
+        return _reordered(records, document=document)
     if document:
         return "JSON", lambda stream: ndjson.document_lines(stream, layout)
     name = "journal JSON" if journal or b'"__REALTIME_TIMESTAMP"' in head else "NDJSON"
     return name, lambda stream: ndjson.record_lines(stream, layout)
 
 
-def is_plain(head: bytes) -> bool:
-    """Whether the first octets are those of a plain log, so that nothing else need be looked at."""
-    from deliverability.capture.decoders.pasted import is_odd
-    from deliverability.protocols.wrapped import is_whole
+def _reordered(records: list[dict[str, Any]], *, document: bool) -> tuple[str, Unwrap] | None:
+    """Records of a mail server's own that another program wrote anew."""
+    from deliverability.capture.decoders import reordered
 
-    return head[:1].isalnum() and is_whole(head[:1024].split(b"\n", 1)[0]) and not is_odd(head)
+    if not records or not reordered.are_records(records, document=document):
+        return None
+    return ("JSON", reordered.record_documents) if document else ("NDJSON", reordered.record_lines)

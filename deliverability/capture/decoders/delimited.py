@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from deliverability.capture.decoders.json_rows import MAX_LONG_ROW, as_json
 from deliverability.capture.decoders.streams import DAMAGED, MAX_RECORD, Stream, lines
-from deliverability.protocols.wrapped import Layout, is_whole, layout_of
+from deliverability.protocols.whole_line import is_whole
+from deliverability.protocols.wrapped import Layout, layout_of
 from deliverability.protocols.wrapped_line import inert
 
 DELIMITERS = ",;\t"

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from deliverability.capture.decoders.plain import NO_BREAK, OPENING
+
 _COLOUR = re.compile(rb"\x1b\[[0-9;]{0,32}[mK]")  # ECMA-48 §8.3.117 (SGR) and §8.3.41 (EL)
 _LINKED = re.compile(
     rb"<(?:mailto:|https?://)(?P<target>[^\s<>|()\[\]]{1,400}?)/?(?:\|(?P<shown>[^\s<>|]{1,400}))?>"
@@ -18,8 +20,7 @@ _LINKED = re.compile(
 _ENDS = frozenset(b"<>[]()\"'=,;: \t")
 """What may stand before an address, so that it is seen whole."""
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
-_NO_BREAK = b"\xc2\xa0"
-_OPENING, _CLOSING = b"\xe2\x80\x9c", b"\xe2\x80\x9d"
+_CLOSING = b"\xe2\x80\x9d"
 
 Known = Callable[[bytes], bool]
 
@@ -53,11 +54,6 @@ class Markup:
         return _straight(line) if self.curly else line
 
 
-def may_be(head: bytes) -> bool:
-    """Whether any of it may stand in the first octets: a quick look."""
-    return any(sign in head for sign in (b"\x1b[", b"mailto:", b"&lt;", _NO_BREAK, b"=" + _OPENING))
-
-
 def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
     """What was done within lines like these.
 
@@ -66,11 +62,11 @@ def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
     linked = any(b"mailto:" in line for line in sampled)
     found = Markup(coloured=any(_COLOUR.search(line) for line in sampled), linked=linked)
     bare = [found.undone(line) for line in sampled]
-    blanks = tuple(blank for blank in (_NO_BREAK, b"\t") if _are_blanks(bare, blank, known, read))
+    blanks = tuple(blank for blank in (NO_BREAK, b"\t") if _are_blanks(bare, blank, known, read))
     bare = [Markup(blanks=blanks).undone(line) for line in bare]
     told = [line for line in bare if known(line)]
     escaped = any(b"&lt;" in line for line in told) and not any(b"<" in line for line in told)
-    curly = any(b"=" + _OPENING in line for line in told) and not any(b'"' in line for line in told)
+    curly = any(b"=" + OPENING in line for line in told) and not any(b'"' in line for line in told)
     return Markup(found.coloured, _is_linked(sampled, linked=linked), escaped, blanks, curly)
 
 
@@ -115,6 +111,6 @@ def _ends_with(text: bytes, target: bytes) -> bool:
 
 def _straight(line: bytes) -> bytes:
     """Quotation marks straight again, where it cannot be a stranger who wrote one of them."""
-    if line.count(_OPENING) == line.count(_CLOSING) == 1 and b'"' not in line and b"=" + _OPENING in line:
-        return line.replace(_OPENING, b'"').replace(_CLOSING, b'"')
+    if line.count(OPENING) == line.count(_CLOSING) == 1 and b'"' not in line and b"=" + OPENING in line:
+        return line.replace(OPENING, b'"').replace(_CLOSING, b'"')
     return line

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from deliverability.capture.decoders.markup import Markup, markup_of, may_be
+from deliverability.capture.decoders.markup import Markup, markup_of
+from deliverability.capture.decoders.plain import SPACED, closed, is_spaced, may_be_marked_up
 from deliverability.capture.decoders.streams import Stream, lines
-from deliverability.protocols.wrapped import begins_whole, is_whole
+from deliverability.protocols.whole_line import begins_whole, is_whole
 
 _SAMPLED = 400  # lines that tell the shape
 _CLEARLY = 3  # so many times more lines must be whole without what stands before them
@@ -45,12 +46,6 @@ _PREFIXES = tuple(
         rb"<[a-z0-9]{1,12}\.[a-z]{1,12}> ",
     )
 )
-# Date and time parted by a blank, or the parts of the head by tabs: templates of syslog-ng and rsyslog, spreadsheets.
-_SPACED = re.compile(
-    rb"(?P<day>\d{4}-\d\d-\d\d)[T \t](?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?) ?(?P<zone>Z|[+-]\d\d:?\d\d)?[ \t]"
-    rb"(?P<host>[\w.:-]{0,254}[\w.-])[ \t](?P<tag>[\w./-]{1,128}(?:\[\d{1,10}\])?:)[ \t]"
-)
-_ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d |<\d|\d{9}|[ \t]*\r?(?:\n|\Z)|\Z)")
 # Exim's reject log quotes whole headers, a line each: in them a stranger writes at the beginning of a line.
 _REJECTED = re.compile(rb"Envelope-(?:from|to): <|-{40}[ \t]*\Z")
 _QUOTED_HEADER = re.compile(rb"[A-Z* ] [A-Za-z][A-Za-z0-9-]{1,70}: ")  # "P Received: ", "  Subject: "
@@ -77,13 +72,6 @@ class Shape:
     """Date and time are parted by a blank, or the head's parts by tabs."""
 
 
-def is_odd(head: bytes) -> bool:
-    """Whether some line begins as no log line does, or something within one may have been changed: a quick look."""
-    if may_be(head) or _ODD_LINE.search(head) is not None:
-        return True
-    return _is_spaced(head[:1024].split(b"\n", 1)[0])
-
-
 def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     """How the first lines were changed; ``None`` where they stand as they were written, or are no log at all.
 
@@ -91,10 +79,10 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     """
     every = head.split(b"\n")[:_SAMPLED]
     every = [line.removesuffix(b"\r") for line in (every if complete else every[:-1] or every)]
-    markup = markup_of(every, _is_known, _is_read) if may_be(head) or b"\t" in head else _UNCHANGED
+    markup = markup_of(every, _is_known, _is_read) if may_be_marked_up(head) or b"\t" in head else _UNCHANGED
     every = [markup.undone(line) for line in every]
     shown = [line for line in every if line.strip()]
-    plain = sum(is_whole(line) or _is_spaced(line) for line in shown)
+    plain = sum(is_whole(line) or is_spaced(line) for line in shown)
     counted = [(sum(_bare(line, prefix) is not None for line in shown), prefix) for prefix in _PREFIXES]
     most, best = max(counted, key=lambda pair: pair[0])
     prefix = best if most > _CLEARLY * plain else None
@@ -104,7 +92,7 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
         return None
     width, joint = _wrapping(every, prefix)
     headed = [bare for line in every if _begins(bare := _without(line, prefix))]
-    spaced = sum(map(_is_spaced, headed)) >= _SHARE * len(headed)
+    spaced = sum(map(is_spaced, headed)) >= _SHARE * len(headed)
     shape = Shape(prefix, width, joint, markup, bool(headed) and spaced)
     strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
     return None if strange else shape
@@ -118,7 +106,7 @@ def _is_header(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> bool
 
 def is_log_line(line: bytes) -> bool:
     """Whether it is a line of a log as it stands."""
-    return is_whole(line) or _is_spaced(line)
+    return is_whole(line) or is_spaced(line)
 
 
 def is_changed_line(line: bytes) -> bool:
@@ -147,8 +135,8 @@ def straightened(line: bytes, shape: Shape) -> bytes:
 def _bared(line: bytes, shape: Shape) -> bytes:
     """The same of a line within which nothing is changed any more."""
     line = _without(line, shape.prefix)
-    if shape.spaced and (match := _SPACED.match(line)):
-        line = _closed(match) + line[match.end() :]
+    if shape.spaced and (match := SPACED.match(line)):
+        line = closed(match) + line[match.end() :]
     return line
 
 
@@ -163,25 +151,14 @@ def _is_rejected(line: bytes, prefix: re.Pattern[bytes] | None) -> bool:
 
 def _begins(line: bytes) -> bool:
     """Whether a line of the log begins so."""
-    return begins_whole(line) or _is_spaced(line)
-
-
-def _is_spaced(line: bytes) -> bool:
-    match = _SPACED.match(line)
-    return match is not None and match[0] != _closed(match)
-
-
-def _closed(match: re.Match[bytes]) -> bytes:
-    """The head as RFC 3339 and syslog have it."""
-    zone = match["zone"] or b""
-    return b"%sT%s%s %s %s " % (match["day"], match["clock"], zone, match["host"], match["tag"])
+    return begins_whole(line) or is_spaced(line)
 
 
 def _bare(line: bytes, prefix: re.Pattern[bytes]) -> bytes | None:
     """The line without its prefix, if that makes a log line of it."""
     match = prefix.match(line)
     rest = line[match.end() :] if match and match.end() else b""
-    return rest if rest and (is_whole(rest) or _is_spaced(rest)) else None
+    return rest if rest and (is_whole(rest) or is_spaced(rest)) else None
 
 
 def _without(line: bytes, prefix: re.Pattern[bytes] | None) -> bytes:

@@ -8,6 +8,7 @@
   const MAX_BODY = MAX_RECORD + 8192;
   const MAX_TOKEN = 65536;
   const MAX_ROOTS = 1024 * 1024;
+  const MAX_MARKS = 1000000;
   const KIND = "dispatch-evidence";
   const KINDS = ["intent", "outcome", "snapshot", "later", "batch", "erasure", "incident", "key", "origin"];
 
@@ -85,11 +86,16 @@
 
   function parseCanonical(text) {
     let place = 0;
+    let marks = 0; // commas and opening brackets: a browser that runs out of memory says nothing
     const PLAIN = /[^"\\\u0000-\u001f]*/y;
     const NUMBER = /-?(?:0|[1-9][0-9]{0,15})/y;
     const ESCAPES = { '"': '"', "\\": "\\", b: "\b", t: "\t", n: "\n", f: "\f", r: "\r" };
     const fail = () => {
       throw new Bad("not in canonical form");
+    };
+    const mark = () => {
+      marks += 1;
+      if (marks > MAX_MARKS) throw new Bad(`more than ${MAX_MARKS} commas and brackets`);
     };
     const matched = (pattern) => {
       pattern.lastIndex = place;
@@ -147,6 +153,7 @@
         place += 1;
         if (next === "]") return found;
         if (next !== ",") fail();
+        mark();
       }
     }
 
@@ -169,6 +176,7 @@
         place += 1;
         if (next === "}") return found;
         if (next !== ",") fail();
+        mark();
       }
     }
 
@@ -176,6 +184,7 @@
       const first = text[place];
       if (first === "{" || first === "[") {
         if (depth === 32) throw new Bad("nested deeper than 32");
+        mark();
         return first === "{" ? object(depth + 1) : list(depth + 1);
       }
       if (first === '"') return string();
