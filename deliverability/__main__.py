@@ -70,9 +70,10 @@ def run(arguments: list[str]) -> int:
     begin(arguments)
     try:
         with _interruptible():
-            from deliverability.cli import application
+            from deliverability.cli import VERSION, application
 
-            outcome = application(arguments[0] if arguments else "")(arguments, standalone_mode=False)
+            name = "" if not arguments or (arguments[0] == VERSION and len(arguments) > 1) else arguments[0]
+            outcome = application(name)(arguments, standalone_mode=False)
         return outcome if isinstance(outcome, int) else ACCEPTED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -12,6 +12,7 @@ from deliverability.terminal.light import LightCommand, LightGroup
 from deliverability.terminal.status import ACCEPTED
 from deliverability.terminal.streams import write
 
+VERSION = "--version"
 ABOUT = "Shows that a notice was dispatched, no stronger than the evidence, and helps the customer keep the next one."
 
 
@@ -46,8 +47,8 @@ GROUPS = {
 
 
 def application(name: str = "") -> typer.Typer:
-    """The command line with one command, or with all where ``name`` is none of them."""
-    one = name in COMMANDS or name in GROUPS
+    """The command line with one command, with none for ``--version`` alone, or with all where ``name`` is no command."""
+    one = name in COMMANDS or name in GROUPS or name == VERSION
     app = typer.Typer(
         name="deliverability",
         cls=LightGroup,
@@ -75,7 +76,7 @@ def _found(command: Command, name: str) -> Any:
     return getattr(import_module(f"deliverability.terminal.{command.module}"), name)
 
 
-def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def top(version: Annotated[bool, typer.Option(VERSION, help="Print the version.")] = False) -> None:
     """Only the options before the command."""
     if version:
         from importlib.metadata import version as installed

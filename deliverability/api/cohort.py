@@ -7,7 +7,7 @@ the rows in a child process.
 import gc
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,11 +23,11 @@ from deliverability.api.words import Words
 from deliverability.capture import aside
 from deliverability.correlate import Query, tell
 from deliverability.correlate.clock import Known, resolve_beside
-from deliverability.correlate.plain import Brief, tell_plainly
+from deliverability.correlate.plain import Brief, Fact, facts_of, tell_plainly
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.log_format import LogFormat
+from deliverability.evidence.log_format import Glance, LogFormat
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.story import Coverage, Delivery, Message
 
@@ -202,13 +202,42 @@ class _Telling:
         return bisect_left(ahead, ahead[-1] * SHARE)
 
     def _brief(self, row: int) -> BriefRow:
-        query, events = self.queries[row], self._events(self.look.reached(row))
-        plain = tell_plainly(events, query) if events else ()
+        query, places = self.queries[row], self.look.reached(row)
+        plain = self._plain(places, query) if places else ()
         if plain is not None:
             return BriefRow(plain, len(plain), self.look.too_many)
-        messages = tell(events, query, self.own)
+        messages = tell(self._events(places), query, self.own)
         briefs = tuple(_brief_of(message, delivery) for message in messages for delivery in message.deliveries)
         return BriefRow(briefs, len(messages), self.look.too_many)
+
+    def _plain(self, places: tuple[Where, ...], query: Query) -> tuple[Brief, ...] | None:
+        """The plain stories that the lines tell; ``None`` where they have to be told at length."""
+        number = places[0][0]
+        formats, facts = self.look.scans[number].formats, None
+        if number == places[-1][0] and len(formats) == 1 and formats[0].glance and not self.logs.kept:
+            facts = self._glanced(number, places, formats[0], formats[0].glance())
+        facts = facts or facts_of(self._events(places))
+        return tell_plainly(facts, query) if facts else None
+
+    def _glanced(
+        self, number: int, places: tuple[Where, ...], fmt: LogFormat, glance: Callable[[bytes], Glance | None]
+    ) -> list[Fact] | None:
+        """What the lines of one file say; only those of which a glance does not tell are parsed."""
+        facts: list[Fact] = []
+        for found in self.look.found(number, places):
+            offset, _, raw, cut = found
+            seen = None if cut else glance(raw)
+            if seen:
+                facts.append(Fact(offset, *seen))
+                continue
+            events = list(fmt.parse(self.look.lines(number, (found,))))
+            if not all(event.at.instant for event in events):
+                return None  # what other lines say of the time may count
+            told = facts_of(resolve_beside(events, self.logs.hints, self._samples()))
+            if told is None:
+                return None
+            facts += told
+        return facts
 
     def _samples(self) -> Known:
         """What the ends of the files tell of their times."""
@@ -222,13 +251,14 @@ class _Telling:
             return self._latest[1]
         events: list[DeliveryEvent] = []
         for number, scan in enumerate(self.look.scans):
-            lines = [self.logs.moved(line) for line in self.look.lines_of(number, places)]
+            found = self.look.found(number, places)
+            lines = [self.logs.moved(line) for line in self.look.lines(number, found)]
             if lines:
                 for fmt in scan.formats:
                     events += fmt.parse(lines)
-        found = resolve_beside(events, self.logs.hints, self._samples())
-        self._latest = places, found
-        return found
+        told = resolve_beside(events, self.logs.hints, self._samples())
+        self._latest = places, told
+        return told
 
 
 def _brief_of(message: Message, delivery: Delivery) -> Brief:

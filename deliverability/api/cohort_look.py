@@ -91,7 +91,7 @@ class _CohortPass(FirstPass):
         return known != self.scan.formats
 
     @staticmethod
-    def moved(line: Any, before: int) -> Any:  # noqa: ANN401 - a hit
+    def moved(line: Any, before: int) -> Any:
         """As :meth:`FirstPass.moved`; what was not numbered has no number there either."""
         rows, (offset, number, raw, cut) = line
         return (rows, (offset, number + before, raw, cut)) if number > 0 else line
@@ -208,12 +208,15 @@ class Look:
             if beside:
                 beside.abandon()
 
-    def lines_of(self, number: int, places: Iterable[Where]) -> list[LogLine]:
-        """The lines of one file among those that stand at some places, as they stand in it."""
+    def found(self, number: int, places: Iterable[Where]) -> list[Found]:
+        """What stands in one file at some places."""
+        return [self._lines[place] for place in places if place[0] == number]
+
+    def lines(self, number: int, found: Iterable[Found]) -> list[LogLine]:
+        """Lines of one file as they stand in it."""
         scan = self.scans[number]
         log, path = scan.file.log, scan.file.path
-        kept = [self._lines[place] for place in places if place[0] == number]
-        lines = [LogLine(Place(log, path, line, offset), raw, cut) for offset, line, raw, cut in kept]
+        lines = [LogLine(Place(log, path, line, offset), raw, cut) for offset, line, raw, cut in found]
         return scan.numbered(lines) if self.numbered else lines
 
     def reached(self, row: int) -> tuple[Where, ...]:

@@ -24,6 +24,8 @@ class WholeLogs:
     """Of the looks at :attr:`files`: what each log is."""
     moved: Callable[[LogLine], LogLine] = lambda line: line
     """A line of :attr:`files`, as it stands in its log."""
+    kept: bool = False
+    """Whether :attr:`files` are an archive's, whose lines stand elsewhere."""
 
 
 @contextmanager
@@ -41,4 +43,5 @@ def whole_logs(request: Request) -> Iterator[WholeLogs]:
         kept = Kept(archive, None, hints, files)
         whole = kept.whole()
         places = places_of(whole)
-        yield WholeLogs(whole, kept.hints, tuple(kept.notes()), kept.described, lambda line: moved(line, places))
+        told = tuple(kept.notes())
+        yield WholeLogs(whole, kept.hints, told, kept.described, lambda line: moved(line, places), kept=True)

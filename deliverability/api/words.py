@@ -74,7 +74,8 @@ class Words:
             if None in starts:
                 words = self._met(content[start:stop].translate(_FOLD).split())
             else:
-                words = self._met([word[0].lower() for at in starts if (word := _WHOLE.match(content, at, stop))])
+                wholes = (_WHOLE.match(content, at, stop) for at in starts if at is not None)
+                words = self._met([whole[0].lower() for whole in wholes if whole])
             at, rows = self._in_line(content, start, stop, words)
             if rows:
                 found.append((at, rows))
@@ -187,7 +188,9 @@ def _anchor_ends(words: Iterable[bytes]) -> list[tuple[bytes, int]]:
     it, for what stands there is not in every line.
     """
     places = {word: max(word.find(b"@"), TELLING) for word in words}
-    ahead = {w: range(min(at + TELLING, len(w)), min(max(TELLING, at - BEFORE), len(w)) - 1, -1) for w, at in places.items()}
+    ahead = {
+        w: range(min(at + TELLING, len(w)), min(max(TELLING, at - BEFORE), len(w)) - 1, -1) for w, at in places.items()
+    }
     chosen: dict[bytes, int] = {}
     fewest = dict.fromkeys(ahead, len(ahead) + 1)
     for step in range(BEFORE + TELLING + 1):

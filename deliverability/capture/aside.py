@@ -9,7 +9,8 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 WORTHWHILE = 64 << 20  # octets of a file below which one process is as quick
@@ -87,15 +88,36 @@ def _child(work: Callable[[], object]) -> int:
         os._exit(status)
 
 
-def start(work: Callable[[], object]) -> Aside:
-    """Do ``work`` in a child; what it gives must be picklable."""
+class _AsCalls(dict[type, Callable[[Any], tuple[type, tuple[object, ...]]]]):
+    """How a plain data class is handed over: as a call with its fields, which takes half the time of setting each."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], tuple[type, tuple[object, ...]]]:
+        if not is_dataclass(kind) or hasattr(kind, "__post_init__") or not all(f.init and not f.kw_only for f in fields(kind)):
+            raise KeyError(kind)
+        names = [field.name for field in fields(kind)]
+        taken = attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names)
+        told = self[kind] = lambda one: (kind, taken(one))
+        return told
+
+
+def _pickled(told: object) -> bytes:
+    import io
     import pickle
 
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _AsCalls()
+    pickler.dump(told)
+    return content.getvalue()
+
+
+def start(work: Callable[[], object]) -> Aside:
+    """Do ``work`` in a child; what it gives must be picklable."""
     reading, writing = os.pipe()
 
     def hand_over() -> None:
         os.close(reading)
-        content = pickle.dumps(work(), pickle.HIGHEST_PROTOCOL)
+        content = _pickled(work())
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(content)
 

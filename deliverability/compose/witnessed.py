@@ -8,6 +8,7 @@ from typing import Final
 from deliverability.compose.because import worded
 from deliverability.compose.when import exact
 from deliverability.evidence.verdict import fill
+from deliverability.protocols.dkim import DkimResult, DkimSignature, Reason
 from deliverability.protocols.witness import Carried, Cover, Hop
 
 MESSAGES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -24,7 +25,7 @@ MESSAGES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "no-proof": "The bundle brings no proof about that head. Ask the sender for: deliverability ledger prove --continues HEAD.",
             "bundle": "The bundle itself does not hold: {problem}.",
             "alone": "Nothing was given to hold it against: --ledger or --bundle.",
-            "covered": "The field is covered by a DKIM signature of {domain} that verifies: it left as part of the mail.",
+            "covered": "The field is covered by a DKIM signature of {domain} that verifies: it stood in the mail that {domain} signed.",
             "undecided": "A DKIM signature of {domain} names the field and cannot be judged now ({reason}): whether the field left with the mail is open.",
             "broken": "The DKIM signature of {domain} that names the field does not hold: the mail was changed since, or the signature was never its own.",
             "not-named": "No DKIM signature of the mail names the field: anybody under way could have put it there. Its own signature counts all the same.",
@@ -47,7 +48,7 @@ MESSAGES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "no-proof": "證據包沒有與那個簽章有關的證明。請向寄件單位索取：deliverability ledger prove --continues HEAD。",
             "bundle": "證據包本身不成立：{problem}。",
             "alone": "沒有提供可比對的對象：--ledger 或 --bundle。",
-            "covered": "{domain} 的有效 DKIM 簽章涵蓋這個欄位：它是隨信寄出的。",
+            "covered": "{domain} 的有效 DKIM 簽章涵蓋這個欄位：{domain} 簽署這封信時，信中就有它。",
             "undecided": "{domain} 的 DKIM 簽章列有這個欄位，但目前無法驗證（{reason}）：欄位是否隨信寄出，無法確定。",
             "broken": "列有這個欄位的 {domain} DKIM 簽章不成立：信件後來被更動過，或這個簽章本來就不屬於它。",
             "not-named": "這封信的 DKIM 簽章都沒有列入這個欄位：途中任何人都可能加上它。它本身的簽章仍然有效力。",
@@ -66,16 +67,27 @@ _SHOWN = 3  # of the Received lines
 def cover_lines(lang: str, carried: Carried) -> list[str]:
     """Whether the mail's own signature vouches for the field."""
     said = MESSAGES[lang]
-    first = next(iter(carried.signatures), None)
+    decisive = _decisive(carried)
     parameters = {
-        "domain": first.domain.name if first and first.domain else "?",
-        "reason": first.reason.value if first else "",
+        "domain": decisive.domain.name if decisive and decisive.domain else "?",
+        "reason": decisive.reason.value if decisive else "",
     }
     code = "unsigned-mail" if carried.cover is Cover.UNSIGNED else carried.cover.value
     lines = [fill(said[code], worded(parameters, lang))]
     if carried.cover is Cover.COVERED and not carried.sealed:
         lines.append(said["not-sealed"])
     return lines
+
+
+def _decisive(carried: Carried) -> DkimSignature | None:
+    """The signature that made it so: anybody can add one of his own, or one that does not hold."""
+    for one in carried.signatures:
+        if carried.cover is Cover.COVERED and one.result is not DkimResult.PASS:
+            continue
+        if carried.cover is Cover.UNDECIDED and one.reason is Reason.BODY_HASH_MISMATCH:
+            continue
+        return one
+    return None
 
 
 def key_lines(lang: str, number: int, at: datetime, where: tzinfo, *, chained: bool) -> list[str]:

@@ -38,7 +38,7 @@ def attempt_of(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: Sessi
         event,
         entry.shown_id,
         tls=secured[-1] if secured else None,
-        before=tuple(e.line for e in tied if _same_host(e, event) or e.tls is None),
+        lines=(*(e.line for e in tied if _same_host(e, event) or e.tls is None), event.line),
         followed_to=(followed.shown_id or followed.message_id) if followed else None,
     )
 
@@ -60,11 +60,10 @@ def plain_attempt(
     queue_id: str | None,
     *,
     tls: Tls | None = None,
-    before: tuple[LogLine, ...] = (),
+    lines: tuple[LogLine, ...] | None = None,
     followed_to: str | None = None,
-    brief: bool = False,
 ) -> Attempt:
-    """The attempt that a line reports by itself; in brief without that line."""
+    """The attempt that a line reports by itself; ``lines`` are to be shown for it, in place of that line alone."""
     return Attempt(
         at=event.at,
         queue_id=queue_id,
@@ -82,7 +81,7 @@ def plain_attempt(
         text=event.text,
         folder=event.folder,
         witness=event.witness,
-        lines=() if brief else (*before, event.line),
+        lines=(event.line,) if lines is None else lines,
         followed_to=followed_to,
     )
 

@@ -1,21 +1,25 @@
 """The commonest stories in brief: each a message for one recipient that the next server took at once.
 
 Nearly every notice of a long list is one: a queue entry that nothing ties to another, with one attempt, which succeeded.
-What :func:`~deliverability.correlate.tell` would say of it follows from a few of its events.  Of anything else nothing
-is said here.
+What :func:`~deliverability.correlate.tell` would say of it follows from a few facts about its lines.  Of anything else
+nothing is said here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
+from operator import attrgetter
+from typing import NamedTuple
 
 from deliverability.correlate.attempts import plain_attempt
-from deliverability.correlate.entries import NAMELESS, address_key
+from deliverability.correlate.entries import address_key
 from deliverability.correlate.states import Circumstances, judge
 from deliverability.correlate.stories import Query
 from deliverability.evidence.event import Action, DeliveryEvent, Result
 from deliverability.evidence.story import Delivery
 
+_offset = attrgetter("offset")
 _ENDED = Circumstances(ended=True, cancelled=False)
 
 
@@ -30,73 +34,101 @@ class Brief:
     """Without its attempts but the decisive one, which is without its lines."""
 
 
-def tell_plainly(events: Sequence[DeliveryEvent], query: Query) -> tuple[Brief, ...] | None:
+class Fact(NamedTuple):
+    """What a line says, as far as a plain story rests on it."""
+
+    offset: int
+    """Of the line."""
+    action: Action
+    queue_id: str
+    host: str | None
+    message_id: str | None
+    instant: datetime
+    attempt: DeliveryEvent | None = None
+    """The event of a line that tells of an attempt."""
+
+
+def facts_of(events: Iterable[DeliveryEvent]) -> list[Fact] | None:
+    """The facts of events with their instants; ``None`` where one says something that no plain story has."""
+    facts: list[Fact] = []
+    file: tuple[str, str] | None = None
+    for event in events:
+        place, instant = event.line.place, event.at.instant
+        if not event.queue_id or not instant or event.related or event.writer.startswith("dovecot"):
+            return None
+        if file is not None and file != (place.log, place.file):
+            return None
+        file = place.log, place.file
+        attempt = event if event.action is Action.ATTEMPTED else None
+        facts.append(Fact(place.offset, event.action, event.queue_id, event.host, event.message_id, instant, attempt))
+    return facts
+
+
+def tell_plainly(facts: Sequence[Fact], query: Query) -> tuple[Brief, ...] | None:
     """What :func:`~deliverability.correlate.tell` says of plain stories, in brief; ``None`` where one may be no such.
 
-    ``events`` have their instants.  A query for more than one recipient, a Message-ID and a window is not answered.
+    ``facts`` are all that lines of one file say.  A query for more than a recipient, a Message-ID and a window is not
+    answered.
     """
     if query.queue_id or query.remote_id or query.subject or query.sender or len(query.recipients) > 1:
         return None
-    entries = _entries(events)
-    if entries is None:
+    in_order = sorted(facts, key=_offset)
+    if not in_order or _may_be_newest_first(in_order):
         return None
-    briefs = [_brief(entry, query) for entry in entries.values()]
-    told = [brief for brief in briefs if brief is not None]
-    if len(told) < len(briefs) or (len(told) > 1 and _may_be_tied(told)):
+    told: list[Brief] = []
+    for entry in _entries(in_order):
+        brief = _brief(entry, query)
+        if brief is None:
+            return None
+        told.append(brief)
+    if len(told) > 1 and _may_be_tied(told):
         return None
     wanted = [brief for brief in told if _is_wanted(brief, query)]
     wanted.sort(key=lambda brief: (brief.arrived.isoformat() if brief.arrived else "", brief.queue_ids))
     return tuple(wanted)
 
 
-def _entries(events: Sequence[DeliveryEvent]) -> dict[str, list[DeliveryEvent]] | None:
-    """The events of each queue id, where all are of one file, whose lines are in order."""
-    entries: dict[str, list[DeliveryEvent]] = {}
-    place = events[0].line.place
-    offset = place.offset
-    for event in events:
-        here = event.line.place
-        if not event.queue_id or here.offset < offset or (here.log, here.file) != (place.log, place.file):
-            return None
-        offset = here.offset
-        entries.setdefault(event.queue_id, []).append(event)
-    first, last = events[0].at.instant, events[-1].at.instant
-    # Of a file whose newest line comes first, the last event is none that is later than the first.
-    return entries if first and last and first < last else None
+def _may_be_newest_first(facts: Sequence[Fact]) -> bool:
+    """Whether the file may begin with its newest line: time goes back in it, and it does not end later than it begins."""
+    return facts[0].instant >= facts[-1].instant and any(
+        later.instant < earlier.instant for earlier, later in pairwise(facts)
+    )
 
 
-def _brief(entry: Sequence[DeliveryEvent], query: Query) -> Brief | None:
+def _entries(facts: Iterable[Fact]) -> Iterable[list[Fact]]:
+    """The facts of each queue id."""
+    entries: dict[str, list[Fact]] = {}
+    for fact in facts:
+        entries.setdefault(fact.queue_id, []).append(fact)
+    return entries.values()
+
+
+def _brief(entry: Sequence[Fact], query: Query) -> Brief | None:
     """One queue entry that came, was taken by the next server in one attempt, and ended."""
     first, last = entry[0], entry[-1]
-    if first.action is not Action.ARRIVED or last.action is not Action.REMOVED or first.writer.startswith("dovecot"):
+    if first.action is not Action.ARRIVED or last.action is not Action.REMOVED:
         return None
     attempted: DeliveryEvent | None = None
-    message_id: str | None = first.message_id
-    for event in entry:
-        if event.related or event.host != first.host:
+    message_id = first.message_id
+    for fact in entry[1:-1]:
+        if fact.attempt and not attempted:
+            attempted = fact.attempt
+        elif fact.action is Action.DESCRIBED and (fact.message_id is None or message_id in (None, fact.message_id)):
+            message_id = message_id or fact.message_id
+        else:
             return None
-        if event.action is Action.ATTEMPTED:
-            if attempted:
-                return None
-            attempted = event
-        elif event.action is Action.DESCRIBED:
-            if message_id and event.message_id and event.message_id != message_id:
-                return None
-            message_id = message_id or event.message_id
-        elif event is not first and event is not last:
-            return None
-    if attempted is None or attempted.result is not Result.SENT or attempted.probe or attempted.original_recipient:
+    if attempted is None or any(fact.host != first.host for fact in entry):
+        return None
+    if attempted.result is not Result.SENT or attempted.probe or attempted.original_recipient:
         return None
     return _of_attempt(attempted, first, message_id) if _is_asked(attempted.recipient, query) else None
 
 
-def _of_attempt(attempted: DeliveryEvent, first: DeliveryEvent, message_id: str | None) -> Brief | None:
-    queue_id, recipient = attempted.queue_id or "", attempted.recipient or ""
-    if queue_id.startswith(NAMELESS) or not first.at.instant:
-        return None
-    standing = judge((plain_attempt(attempted, queue_id, brief=True),), _ENDED)
+def _of_attempt(attempted: DeliveryEvent, first: Fact, message_id: str | None) -> Brief:
+    recipient = attempted.recipient or ""
+    standing = judge((plain_attempt(attempted, first.queue_id, lines=()),), _ENDED)
     delivery = Delivery(recipient, (), standing.state, (), standing.decisive)
-    return Brief(message_id, (queue_id,), first.at.instant, delivery)
+    return Brief(message_id, (first.queue_id,), first.instant, delivery)
 
 
 def _is_asked(recipient: str | None, query: Query) -> bool:

@@ -2,13 +2,26 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 
 if TYPE_CHECKING:
     from deliverability.evidence.attempted import Lean
+
+
+class Glance(NamedTuple):
+    """What a line says that only tells of a message that it came, what it is, or that the queue is done with it."""
+
+    action: Action
+    """``ARRIVED``, ``DESCRIBED`` or ``REMOVED``."""
+    queue_id: str
+    host: str | None
+    message_id: str | None
+    instant: datetime
+    """UTC, from what the line itself states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +52,6 @@ class LogFormat:
     delivery_marks: tuple[bytes, ...] | None = None
     """Octets of which one stands in every line that reports an attempt, for a format that reads each line by itself;
     empty: none ever does; ``None``: not known, all lines have to be read."""
+    glance: Callable[[], Callable[[bytes], Glance | None]] | None = None
+    """For a format that reads each line by itself, gives what tells quickly what one whole line says, where :attr:`parse`
+    makes one event of it that says the same and relates it to no other id; ``None`` where only ``parse`` tells."""

@@ -99,8 +99,16 @@ def is_line(raw: bytes) -> bool:
 
 
 def sniff(sample: bytes) -> float:
-    """Share of the sample's complete lines that OpenSMTPD wrote."""
-    return ingesting.share(sample, is_line)
+    """Share of the sample's complete lines that OpenSMTPD wrote; none where all speak otherwise (Halon has the same tag)."""
+    share = ingesting.share(sample, is_line)
+    return share if share and any(_speaks(line) for line in sample.split(b"\n")) else 0.0
+
+
+def _speaks(raw: bytes) -> bool:
+    from deliverability.protocols.opensmtpd_lines import OWN_WORDS
+
+    head = parse_prologue(raw[:MAX_LINE]) if is_line(raw) else None
+    return head is not None and OWN_WORDS.match(head.rest) is not None
 
 
 def queue_ids(raw: bytes) -> list[str]:

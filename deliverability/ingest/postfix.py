@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deliverability.errors import ParseError
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.log_format import LogFormat
+from deliverability.evidence.log_format import Glance, LogFormat
 from deliverability.evidence.names import Mailbox
 from deliverability.protocols import ingesting
 from deliverability.protocols.postfix_names import PROGRAMS, REPEATED, REPORTERS, TAG, linked_ids
@@ -98,6 +98,12 @@ def _deliveries(_sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]]":
     return reader(parse)
 
 
+def _glance() -> Callable[[bytes], Glance | None]:
+    from deliverability.protocols.postfix_glance import glance
+
+    return glance
+
+
 FORMAT = LogFormat(
     id="postfix",
     title="Postfix (syslog)",
@@ -108,4 +114,5 @@ FORMAT = LogFormat(
     needles=needles,
     head=_HEAD,
     deliveries=_deliveries,
+    glance=_glance,
 )

@@ -107,10 +107,14 @@ def make_key(path: Path) -> None:
         raise UsageError(f"{printable(str(path))}: there is a key already; it was not replaced") from None
     except OSError as problem:
         raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        path.unlink(missing_ok=True)
+        raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
 
 
 def signed(text: str, signers: Sequence[Signer]) -> Note:

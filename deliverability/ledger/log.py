@@ -237,13 +237,18 @@ class Ledger:
     def add_key(self, now: datetime) -> VerifierKey:
         """Make a new key and say so in the log; until :meth:`retire_key`, heads bear the old signature as well."""
         self._require_lock()
-        fresh = self.folder / "keys" / f"new-{os.getpid()}.pem"
+        fresh = self.folder / "keys" / "new.pem"
+        fresh.unlink(missing_ok=True)  # of somebody who was stopped: nobody signs with it
         make_key(fresh)
         key = FileSigner(fresh, self.store.origin).key
         fresh.replace(self._key_path(key))
-        sync_folder(fresh.parent)  # the log is about to say that there is such a key
-        self.append_own(LeafKind.KEY, {"key": key.to_text(), "at": time_to_text(now), "use": "begins"})
-        self._keep_keys([*self.key_history(), {"key": key.to_text(), "from": time_to_text(now), "until": None}])
+        try:
+            sync_folder(fresh.parent)  # the log is about to say that there is such a key
+            history = [*self.key_history(), {"key": key.to_text(), "from": time_to_text(now), "until": None}]
+            self._note_key(key, "begins", now, history)
+        except CannotLookError:
+            self._key_path(key).unlink(missing_ok=True)
+            raise
         return key
 
     def retire_key(self, key: VerifierKey, now: datetime) -> None:
@@ -258,8 +263,7 @@ class Ledger:
                 break
         else:
             raise UsageError("no key of that name is in use")
-        self.append_own(LeafKind.KEY, {"key": key.to_text(), "at": time_to_text(now), "use": "ends"})
-        self._keep_keys(history)
+        self._note_key(key, "ends", now, history)
         self._key_path(key).unlink(missing_ok=True)
 
     def destroy_retired(self) -> None:
@@ -269,8 +273,11 @@ class Ledger:
                 with contextlib.suppress(OSError):  # a key that signs nothing must not stop what has to be recorded
                     self._key_path(VerifierKey.parse(entry["key"] or "")).unlink(missing_ok=True)
 
-    def _keep_keys(self, history: list[dict[str, str | None]]) -> None:
-        self.store.keep_setting(KEYS_SETTING, json.dumps(history).encode())
+    def _note_key(self, key: VerifierKey, use: str, now: datetime, history: list[dict[str, str | None]]) -> None:
+        """The log says it, and from then on the key is used so."""
+        event = canonical.to_bytes({"key": key.to_text(), "at": time_to_text(now), "use": use})
+        with self._batches.alone():
+            self.store.append([NewEntry(LeafKind.KEY, event)], setting=(KEYS_SETTING, json.dumps(history).encode()))
 
     def _key_path(self, key: VerifierKey) -> Path:
         return self.folder / "keys" / f"{key.key_id.hex()}.pem"

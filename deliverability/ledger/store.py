@@ -71,22 +71,29 @@ class Store(Reading):
 
     # --- writing ---
 
-    def append(self, new: Sequence[NewEntry], drained: tuple[str, int] | None = None) -> tuple[int, ...]:
+    def append(
+        self,
+        new: Sequence[NewEntry],
+        drained: tuple[str, int] | None = None,
+        setting: tuple[str, bytes] | None = None,
+    ) -> tuple[int, ...]:
         """Add entries, durably and all or none; their numbers.
 
         What the log holds already is not written twice: its number is returned.  ``drained`` notes in the same
-        transaction how far a spool file was read.
+        transaction how far a spool file was read, ``setting`` keeps a value beside the log.
         """
         try:
             if len(self._tail) >= INDEX_AT:
                 self.index()
             appending = Appending(self._database, self._tail, self.origin, self.pseudonym, erasures=self._erasures)
-            if len(new) == 1 and drained is None:
+            if len(new) == 1 and drained is None and setting is None:
                 return tuple(appending.add(new))  # one statement is a transaction of its own
             with transaction(self._database):
                 numbers = tuple(appending.add(new))
                 if drained:
                     self._database.execute("INSERT OR REPLACE INTO drained (spool, position) VALUES (?, ?)", drained)
+                if setting:
+                    self.keep_setting(*setting)
         except BaseException as problem:
             self._known = None  # what the file holds is what counts: it is read again
             if isinstance(problem, sqlite3.Error):

@@ -26,6 +26,10 @@ _ADDRESS = rb"[^\s<>\"]{0,1024}"
 _ENVELOPE = rb"evpid=(?P<evpid>[0-9a-f]{16}) from=<(?P<from>%s)> to=<(?P<to>%s)>" % (_ADDRESS, _ADDRESS)
 _HOST = rb"[^\s\"()]{1,300}"
 
+OWN_WORDS = re.compile(
+    rb"[0-9a-f]{16} (?:mta|mda|smtp) [a-z]|smtp-(?:in|out): [A-Z]|(?:relay|delivery|mda): [A-Z]|info: OpenSMTPD |Exiting\Z"
+)
+"""How the words of most lines begin."""
 _AT_START = re.compile(_SESSION + rb"(?P<part>mta|mda|smtp) (?:event=)?(?P<what>[a-z-]{3,24})(?: |\Z)")
 _MTA = re.compile(
     rb"%s rcpt=<(?P<rcpt>%s)> source=\"(?P<source>[^\s\"]{1,64})\" relay=\"(?P<relay>%s)(?: \((?P<name>%s)\))?\" "

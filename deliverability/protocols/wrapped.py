@@ -40,6 +40,8 @@ TEXTS = (
     "message",
     "Message",
     "msg",
+    "textPayload",
+    "SyslogMessage",
 )
 """Fields that may hold the line or its words, preferred first."""
 RAW = "rawmsg"
@@ -56,6 +58,8 @@ TIMES = (
     "date",
     "tsNs",
     "ts",
+    "TimeGenerated",
+    "Date",
 )
 PROGRAMS = (
     "SYSLOG_IDENTIFIER",
@@ -71,6 +75,7 @@ PROGRAMS = (
     "program",
     "programname",
     "syslog.appname",
+    "ProcessName",
     "_COMM",
 )
 """``syslogtag`` before ``programname``: rsyslog cuts the latter at the slash of ``postfix/smtp``."""
@@ -85,10 +90,12 @@ HOSTS = (
     "logsource",
     "source",
     "fromhost",
+    "HostName",
+    "Computer",
 )
-PIDS = ("SYSLOG_PID", "_PID", "process.pid", "log.syslog.procid", "procid", "process_id", "proc_id", "pid")
+PIDS = ("SYSLOG_PID", "_PID", "process.pid", "log.syslog.procid", "procid", "process_id", "proc_id", "pid", "ProcessID")
 
-_ENVELOPES = ("_source", "result", "message", "fields", "labels", "stream")
+_ENVELOPES = ("_source", "result", "message", "fields", "labels", "stream", "jsonPayload", "content", "attributes")
 """Objects around or beside the fields proper; what stands outside of them wins."""
 _MAX_FIELDS = 500
 _MAX_DEPTH = 4

@@ -79,7 +79,13 @@ def test_a_format_has_a_head_that_compiles(plugin: str) -> None:
     assert fmt.sniff(b"\x00\xff" * 2000) == 0
 
 
-@pytest.mark.parametrize("plugin", ["amavis", "opendkim", "opendmarc", "opensmtpd", "sendmail"])
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        *("amavis", "dovecot", "kumomta", "mailscanner", "opendkim", "opendmarc", "opensmtpd", "postfix", "proxmox"),
+        *("rspamd", "sendmail"),
+    ],
+)
 def test_a_line_without_the_word_of_a_format_is_none_of_its_lines(plugin: str, request: pytest.FixtureRequest) -> None:
     """These formats look for their name before they look at the head: the answer is the head's all the same."""
     cases = request.config.rootpath / "tests" / "cases" / "ingest"
@@ -107,17 +113,49 @@ def test_the_command_line_imports_little() -> None:
 WITHOUT_NETWORK = ("asyncio", "ssl", "dns", "cryptography", "pydantic", "rich", "jinja2", "babel", "typst", "sqlite3")
 
 
-def test_a_trace_without_network_imports_what_it_uses(request: pytest.FixtureRequest) -> None:
+# What a timeline as text needs nothing of: pages, the shapes of other plug-ins, rules for refusals, unusual logs.
+BEYOND_A_TABLE = (
+    *("deliverability.api.rendering", "deliverability.compose.page", "deliverability.compose.reason"),
+    *("deliverability.evidence.document", "deliverability.evidence.plugin", "deliverability.protocols.replies"),
+    *("deliverability.capture.commands", "deliverability.capture.decoders.pasted", "hashlib", "zoneinfo"),
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "recipient", "unwanted"),
+    [
+        (
+            "tests/cases/logs/postfix/postfix-3.10.iso8601.log",
+            "jo32@corp.example",
+            "deliverability.protocols.exim_lines",
+        ),
+        ("examples/exim/mainlog", "mei.lin@gmail.com", "deliverability.protocols.postfix_reading"),
+    ],
+)
+def test_a_trace_without_network_imports_what_it_uses(
+    log: str, recipient: str, unwanted: str, request: pytest.FixtureRequest
+) -> None:
     """What a short log waits for is imports: those that only others need stay out."""
-    log = request.config.rootpath / "tests" / "cases" / "logs" / "postfix" / "postfix-3.10.iso8601.log"
-    arguments = ["trace", "--offline", "--log", str(log), "--to", "jo32@corp.example"]
+    arguments = ["trace", "--offline", "--log", str(request.config.rootpath / log), "--to", recipient]
+    names = (*WITHOUT_NETWORK, *BEYOND_A_TABLE, unwanted)
     probe = (
         f"import sys\nfrom deliverability.__main__ import run\nstatus = run({arguments!r})\n"
-        f"print(status, [name for name in {WITHOUT_NETWORK!r} if name in sys.modules], file=sys.stderr)"
+        f"print(status, [name for name in {names!r} if name in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, encoding="utf-8", check=True)
     assert done.stderr.splitlines()[-1] == "3 []"
-    assert "jo32@corp.example" in done.stdout
+    assert recipient in done.stdout
+
+
+def test_a_check_without_network_reads_no_logs_and_draws_no_page() -> None:
+    names = ("deliverability.api.tracing", "deliverability.correlate", "deliverability.compose.page")
+    probe = (
+        "import sys\nfrom deliverability.__main__ import run\nrun(['check', 'example.com', '--offline'])\n"
+        f"print([name for name in {names!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert "example.com" in done.stdout
 
 
 # What an evaluator rests on: a report has all checks, but most of them say at once that they do not apply.
@@ -134,7 +172,9 @@ READERS = {
     f"deliverability.protocols.{name}"
     for name in (
         *("amavis_lines", "dovecot_lines", "exchange_rows", "exim_fast", "eximstats_rows", "export_times"),
-        *("google_log_rows", "m365_rows", "opensmtpd_lines", "postfix_fast", "sendmail_attempts", "sendmail_words"),
+        *("google_log_rows", "m365_rows", "opensmtpd_lines", "postfix_attempts", "postfix_fast", "postfix_lines"),
+        *("postfix_queue", "postfix_reading", "rspamd_lines", "sendmail_attempts", "sendmail_lines", "sendmail_words"),
+        "whmcs_rows",
     )
 }
 # What only other answers need: rules for refusals, tables, what a page of another form is drawn with.

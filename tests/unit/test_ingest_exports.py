@@ -42,6 +42,7 @@ def outcomes(found: list[DeliveryEvent]) -> dict[tuple[int, str], tuple[Any, ...
 
 SENT = (Action.ATTEMPTED, Result.SENT, Transport.SMTP)
 STORED = (Action.ATTEMPTED, Result.SENT, Transport.MAILBOX)
+UNTOLD = (Action.FILTERED, None, None)
 EXPANDED = (Action.ATTEMPTED, Result.SENT, Transport.FORWARD)
 
 
@@ -233,6 +234,38 @@ def test_exchange_rows_that_show_no_acceptance(columns: dict[str, str]) -> None:
     assert {e.result for e in exchange(**columns)} == {None}
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("Getting status", []), ("", []), ("None", [UNTOLD]), ("已傳遞", [UNTOLD]), ("Resolved", [EXPANDED])],
+)
+def test_a_status_that_tells_no_outcome_is_no_wait_in_a_queue(status: str, expected: list[Any]) -> None:
+    found = of_row(
+        "microsoft-365-trace", MessageId="<a@b>", SenderAddress="r@hosting.example", RecipientAddress="a@corp.example",
+        Status=status,
+    )  # fmt: skip
+    assert list(outcomes(found).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("Receive", []),
+        ("Receive, Submit", []),
+        ("Receive, Drop", [(Action.ATTEMPTED, Result.FAILED, Transport.NONE)]),
+        ("Receive, Deliver, Journal", [STORED]),
+        ("Receive, Quarantine", [UNTOLD]),
+        ("Receive, Defer, Journal", [UNTOLD]),
+    ],
+)
+def test_an_enhanced_summary_ends_with_its_last_step(steps: str, expected: list[Any]) -> None:
+    found = of_row(
+        "microsoft-365-trace", origin_timestamp_utc="2026-11-22T05:31:12.1Z", sender_address="r@hosting.example",
+        recipient_status=f"a@corp.example##{steps}", message_id="<a@b>",
+        network_message_id="b1b2c3d4-0000-4000-8000-000000000003",
+    )  # fmt: skip
+    assert list(outcomes(found).values()) == expected
+
+
 @pytest.mark.parametrize("event_id", ["HAREDIRECT", "HARECEIVE", "HADISCARD", "AGENTINFO", "RESUBMITFAIL", "NEW", "*"])
 def test_exchange_rows_that_say_nothing_of_the_message(event_id: str) -> None:
     assert exchange(event_id=event_id) == []
@@ -303,8 +336,8 @@ def test_a_summary_claims_a_handover_at_most() -> None:
         (3, "bob@corp.example"): (Action.ATTEMPTED, Result.FAILED, Transport.NONE),
         (4, "lena@corp.example"): (Action.ATTEMPTED, Result.DEFERRED, Transport.NONE),
         (5, "u1@hosting.example"): SENT,
-        (6, "u2@hosting.example"): (Action.FILTERED, None, None),
-        (7, "u3@hosting.example"): (Action.FILTERED, None, None),
+        (6, "u2@hosting.example"): UNTOLD,
+        (7, "u3@hosting.example"): UNTOLD,
         (8, "all@hosting.example"): EXPANDED,
         (10, "two@corp.example"): SENT,
     }
@@ -378,10 +411,13 @@ def test_email_log_search() -> None:
         (5, "u2@hosting.example"): STORED,
         (6, "nouser@corp.example"): (Action.ATTEMPTED, Result.FAILED, Transport.SMTP),
         (7, "slow@corp.example"): (Action.ATTEMPTED, Result.DEFERRED, Transport.SMTP),
+        (8, "odd@corp.example"): UNTOLD,
         (9, "all@hosting.example"): EXPANDED,
-        (11, "q@hosting.example"): (Action.FILTERED, None, None),
+        (10, "anna@corp.example"): UNTOLD,  # a step of several recipients
+        (10, "bob@corp.example"): UNTOLD,
+        (11, "q@hosting.example"): UNTOLD,
     }
-    by_recipient = {e.recipient: e for e in found if e.recipient}
+    by_recipient = {e.recipient: e for e in found if e.recipient and e.action is Action.ATTEMPTED}
     assert by_recipient["u2@hosting.example"].folder == "Spam"
     assert by_recipient["u1@hosting.example"].folder is None
     assert str(by_recipient["anna@corp.example"].relay) == "[203.0.113.25]"

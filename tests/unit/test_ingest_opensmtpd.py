@@ -218,6 +218,12 @@ def test_postfix_lines_are_not_claimed_nor_the_other_way_round() -> None:
     assert not any(head.match(raw) for raw in postfix.splitlines())
 
 
+def test_another_server_with_the_same_tag_is_not_claimed() -> None:
+    halon = b"Mar 23 05:31:12 mx1 smtpd[5]: [0123-4567] 250 2.0.0 queued for anna@corp.example\n"
+    assert FORMAT.sniff(3 * halon) == 0
+    assert FORMAT.sniff(raw_lines()[0] + b"\n") == 1
+
+
 def test_needles_find_the_recipients_of_every_recorded_line(recorded: list[DeliveryEvent]) -> None:
     for event in recorded:
         if event.recipient:

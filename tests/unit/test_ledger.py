@@ -1,5 +1,6 @@
 """The ledger: what was acknowledged stays, in its order, and every later change shows."""
 
+import errno
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -55,7 +57,7 @@ def test_a_new_ledger_has_a_signed_head_and_private_files(ledger: Ledger) -> Non
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-@pytest.mark.parametrize("step", ["append_own", "make_key", "add_key", "_keep_keys", "signers", "sign"])
+@pytest.mark.parametrize("step", ["append_own", "make_key", "add_key", "_note_key", "signers", "sign"])
 def test_a_ledger_whose_making_was_broken_off_is_made_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -456,16 +458,57 @@ def test_another_head_in_its_place_stops_signing(ledger: Ledger) -> None:
 
 
 def test_a_log_of_before_a_key_is_said_to_be_restored(ledger: Ledger, tmp_path: Path) -> None:
-    shutil.copy(ledger.store.path, tmp_path / "backup")
-    ledger.add_key(NOW)
-    ledger.retire_key(ledger.verifier_keys()[0], NOW)
-    ledger.sign(NOW)
     ledger.close()
-    for left in ledger.folder.glob("ledger.sqlite*"):
-        left.unlink()
-    shutil.copy(tmp_path / "backup", ledger.folder / "ledger.sqlite")
+    shutil.copytree(ledger.folder, tmp_path / "backup")
+    with Ledger.open(ledger.folder, write=True) as today:
+        today.add_key(NOW)
+        today.retire_key(today.verifier_keys()[0], NOW)
+        today.sign(NOW)
     with pytest.raises(TamperedError, match="older than the key"):
-        Ledger.open(ledger.folder, write=False)
+        Ledger.open(tmp_path / "backup", write=False, head=today.head.path)
+
+
+def test_a_key_and_the_word_of_it_stand_in_the_log_together_or_not_at_all(ledger: Ledger) -> None:
+    """On a full disk, say: no key of which the log says that it ended signs on, and none is left that nobody uses."""
+
+    def run(statement: str) -> None:
+        with closing(sqlite3.connect(ledger.store.path)) as database:
+            database.execute(statement)
+            database.commit()
+
+    full = (
+        "CREATE TRIGGER full BEFORE INSERT ON meta WHEN NEW.name = 'setting.keys'"
+        " BEGIN SELECT RAISE (ABORT, 'disk is full'); END"
+    )
+    kept, size, files = ledger.key_history(), ledger.store.size, set((ledger.folder / "keys").iterdir())
+    run(full)
+    with pytest.raises(CannotLookError, match="disk is full"):
+        ledger.add_key(NOW)
+    assert (ledger.key_history(), ledger.store.size) == (kept, size)
+    assert set((ledger.folder / "keys").iterdir()) == files
+    run("DROP TRIGGER full")
+    old, _ = ledger.verifier_keys()[0], ledger.add_key(NOW)
+    kept, size = ledger.key_history(), ledger.store.size
+    run(full)
+    with pytest.raises(CannotLookError, match="disk is full"):
+        ledger.retire_key(old, NOW)
+    assert (ledger.key_history(), ledger.store.size, len(ledger.signers())) == (kept, size, 2)
+
+
+def test_what_was_left_of_a_key_does_not_stop_the_next(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container each process may have the same number."""
+    for name in ("new.pem", f"new-{os.getpid()}.pem"):
+        (ledger.folder / "keys" / name).touch()
+    ledger.add_key(NOW)
+    (ledger.folder / "keys" / f"new-{os.getpid()}.pem").unlink()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CannotLookError, match="No space left"):
+        ledger.add_key(NOW)
+    assert [path.name for path in (ledger.folder / "keys").glob("new*")] == []
 
 
 @pytest.mark.parametrize("write", [True, False])

@@ -21,6 +21,7 @@ from ledger_records import intent
 from typer.testing import CliRunner, Result
 
 from deliverability.api.witnessing import witness
+from deliverability.compose.witnessed import cover_lines
 from deliverability.errors import ParseError, TamperedError
 from deliverability.evidence.observation import (
     CouldNotLook,
@@ -357,6 +358,26 @@ def test_the_command_says_what_was_found(tmp_path: Path, lang: str, said: str) -
     assert '"cover": "undecided"' in done.stdout and '"code": "good"' in done.stdout and '"key": null' in done.stdout
     (tmp_path / "none.eml").write_bytes(MAIL)
     assert run(tmp_path / "none.eml", "--offline", "--lang", lang).exit_code == 4
+
+
+def test_the_domain_whose_signature_holds_is_the_one_that_is_named(note: bytes) -> None:
+    """Anybody may sign a mail with his own domain, and put the sender's broken signature on top."""
+    message = f"{make_header(note)}\r\n".encode() + MAIL
+    names = [b"from", FIELD.lower().encode()]
+    with patch.object(dkimpy, "time", SimpleNamespace(time=NOW.timestamp)):
+        stranger = dkimpy.sign(message, b"s", b"stranger.example", PEM, include_headers=names)
+        theirs = dkimpy.sign(message, b"s2026", b"hosting.example", PEM, include_headers=names)
+    mail = bytes(theirs).replace(b"bh=", b"bh=AAAA", 1) + bytes(stranger) + message
+    question = DnsQuestion("s._domainkey.stranger.example", "TXT")
+    key = DnsAnswer(question, Rcode.NOERROR, (Record("", (b"p=" + PUBLIC,)),), question.name, 60, "test", NOW)
+    unknown = CouldNotLook(question, Obstacle.TIMEOUT, "", "", NOW)
+    verifies, names_it = "DKIM signature of stranger.example that verifies", "DKIM signature of stranger.example names"
+    for known, cover, named in ((key, Cover.COVERED, verifies), (unknown, Cover.UNDECIDED, names_it)):
+        (carried,) = read_header(mail, KEY.joined((known,)), NOW)
+        assert carried.signatures[0].reason.value == "body-hash-mismatch" and carried.cover is cover
+        said = " ".join(cover_lines("en", carried))
+        assert named in said and "hosting.example" not in said
+        assert "stranger.example" in " ".join(cover_lines("zh-Hant-TW", carried))
 
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "Whoever keeps the log kept the key"), ("zh-Hant-TW", "自行保存")])

@@ -91,6 +91,8 @@ def _json(head: bytes, *, journal: bool) -> tuple[str, Unwrap] | None:
     from deliverability.capture.decoders import json_rows, ndjson
     from deliverability.protocols.wrapped import layout_of
 
+    if b'"resultType"' in head[:512] and (streams := _streams(head)):
+        return streams
     records, document = ndjson.sample_of(head)
     layout = layout_of(records) if records else None
     if layout is None and json_rows.are_rows(records):
@@ -110,3 +112,10 @@ def _reordered(records: list[dict[str, Any]], *, document: bool) -> tuple[str, U
     if not records or not reordered.are_records(records, document=document):
         return None
     return ("JSON", reordered.record_documents) if document else ("NDJSON", reordered.record_lines)
+
+
+def _streams(head: bytes) -> tuple[str, Unwrap] | None:
+    from deliverability.capture.decoders import loki
+
+    layout = loki.layout_in(head)
+    return ("JSON", lambda stream: loki.stream_lines(stream, layout)) if layout else None

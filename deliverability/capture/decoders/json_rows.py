@@ -33,9 +33,9 @@ def begins_long(head: bytes) -> bool:
 
 
 def are_rows(records: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether most of these records are statements."""
+    """Whether half of these records or more are statements: one may be all that was found, beside a remark on the search."""
     told = [one for one in records if one.get("type") not in _REMARKS]
-    return bool(told) and 2 * sum(_is_row(one) for one in told) > len(told)
+    return bool(told) and 2 * sum(_is_row(one) for one in told) >= len(told)
 
 
 def _is_row(record: Mapping[str, Any]) -> bool:

@@ -43,6 +43,7 @@ _PREFIXES = tuple(
         rb"\d{1,9}(?:[:.)-][ \t]*+|[ \t]++)",  # grep -n, cat -n, less -N
         _NAMED,
         rb"%s?%s(?:(?:stdout|stderr) [FP] )?" % (_NAMED, _ISO),
+        rb"%s[\w./$-]{1,200} " % _ISO + _LOG,  # aws logs tail: the time, and the stream's name
         rb"<[a-z0-9]{1,12}\.[a-z]{1,12}> ",
     )
 )

@@ -1,0 +1,173 @@
+"""The commonest stories are told in brief from a few facts: the same as at length."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverability.api import cohort
+from deliverability.api.cohort import Wanted, read_briefly
+from deliverability.api.requests import Request
+from deliverability.api.search import load_formats
+from deliverability.correlate import Query
+from deliverability.correlate.plain import Brief, Fact, tell_plainly
+from deliverability.errors import ParseError
+from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.log_format import LogFormat
+from deliverability.evidence.names import Mailbox
+from deliverability.protocols.postfix_glance import glance
+
+LOGS = Path(__file__).parents[1] / "cases" / "logs"
+PLAIN = {"postfix/postfix-3.10.iso8601.log": 10, "postfix/postfix-3.10.rfc3164.log": 10, "exim/4.98-cpanel/mainlog": 2}
+"""Logs, and how many stories in each are plain at least."""
+HEAD = "2026-11-22T05:00:0{}.000001+00:00 out1 postfix/{}[7]: {}: "
+FIRST, SECOND = "4dDGHm4hqfz14Fm", "4dDGHm4hqfz14Fn"
+SENT = "to=<{}>, relay=mx.b.example[192.0.2.1]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok{})"
+QUICK = [fmt for fmt in load_formats() if fmt.glance]
+
+
+def asked(log: Path) -> list[Wanted]:
+    """Everything in a log that looks like an address or a Message-ID."""
+    text = log.read_text("utf-8", "replace")
+    found = dict.fromkeys(re.findall(r"[\w.+'=%-]+@[a-z0-9.-]*[a-z0-9]", text))
+    rows = [Wanted(address=one) for one in found if is_address(one)]
+    return rows + [
+        Wanted(message_id=one) for one in dict.fromkeys(re.findall(r"[=<]<?([^<>\s,;=]+@[^<>\s,;]+)>", text))
+    ]
+
+
+def is_address(text: str) -> bool:
+    try:
+        Mailbox.parse(text)
+    except ParseError:
+        return False
+    return True
+
+
+def rows_of(log: Path, wanted: list[Wanted]) -> list[object]:
+    return [*read_briefly(Request(logs=(str(log),)), wanted).rows]
+
+
+def at_length(log: Path, wanted: list[Wanted], patch: pytest.MonkeyPatch) -> list[object]:
+    with patch.context() as inside:
+        inside.setattr(cohort, "tell_plainly", lambda *_: None)
+        return rows_of(log, wanted)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_in_brief_as_at_length(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = asked(LOGS / name)
+    told: list[tuple[Brief, ...] | None] = []
+
+    def noted(facts: Sequence[Fact], query: Query) -> tuple[Brief, ...] | None:
+        told.append(tell_plainly(facts, query))
+        return told[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cohort, "tell_plainly", noted)
+        rows = rows_of(LOGS / name, wanted)
+    assert rows == at_length(LOGS / name, wanted, monkeypatch)
+    assert sum(found is not None for found in told) >= PLAIN[name]
+
+
+def story(
+    recipient: str = "a@b.example", queue_id: str = FIRST, mail: str = "1@h.example", reply: str = ""
+) -> list[str]:
+    return [
+        HEAD.format(0, "smtpd", queue_id) + "client=localhost[127.0.0.1]",
+        HEAD.format(1, "cleanup", queue_id) + f"message-id=<{mail}>",
+        HEAD.format(1, "qmgr", queue_id) + "from=<s@h.example>, size=522, nrcpt=1 (queue active)",
+        HEAD.format(2, "smtp", queue_id) + SENT.format(recipient, reply),
+        HEAD.format(3, "qmgr", queue_id) + "removed",
+    ]
+
+
+ODD = {
+    "two messages": story() + story(queue_id=SECOND, mail="2@h.example"),
+    "the same mail twice": story() + story(queue_id=SECOND),
+    "one led to the other": story(reply=": queued as " + SECOND) + story(queue_id=SECOND),
+    "two recipients": [*story()[:4], story("c@b.example")[3], story()[4]],
+    "two attempts": [*story()[:4], story()[3].replace("sent (250", "deferred (450"), story()[4]],
+    "still in the queue": story()[:4],
+    "no line of arrival": story()[1:],
+    "an end before the attempt": [*story()[:3], story()[4], story()[3]],
+    "a description after the end": [*story(), story()[2]],
+    "two arrivals": [story()[0], *story()],
+    "two Message-IDs": [*story()[:2], story(mail="2@h.example")[1], *story()[2:]],
+    "an alias": [line.replace("to=<a@b.example>", "to=<c@d.example>, orig_to=<a@b.example>") for line in story()],
+    "requeued": [story()[0] + ", orig_queue_id=" + SECOND, *story()[1:]],
+    "from a second host": [*story()[:4], story()[4].replace(" out1 ", " out2 ")],
+    "a clock that contradicts the id": [line.replace("2026-11-22", "2020-11-22") for line in story()],
+    "newest line first": story()[::-1],
+    "a clock that is set back": [story()[0].replace("05:00:00", "05:00:09"), *story()[1:]],
+    "all in one second": [re.sub(r":0\d\.", ":01.", line) for line in story()],
+    "two newest first": [*story(queue_id=SECOND, mail="2@h.example")[::-1], *story()[::-1]],
+    "no zone": [line.replace("+00:00 ", " ") for line in story()],
+    "a day that is none": [*story()[:4], story()[4].replace("2026-11-22", "2026-02-30")],
+    "a short id": [line.replace(FIRST, "8213C42E3A") for line in story()],
+    "a short id, used twice": [line.replace(FIRST, "8213C42E3A") for line in story() + story(mail="2@h.example")],
+    "kept by a filter": [line.replace("Ok)", "Ok, discarded, id=1 - spam)") for line in story()],
+    "a bare local part": [line.replace("to=<a@b.example>", "to=<a>") for line in story()],
+    "held": [*story()[:2], HEAD.format(1, "postsuper", FIRST) + "placed on hold", *story()[2:]],
+    "a session": [*story()[:3], HEAD.format(1, "smtp", FIRST) + "lost connection with mx[192.0.2.9]", *story()[3:]],
+}
+
+
+@pytest.mark.parametrize("lines", ODD.values(), ids=ODD.keys())
+def test_what_is_not_plain_is_told_at_length(lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text("\n".join([*lines, ""]))
+    wanted = [Wanted(address="a@b.example"), Wanted(message_id="1@h.example"), Wanted(address="c@b.example")]
+    assert rows_of(log, wanted) == at_length(log, wanted, monkeypatch)
+
+
+def parsed(raw: bytes, fmt: LogFormat) -> Iterator[object]:
+    for event in fmt.parse([LogLine(Place("", "mail.log", 1, 0), raw)]):
+        assert not event.related
+        assert not event.writer.startswith("dovecot")
+        yield event.action, event.queue_id, event.host, event.message_id, event.at.instant
+
+
+def assert_said(raw: bytes) -> bool:
+    for fmt in QUICK:
+        seen = fmt.glance()(raw) if fmt.glance else None
+        if seen:
+            assert [*parsed(raw, fmt)] == [tuple(seen)]
+            return True
+    return False
+
+
+def test_a_glance_says_what_the_line_says() -> None:
+    seen = [assert_said(raw) for log in sorted(LOGS.glob("postfix/*")) for raw in log.read_bytes().splitlines()]
+    assert sum(seen) > 600
+    assert {fmt.id for fmt in QUICK} == {"postfix"}
+
+
+@given(
+    st.sampled_from([line.encode() for line in story()]),
+    st.lists(st.tuples(st.integers(0, 160), st.integers(0, 4), st.binary(max_size=3)), max_size=3),
+)
+def test_of_a_line_that_differs_a_little(line: bytes, changes: list[tuple[int, int, bytes]]) -> None:
+    for at, without, more in changes:
+        line = line[:at] + more + line[at + without :]
+    assert_said(line.replace(b"\n", b"").replace(b"\r", b""))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"client=a.example[192.0.2.1], sasl_username=u",
+        b"from=<s@h.example>, size=1, nrcpt=1 (queue active), orig_id=" + SECOND.encode(),
+        b"removed (canceled)",
+        b"message-id=",
+        b"message-id=<a b@c>",
+        b"to=<a@b.example>, relay=none",
+    ],
+)
+def test_what_a_glance_leaves_to_the_parser(end: bytes) -> None:
+    for line in story():
+        head = line[: line.index(FIRST) + len(FIRST) + 2].encode()
+        assert glance(head + end) is None
