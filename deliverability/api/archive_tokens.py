@@ -18,38 +18,50 @@ PROBES = 16  # lines of a segment that tell which formats are in it, apart from 
 
 # What can stand next to "@" in an address, but for marks that logs put around addresses or that an address may be
 # spelled with in several ways; cut shorter than it is, an address is still found.
-_PLAIN = re.compile(rb"<([0-9a-z._+\-]*+@(?!\.)[0-9a-z._\-\x80-\xff]*+(?<!\.))>")
+_PLAIN = re.compile(rb"<([0-9A-Za-z._+\-]*+@(?!\.)[0-9A-Za-z._\-\x80-\xff]*+(?<!\.))>")
 """An address of these alone between the usual marks: nearly all are, and one look finds both of its halves."""
 _LOCAL = re.compile(rb'@"?\\?([0-9a-z._+\-]*)')  # in reversed text; a quoted local part counts like a bare one
 _DOMAIN = re.compile(rb"@([0-9a-z._\-\x80-\xff]*)")
 _USER = re.compile(rb"[<:]\)([0-9a-z._+\-]*)")  # in reversed text: a name in parentheses, or the end of one
-_OWN = rb": ([0-9a-z]{5,40}+)(?=:)"  # TAG[PID]: ID: and TAG: ID:
-SOLARIS = rb"\] ([0-9a-z]{5,40}+):"  # [ID 197553 mail.info] ID:
-_STRUCTURED = rb" - - +(?:\xef\xbb\xbf)?([0-9a-z]{5,40}+):"  # RFC 5424 without data
-_QUEUED_AS = rb"queued as ([0-9a-z]{5,40}+)"
-_ORIGINAL = rb"orig_id=([0-9a-z]{5,40}+)"
-_NOTIFIED = rb"notification: ([0-9a-z]{5,40}+)"
+_OWN = rb": ([0-9A-Za-z]{5,40}+)(?=:)"  # TAG[PID]: ID: and TAG: ID:
+SOLARIS = rb"\] ([0-9A-Za-z]{5,40}+):"  # [ID 197553 mail.info] ID:
+_STRUCTURED = rb" - - +(?:\xef\xbb\xbf)?([0-9A-Za-z]{5,40}+):"  # RFC 5424 without data
+_QUEUED_AS = rb"queued as ([0-9A-Za-z]{5,40}+)"
+_FORWARDED = rb"forwarded as ([0-9A-Za-z]{5,40}+)"
+_ORIGINAL = rb"orig_(?:queue_)?id=([0-9A-Za-z]{5,40}+)"
+_NOTIFIED = rb"notification: ([0-9A-Za-z]{5,40}+)"
 _SYSLOG = (_OWN, SOLARIS, _STRUCTURED)
-_EXIM = re.compile(rb"-(?:[0-9a-z]{6}|[0-9a-z]{11})-[0-9a-z]{2,4}(?![0-9a-z])")
+_EXIM = re.compile(rb"-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}(?![0-9A-Za-z])")
 _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 COVERED = {
-    "postfix": (*_SYSLOG, _QUEUED_AS, _ORIGINAL, _NOTIFIED),
-    "sendmail": (*_SYSLOG, _QUEUED_AS, rb"\(([0-9a-z]{5,40}+) message accepted", rb": clone ([0-9a-z]{5,40}+)"),
+    "postfix": (*_SYSLOG, _QUEUED_AS, _FORWARDED, _ORIGINAL, _NOTIFIED),
+    "sendmail": (
+        *_SYSLOG,
+        _QUEUED_AS,
+        rb"\(([0-9A-Za-z]{5,40}+) [Mm]essage accepted",
+        rb": clone ([0-9A-Za-z]{5,40}+)",
+    ),
     "opendkim": _SYSLOG,
     "opendmarc": _SYSLOG,
     "exim": (),
 }
 """By format: expressions that find all of its queue ids at once; of all other formats each line is asked."""
-MARKS = {SOLARIS: b"[id ", _STRUCTURED: b" - - "}
+MARKS = {SOLARIS: b"[ID ", _STRUCTURED: b" - - "}
 """What stands wherever such an expression finds something, to be looked for first: it is seldom there."""
-LITERALS = {_QUEUED_AS: b"queued as ", _ORIGINAL: b"orig_id=", _NOTIFIED: b"notification: "}
+LITERALS = {
+    _QUEUED_AS: b"queued as ",
+    _FORWARDED: b"forwarded as ",
+    _ORIGINAL: b"orig_",
+    _NOTIFIED: b"notification: ",
+}
 """What such an expression begins with: to look for that first is quicker."""
 
 
 def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> frozenset[int]:
     """The tokens of whole lines; ``formats`` are those known of the log, ``probed`` those that may be in it too."""
-    lower = content.lower()
-    return frozenset(map(crc32, _addresses(lower) | _ids(content, lower, formats, probed)))
+    found = addresses_in(content)
+    found |= ids_in(content, formats, probed)
+    return frozenset(map(crc32, found))
 
 
 def needle_token(needle: bytes, fmt: LogFormat) -> int | None:
@@ -80,14 +92,10 @@ def id_token(queue_id: str) -> int:
 
 def addresses_in(content: bytes) -> set[bytes]:
     """What stands around each "@", and each domain by itself."""
-    return _addresses(content.lower())
-
-
-def _addresses(lower: bytes) -> set[bytes]:
-    parts = _PLAIN.split(lower)
-    found = set(parts[1::2])
+    parts = _PLAIN.split(content)
+    found = {address.lower() for address in set(parts[1::2])}
     found.update([address[address.find(b"@") :] for address in found])
-    rest = _around(b"<>".join(parts[::2]))
+    rest = _around(b"<>".join(parts[::2])).lower()
     domains = _DOMAIN.findall(rest)
     locals_ = _LOCAL.findall(rest[::-1])
     locals_.reverse()
@@ -108,39 +116,36 @@ def _around(text: bytes) -> bytes:
 
 def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> set[bytes]:
     """Every queue id by which a line belongs to a message, and some words that look like one."""
-    return _ids(content, content.lower(), formats, probed)
-
-
-def _ids(content: bytes, lower: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat]) -> set[bytes]:
     found: set[bytes] = set()
     present = [*formats, *_met(content, [fmt for fmt in probed if fmt not in formats])]
     for pattern in dict.fromkeys(p for fmt in present for p in COVERED.get(fmt.id, ())):
-        found.update(_found(pattern, lower))
+        found.update(_found(pattern, content))
     if any(fmt.id == "exim" for fmt in present):
-        found.update(_exim_ids(lower))
+        found.update(_exim_ids(content))
+    found = set(map(bytes.lower, found))
     asked = [fmt for fmt in present if fmt.id not in COVERED]
     if asked:
-        found.update(b"(" + user[::-1] for user in _USER.findall(lower[::-1]))
+        found.update(b"(" + user[::-1] for user in _USER.findall(content.lower()[::-1]))
         lines = content.split(b"\n")
         found.update(i.encode("utf-8", "surrogateescape").lower() for i in _asked(lines, asked))
     return found
 
 
-def _found(pattern: bytes, lower: bytes) -> Iterable[bytes]:
+def _found(pattern: bytes, content: bytes) -> Iterable[bytes]:
     """All that an expression finds, no octet in two of them."""
-    literal, mark, end = LITERALS.get(pattern), MARKS.get(pattern), len(lower)
+    literal, mark, end = LITERALS.get(pattern), MARKS.get(pattern), len(content)
     if literal:
-        return _after(literal, re.compile(pattern), lower)
-    if mark and octets.find(lower, mark, 0, end) < 0:
+        return _after(literal, re.compile(pattern), content)
+    if mark and octets.find(content, mark, 0, end) < 0:
         return ()
-    return re.findall(pattern, lower)
+    return re.findall(pattern, content)
 
 
-def _after(literal: bytes, pattern: re.Pattern[bytes], lower: bytes) -> Iterator[bytes]:
+def _after(literal: bytes, pattern: re.Pattern[bytes], content: bytes) -> Iterator[bytes]:
     """What an expression that begins with a literal finds."""
     following = 0
-    for at in octets.each_position(lower, literal, 0, len(lower)):
-        if at >= following and (found := pattern.match(lower, at)):
+    for at in octets.each_position(content, literal, 0, len(content)):
+        if at >= following and (found := pattern.match(content, at)):
             following = found.end()
             yield found[1]
 
@@ -156,11 +161,11 @@ def _met(content: bytes, formats: Sequence[LogFormat]) -> list[LogFormat]:
     return [fmt for fmt in formats if fmt.sniff(sample) > 0]
 
 
-def _exim_ids(lower: bytes) -> Iterable[bytes]:
-    for match in _EXIM.finditer(lower, _EXIM_FIRST):
+def _exim_ids(content: bytes) -> Iterable[bytes]:
+    for match in _EXIM.finditer(content, _EXIM_FIRST):
         first = match.start() - _EXIM_FIRST
-        if lower[first : match.start()].isalnum():
-            yield lower[first : match.end()]
+        if content[first : match.start()].isalnum():
+            yield content[first : match.end()]
 
 
 def _asked(lines: Sequence[bytes], formats: Sequence[LogFormat]) -> Iterable[str]:

@@ -35,7 +35,8 @@ MAX_ROWS = 100_000
 BATCH = 20_000  # rows of one pass: what is found for them is in memory together
 INGEST = "deliverability.ingest."  # formats that need no numbers of lines but where an entry has several
 WORTHWHILE = 200  # rows that are worth a child process
-SHARE = 0.40  # of what is to be told in this process, which judges and writes all rows besides
+AT_ONCE = 250  # rows that a child hands over together
+SHARE = 0.31  # of what is to be told in this process, which judges and writes all rows besides
 
 _PLAIN_ADDRESS = re.compile(r"(?!\.)(?:[\w!#$%&'*+/?^`{|}~=-]|\.(?![.@]))+@[A-Za-z0-9.-]+", re.ASCII)
 """What no server quotes: a dot-atom (RFC 5321 §4.1.2)."""
@@ -182,19 +183,24 @@ class _Telling:
         count = len(self.queries)
         middle = self._middle() if count >= WORTHWHILE and aside.possible() else count
         self._samples()
-        beside = aside.start(lambda: self._rest(middle)) if middle < count else None
+        beside = aside.Stream(lambda: self._rest(middle)) if middle < count else None
+        done = 0
         try:
-            for row in range(middle):
-                yield self._brief(row)
-            found = beside.result() if beside else ()
+            for done in range(1, middle + 1):
+                yield self._brief(done - 1)
+            for rows in beside or ():
+                yield from rows
+                done += len(rows)
         finally:
             if beside:
-                beside.abandon()
-        yield from (self._brief(row) for row in range(middle, count)) if found is None else found
+                beside.close()
+        yield from (self._brief(row) for row in range(done, count))
 
-    def _rest(self, middle: int) -> list[BriefRow]:
+    def _rest(self, middle: int) -> Iterator[list[BriefRow]]:
+        count = len(self.queries)
         with _uncollected():
-            return [self._brief(row) for row in range(middle, len(self.queries))]
+            for start in range(middle, count, AT_ONCE):
+                yield [self._brief(row) for row in range(start, min(start + AT_ONCE, count))]
 
     def _middle(self) -> int:
         """The row before which this process' share of the lines is."""

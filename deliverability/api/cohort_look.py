@@ -4,9 +4,10 @@ Large plain files are looked through in two halves, the second in a child proces
 ids that were found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from deliverability.api import progress
@@ -26,6 +27,7 @@ from deliverability.errors import CannotLookError
 from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.log_format import LogFormat
+from deliverability.protocols.octets import WORTHWHILE
 
 MAX_LINES = 600_000  # of one look
 MAX_MET = 256  # lines that are looked at together for another format
@@ -142,7 +144,8 @@ class Look:
                 return _CohortPass(file, formats, words, part, numbered=self.numbered)
 
             known = file in parts
-            scan, lines = in_one(make(parts[file])) if known else first_pass(file, make, MAX_LINES + 1)
+            ready = partial(_make_ready, words.find)
+            scan, lines = in_one(make(parts[file])) if known else first_pass(file, make, MAX_LINES + 1, ready)
             self.scans.append(scan)
             for rows, entry in _entries(lines):
                 self._take_hit(number, rows, entry, queries)
@@ -193,6 +196,8 @@ class Look:
     def _follow_in(self, number: int, find: Finder) -> None:
         scan = self.scans[number]
         middle = _middle(scan)
+        if middle:
+            _make_ready(find)
         beside = aside.start(lambda: list(_named(scan, find, middle, None, numbered=self.numbered))) if middle else None
         try:
             begin = scan.part.begin if scan.part else 0
@@ -234,6 +239,11 @@ class Look:
         return tuple(sorted(places))
 
 
+def _make_ready(find: Callable[[bytes, int], object]) -> None:
+    """Have a search ready for large blocks: once, and not in both processes."""
+    find(bytes(WORTHWHILE), WORTHWHILE)
+
+
 def _middle(scan: FileScan) -> int | None:
     """Where to cut a file for two processes: a place at which a block begins, near its middle."""
     if scan.part or scan.damaged or scan.size < aside.WORTHWHILE or not aside.possible() or not _is_plain(scan):
@@ -271,6 +281,8 @@ def _named(
 
 
 def _ids(scan: FileScan, raw: bytes) -> list[str]:
+    if len(scan.formats) == 1:
+        return list(scan.formats[0].queue_ids(raw))
     return [i for fmt in scan.formats for i in fmt.queue_ids(raw)]
 
 

@@ -21,11 +21,17 @@ Make = Callable[[Part | None], FirstPass]
 """Makes the pass over a part of a file, or over all of it."""
 
 
-def first_pass(file: LogFile, make: Make, most: int) -> tuple[FileScan, Iterable[LogLine]]:
-    """What the file is, and the lines with a needle: as one pass would give them, and at least ``most`` of them."""
+def first_pass(
+    file: LogFile, make: Make, most: int, ready: Callable[[], None] = lambda: None
+) -> tuple[FileScan, Iterable[LogLine]]:
+    """What the file is, and the lines with a needle: as one pass would give them, and at least ``most`` of them.
+
+    ``ready`` is called before there are two processes, where there will be.
+    """
     middle = _middle(file)
     if middle is None:
         return in_one(make(None))
+    ready()
     child = aside.start(lambda: _packed(make(Part(middle, None)), most))
     try:
         front = make(Part(0, middle))

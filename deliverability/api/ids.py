@@ -19,11 +19,11 @@ _EXIM = rb"[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}"
 _PLAIN = rb"[0-9A-Za-z]{6,24}"
 _MARKS = b" =:<(\"'\n"
 _NO_MORE = rb"(?![0-9A-Za-z-])"
-_ANY = re.compile(rb"[ =:<(\"'\n](%s|%s)%s" % (_EXIM, _PLAIN, _NO_MORE))
-_ANY_HEX = re.compile(rb"[ =:<(\"'\n]([0-9A-F]{6,24})%s" % _NO_MORE)
-_OWN = re.compile(rb": (%s): " % _PLAIN)
-_EXIM_TAIL = re.compile(rb"-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}%s" % _NO_MORE)
-_AT_START = re.compile(rb"(%s|%s)%s" % (_EXIM, _PLAIN, _NO_MORE))
+_ANY = rb"[ =:<(\"'\n](%s|%s)%s" % (_EXIM, _PLAIN, _NO_MORE)
+_ANY_HEX = rb"[ =:<(\"'\n]([0-9A-F]{6,24})%s" % _NO_MORE
+_OWN = rb": (%s): " % _PLAIN
+_EXIM_TAIL = rb"-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}%s" % _NO_MORE
+_AT_START = rb"(%s|%s)%s" % (_EXIM, _PLAIN, _NO_MORE)
 _NAME = re.compile(rb"[0-9A-Za-z-]")
 _ALONE = re.compile(rb"%s|%s" % (_EXIM, _PLAIN))
 
@@ -115,10 +115,11 @@ def _beginning_words(names: frozenset[bytes]) -> Iterator[Finder]:
 
 def _from_tail(names: frozenset[bytes]) -> Finder:
     """Exim's ids, found by what follows their first dash: letters and digits alone are everywhere."""
+    tail = re.compile(_EXIM_TAIL)
 
     def find(content: bytes, end: int) -> list[int]:
         found = []
-        for match in _EXIM_TAIL.finditer(content, 0, end):
+        for match in tail.finditer(content, 0, end):
             start = match.start() - 6
             if start >= 0 and content[start : match.end()] in names and (not start or content[start - 1] in _MARKS):
                 found.append(start)
@@ -140,10 +141,12 @@ def _from_prefix(prefix: bytes, names: frozenset[bytes]) -> Finder:
     return find
 
 
-def _from_shape(pattern: re.Pattern[bytes], names: frozenset[bytes]) -> Finder:
+def _from_shape(shape: bytes, names: frozenset[bytes]) -> Finder:
+    pattern, at_start = re.compile(shape), re.compile(_AT_START)
+
     def find(content: bytes, end: int) -> list[int]:
         # The mark before the first id may be the end of the block before.
-        first = _AT_START.match(content, 0, end)
+        first = at_start.match(content, 0, end)
         found = [0] if first and first[1] in names else []
         return found + [match.start(1) for match in pattern.finditer(content, 0, end) if match[1] in names]
 

@@ -77,7 +77,7 @@ def _at_once(ours: frozenset[bytes], theirs: frozenset[bytes]) -> Finder | None:
             if which >= len(names):
                 meant = content[max(0, at - 5) : at].removesuffix(_BOM).endswith(_BEFORE_OWN)
             else:
-                meant = not content[at - 1 : at].isalnum() and any(_stands(content, name, at) for name in names[which])
+                meant = not content[at - 1 : at].isalnum() and _any_stands(content, names[which], at)
             if meant:
                 found.add(at)
         return sorted(found)
@@ -85,10 +85,13 @@ def _at_once(ours: frozenset[bytes], theirs: frozenset[bytes]) -> Finder | None:
     return find
 
 
-def _stands(content: bytes, name: bytes, at: int) -> bool:
-    """Whether ``name`` stands there, and not only its beginning, or another id's."""
-    stop = at + len(name)
-    return content.startswith(name, at) and not content[stop : stop + 1].isalnum()
+def _any_stands(content: bytes, names: Iterable[bytes], at: int) -> bool:
+    """Whether one of ``names`` stands there, and not only its beginning, or another id's."""
+    for name in names:
+        stop = at + len(name)
+        if content.startswith(name, at) and not content[stop : stop + 1].isalnum():
+            return True
+    return False
 
 
 def _beginnings(names: frozenset[bytes]) -> set[bytes] | None:
@@ -136,8 +139,12 @@ def _from_places(names: frozenset[bytes], formats: Sequence[LogFormat]) -> Look:
     looks = [(MARKS.get(pattern, b""), re.compile(pattern).findall) for pattern in patterns]
 
     def look(piece: bytes) -> Iterable[bytes]:
-        lower = piece.lower()
-        met = {name for marks, search in looks if marks in lower for name in folded.intersection(search(lower))}
+        met = {
+            name
+            for marks, search in looks
+            if marks in piece
+            for name in folded.intersection(map(bytes.lower, search(piece)))
+        }
         return [one for name in met for one in spelled[name]]
 
     return look if spelled else _none

@@ -199,7 +199,7 @@ class FirstPass:
     def _note(self, window: Window) -> None:
         scan, block = self.scan, window.block
         raw, end = block.raw, block.end
-        scan.blank = scan.blank and not block.content.strip()
+        scan.blank = scan.blank and (block.content.isspace() or not end)
         if not scan.formats:
             self._recognise(block.content if scan.size < MAX_SNIFFED else block.content[:SAMPLE])
         scan.size += end + (block.passed_over or 0)

@@ -281,6 +281,11 @@ def erase(ledger: Ledger, *, account: str | None, address: str | None, now: date
     numbers = numbers_for(ledger, account=account, address=address)
     if address is not None:
         numbers = tuple(sorted({*numbers, *unannounced_for(ledger, address)}))
+    if not numbers and ledger.store.unswept:
+        raise CannotLookError(
+            "the ledger holds nothing of that but what was erased before, whose octets still stand in the file: somebody"
+            " is reading it, or the disk is full; the next command that writes clears them away"
+        )
     if not numbers:
         raise UsageError("the ledger holds nothing of that")
     ledger.append_own(LeafKind.ERASURE, {"at": time_to_text(now), "entries": [*numbers]})

@@ -4,16 +4,19 @@ Only where a child is harmless: no other thread runs, so nobody else's lock is c
 wrong in the child, the caller does the work itself, or says that it could not look further.
 """
 
+import copyreg
 import mmap
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from operator import attrgetter
 from typing import Any, BinaryIO
 
 WORTHWHILE = 64 << 20  # octets of a file below which one process is as quick
+PROTOCOL = 5  # of pickle
+WAITING = 1 << 20  # octets that a child may have written before anybody takes them
 AHEAD = 3  # blocks that a child fills before anybody takes them
 
 
@@ -88,42 +91,96 @@ def _child(work: Callable[[], object]) -> int:
         os._exit(status)
 
 
-class _AsCalls(dict[type, Callable[[Any], tuple[type, tuple[object, ...]]]]):
+class _AsCalls(dict[type, Callable[[Any], Any]]):
     """How a plain data class is handed over: as a call with its fields, which takes half the time of setting each."""
 
-    def __missing__(self, kind: type) -> Callable[[Any], tuple[type, tuple[object, ...]]]:
-        if not is_dataclass(kind) or hasattr(kind, "__post_init__") or not all(f.init and not f.kw_only for f in fields(kind)):
-            raise KeyError(kind)
-        names = [field.name for field in fields(kind)]
-        taken = attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names)
-        told = self[kind] = lambda one: (kind, taken(one))
-        return told
+    def __init__(self) -> None:
+        super().__init__(copyreg.dispatch_table)
+        self._others: set[type] = set()
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        if kind in self._others or not self._is_plain(kind):
+            self._others.add(kind)
+            raise KeyError(kind)  # the pickler knows how
+        taken = attrgetter(*(field.name for field in fields(kind)))
+        self[kind] = lambda one: (kind, taken(one))
+        return self[kind]
+
+    @staticmethod
+    def _is_plain(kind: type) -> bool:
+        told = fields(kind) if is_dataclass(kind) and not hasattr(kind, "__post_init__") else ()
+        return len(told) > 1 and all(field.init and not field.kw_only for field in told)
 
 
-def _pickled(told: object) -> bytes:
+def _hand_over(told: Iterable[object], pipe: int) -> None:
+    """Write one thing after the other."""
     import io
     import pickle
 
-    content = io.BytesIO()
-    pickler = pickle.Pickler(content, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = _AsCalls()
-    pickler.dump(told)
-    return content.getvalue()
+    known = _AsCalls()
+    with os.fdopen(pipe, "wb", buffering=0) as file:
+        for one in told:
+            content = io.BytesIO()  # all of it at once: a pickler writes little by little
+            pickler = pickle.Pickler(content, PROTOCOL)
+            pickler.dispatch_table = known
+            pickler.dump(one)
+            left = content.getbuffer()
+            while left:
+                left = left[file.write(left) or 0 :]
 
 
-def start(work: Callable[[], object]) -> Aside:
-    """Do ``work`` in a child; what it gives must be picklable."""
+def _start(work: Callable[[], Iterable[object]]) -> tuple[int, int]:
     reading, writing = os.pipe()
 
     def hand_over() -> None:
         os.close(reading)
-        content = _pickled(work())
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(content)
+        _hand_over(work(), writing)
 
     pid = _child(hand_over)
     os.close(writing)
-    return Aside(pid, reading)
+    return pid, reading
+
+
+def start(work: Callable[[], object]) -> Aside:
+    """Do ``work`` in a child; what it gives must be picklable."""
+    return Aside(*_start(lambda: (work(),)))
+
+
+class Stream:
+    """What a child makes bit by bit: gone through once, while it makes the rest.
+
+    It may end too soon, where something went wrong in the child: whoever takes it knows how much there should be.
+    """
+
+    def __init__(self, work: Callable[[], Iterable[object]]) -> None:
+        self._pid, self._pipe = _start(work)
+        self._widen()
+
+    def _widen(self) -> None:
+        """Let the child go on while nobody takes what it made, where the system can keep that much."""
+        with suppress(ImportError, AttributeError, OSError):
+            import fcntl
+
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, WAITING)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Each thing that the child makes."""
+        import pickle
+
+        with os.fdopen(self._pipe, "rb", closefd=False) as pipe:
+            while True:
+                try:
+                    one = pickle.load(pipe)  # noqa: S301 - our own child wrote it
+                except (EOFError, pickle.UnpicklingError):
+                    return
+                yield one
+
+    def close(self) -> None:
+        """End the child; nobody takes any more."""
+        if self._pid:
+            os.close(self._pipe)
+            _end(self._pid)
+            self._pid = 0
 
 
 class Feed:

@@ -58,6 +58,7 @@ def told_lines(t: Catalog, told: Iterable[Told], where: tzinfo) -> list[str]:
             said = outcome.reply.text if outcome.reply else outcome.detail
             if said:
                 lines.append(f"  {exact(outcome.at, where)}  {said}")
+        lines += [f"  {exact(e.at, where)}  {e.reply.text}" for e in one.later if e.reply and e.reply.text]
         for domain, selector, status in one.keys:
             if t.has(f"seal.key.{status}"):
                 lines.append(f"  {t(f'seal.key.{status}', domain=domain, selector=selector)}")
@@ -65,8 +66,17 @@ def told_lines(t: Catalog, told: Iterable[Told], where: tzinfo) -> list[str]:
 
 
 def finish_sentence(t: Catalog, told: Told) -> str:
-    """How a message stands."""
-    finish = told.finish
+    """How a message stands; what was reported later is not put on the server that took it before."""
+    last = told.outcomes[-1].finish if told.outcomes else None
+    said = _ended(t, told, last)
+    returned = last not in _NOT_TAKEN and told.finish in _NOT_TAKEN
+    return t("seal.finish.returned", before=said) if returned else said
+
+
+_NOT_TAKEN = (Finish.REFUSED, Finish.FAILED)
+
+
+def _ended(t: Catalog, told: Told, finish: Finish | None) -> str:
     relay = str(told.outcomes[-1].relay or told.intent.next_hop) if told.outcomes else told.intent.next_hop
     if finish is None:
         return t("seal.finish.open")

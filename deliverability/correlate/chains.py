@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from deliverability.correlate.entries import AddressKey, Entry, EntryKey, address_key
 from deliverability.correlate.hosts import Near
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
+from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Tie
+from deliverability.protocols.hosts import is_loopback
 
 HANDOVER_WINDOW = timedelta(minutes=10)  # between a queue's own first line and the reply that names it
 CLOCK_SLACK = timedelta(seconds=10)  # between two hosts
@@ -39,13 +41,18 @@ class Chain:
     """By ``id()`` of the event that handed the message on: the entry it led to."""
     originals: dict[int, str] = field(default_factory=dict)
     """By ``id()`` of an attempt: the address that aliases led from, which only the hop before saw, or another line."""
+    untried: dict[AddressKey, list[str]] = field(default_factory=dict)
+    """By list: those of its members that lines name, and none tells an attempt of."""
+    through: dict[AddressKey, set[AddressKey]] = field(default_factory=dict)
+    """By address in the middle of a row of aliases: the ones that were tried behind it."""
 
     def remember_originals(self) -> None:
         """Fill :attr:`originals`, from each entry to the one that it led to."""
+        self.untried.clear()
         named: dict[tuple[EntryKey, AddressKey], str] = {}
         first: dict[tuple[EntryKey, AddressKey], str] = {}
         for entry in self.entries:
-            led_from = _led_from(entry)
+            led_from = _led_from(entry, self)
             for event in entry.events:
                 if event.action is not Action.ATTEMPTED or event.recipient is None:
                     continue
@@ -70,35 +77,42 @@ class Chain:
         return min((e.began for e in self.entries if e.began), default=None)
 
 
-def _led_from(entry: Entry) -> dict[AddressKey, str]:
+def _led_from(entry: Entry, chain: Chain) -> dict[AddressKey, str]:
     """By address: the one that lines of their own say it came from, as Exchange's do (EXPAND, REDIRECT, RESOLVE).
 
-    Which of the two is the old one they do not say: it is the one that was never tried.
+    Which of the two is the old one they do not say: it is the one that was never tried.  Members of lists that were not
+    tried either, and lists within lists, are noted in the chain.
     """
-    pairs = [
-        (e.recipient, e.original_recipient)
-        for e in entry.events
-        if e.action is Action.DESCRIBED and e.recipient and e.original_recipient
-    ]
-    if not pairs:
+    said = [e for e in entry.events if e.action is Action.DESCRIBED and e.recipient and e.original_recipient]
+    if not said:
         return {}
+    pairs = [(e.recipient or "", e.original_recipient or "") for e in said]
     tried = {address_key(e.recipient) for e in entry.events if e.action is Action.ATTEMPTED and e.recipient}
     before: dict[AddressKey, str] = {}
     for one, other in pairs:
         old, new = (one, other) if address_key(one) not in tried and address_key(other) in tried else (other, one)
         if address_key(old) not in tried:
             before.setdefault(address_key(new), old)
-    return {key: _first_of(key, before) for key in before if key in tried}
+    passed_through = set(map(address_key, before.values()))
+    for event in said:
+        key = address_key(event.recipient)
+        if event.text == "EXPAND" and key in before and key not in tried | passed_through:
+            chain.untried.setdefault(address_key(_row(key, before)[-1]), []).append(event.recipient or "")
+    rows = {key: _row(key, before) for key in before if key in tried}
+    for key, row in rows.items():
+        for between in row[:-1]:
+            chain.through.setdefault(address_key(between), set()).add(key)
+    return {key: row[-1] for key, row in rows.items()}
 
 
-def _first_of(key: AddressKey, before: dict[AddressKey, str]) -> str:
-    """Where a row of aliases began; lists may hold each other."""
+def _row(key: AddressKey, before: dict[AddressKey, str]) -> list[str]:
+    """The addresses that led to one, the first of them last; lists may hold each other."""
     passed = {key}
-    old = before[key]
-    while (earlier := address_key(old)) in before and earlier not in passed:
+    row = [before[key]]
+    while (earlier := address_key(row[-1])) in before and earlier not in passed:
         passed.add(earlier)
-        old = before[earlier]
-    return old
+        row.append(before[earlier])
+    return row
 
 
 class _Union:
@@ -351,8 +365,18 @@ def _is_same_mail(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
     if entry.message_id is None and event.writer in _NAMELESS_WRITERS:
         # The reply names the entry, which came from this host: then the envelope has to agree in the place of the id.
         same_sender = entry.reverse_path is not None and entry.reverse_path == candidate.reverse_path
-        return same_sender and address_key(event.recipient) in map(address_key, _tried_in(candidate))
+        went_there = _is_host(event.relay, candidate)
+        return went_there and same_sender and address_key(event.recipient) in map(address_key, _tried_in(candidate))
     return bool(entry.message_id) and candidate.message_id == entry.message_id
+
+
+def _is_host(relay: Host | None, candidate: Entry) -> bool:
+    """Whether an attempt went to the host that wrote an entry, by its name, or to one that is inside by its address."""
+    if relay is None or is_loopback(relay):
+        return relay is not None
+    name = (relay.name or "").lower().removesuffix(".")
+    hosts = [host.lower().removesuffix(".") for host in (candidate.host, candidate.log) if host]
+    return bool(name) and any(name == host if "." in host else name.partition(".")[0] == host for host in hosts)
 
 
 def _tried_in(entry: Entry) -> Iterable[str]:

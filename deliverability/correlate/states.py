@@ -47,7 +47,7 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     DATA leaves it open for good (RFC 1047): the message may have been accepted then.
     """
     last = attempts[-1] if attempts else None
-    successes = [a for a in attempts if a.result is Result.SENT and not a.followed_to]
+    successes = [a for a in _without_asides(attempts) if a.result is Result.SENT and not a.followed_to]
     believed = [a for a in successes if not a.at.contradicted]
     if believed:
         # A record may tell of steps on our own side as well: what went furthest is how it ended.
@@ -64,6 +64,28 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
         last = _with_the_reply(attempts, last)
         return Standing(_of_failure(last), last)
     return Standing(_unsettled(last, around), last)
+
+
+def _without_asides(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Without what was done beside the delivery: handed to a program, and the same address was tried and failed later.
+
+    Exim's ``unseen`` routers make copies so, also into mailboxes, and Postfix's ``pipe`` hands a message to a filter that
+    gives it back.  An address whose mail goes to another server has no mailbox in the same queue's hands.
+    """
+    kept: list[Attempt] = []
+    failed, failed_elsewhere = False, set()
+    for attempt in reversed(attempts):
+        if attempt.result is not Result.SENT:
+            failed = True
+            if attempt.transport is Transport.SMTP:
+                failed_elsewhere.add(attempt.queue_id)
+        elif attempt.transport in (Transport.PIPE, Transport.NONE):
+            if failed:
+                continue
+        elif attempt.transport is Transport.MAILBOX and attempt.queue_id in failed_elsewhere:
+            continue
+        kept.append(attempt)
+    return kept[::-1]
 
 
 def _with_the_reply(attempts: Sequence[Attempt], last: Attempt) -> Attempt:

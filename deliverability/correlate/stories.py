@@ -190,7 +190,10 @@ def _delivery(
         mine = [(entry, e) for entry, e in tried if _key(e.recipient) == key]
     if not mine:
         mine = [(entry, e) for entry, e in tried if e.original_recipient and _key(e.original_recipient) == key]
+    if not mine and chain.through:
+        mine = [(entry, e) for entry, e in tried if _key(e.recipient) in chain.through.get(key, ())]
     parts = [_one(target, found, chain, sessions) for target, found in by_target(mine, key, chain).items()]
+    parts += [_one(member, [], chain, sessions) for member in chain.untried.get(key, ())]
     # An automatic reply, or a copy that a filter throws away, is not the message.
     parts = [p for p in parts if not _is_discarded(p)] or parts[:1]
     if not parts:

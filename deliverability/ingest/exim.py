@@ -18,6 +18,7 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
+from deliverability.protocols.ingesting import recogniser
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue, resolve
 
 if TYPE_CHECKING:
@@ -36,14 +37,13 @@ _PART = octets_regex(r"\[(\d{1,4})([/\\])(\d{1,4})\] ")
 _MAIN_HEAD = rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [+-]\d{4})? "
 _SYSLOG_HEAD = head_for(rb"exim")
 _IS_MAIN = re.compile(_MAIN_HEAD)
-_IS_LINE = re.compile(rb"%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD))
+_is_by_syslog = recogniser(_SYSLOG_HEAD, b" exim")
 # What stands below a refusal in the reject log: the envelope and headers, each with a letter or a blank before it that
 # Exim puts there, and what goes on a header.  Such lines can be read, and are nobody's events.
 _QUOTED = rb"^(?:Envelope-(?:from|to): <|[BCFIPRST*] [!-9;-~]{1,998}+:|[ \t]++[^\s])"
 _OWN = re.compile(
     rb"%s(?:\[\d{1,10}\] )?(?:%s(?: |\Z)|exim |(?:Start|End) queue run: |cwd=|H=|U=|SMTP |TLS |no host name found "
-    rb"|no IP address found |unexpected disconnection |Sender identification )|%s"
-    % (_MAIN_HEAD, MESSAGE_ID.encode(), _SYSLOG_HEAD)
+    rb"|no IP address found |unexpected disconnection |Sender identification )" % (_MAIN_HEAD, MESSAGE_ID.encode())
 )
 _LINKED = re.compile(
     rb"(?:%(date)s)?(?:\[\d{1,10}\] )?(%(id)s)(?: <= <> R=(%(id)s) |(?=[ ]|\Z)(?: [=>-]> .* C=\"[^\"]*\bid=(%(id)s))?)"
@@ -293,19 +293,19 @@ def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
 
 def is_line(raw: bytes) -> bool:
     """Whether the head is Exim's own date, or syslog's with Exim's tag; quoted headers have neither."""
-    return _IS_LINE.match(raw) is not None
+    return _IS_MAIN.match(raw) is not None or _is_by_syslog(raw)
 
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that Exim wrote; 0 unless one shows more than a date."""
     lines = sample.split(b"\n")
     complete = [line for line in (lines[:-1] or lines) if line.strip()]
-    if not any(_OWN.match(line) for line in complete):
+    if not any(_OWN.match(line) or _is_by_syslog(line) for line in complete):
         return 0.0
     own = 0
     quoting = False
     for line in complete:
-        dated = _IS_LINE.match(line) is not None
+        dated = is_line(line)
         # The reject log quotes the headers of what it refused.
         quoting = b" rejected " in line if dated else quoting
         own += dated or quoting

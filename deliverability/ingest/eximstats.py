@@ -52,6 +52,7 @@ def _table(row: Row) -> str:
 
 
 def _facts(row: Row) -> "Facts | None":
+    from deliverability.protocols.exim_attempts import is_aside
     from deliverability.protocols.eximstats_rows import arrival, by_transport, host_of, route_of, success, trouble
 
     table = _table(row)
@@ -71,6 +72,8 @@ def _facts(row: Row) -> "Facts | None":
     tried: Facts = {"recipient": recipient}
     if final and final.casefold() != recipient.casefold():
         tried = {"recipient": final, "original_recipient": recipient}
+    if table == "smtp" and is_aside(row.text("transport")):
+        return None
     if table == "smtp":
         return tried | success(transport, relay, route, said)
     result = Result.FAILED if table == "failures" else Result.DEFERRED

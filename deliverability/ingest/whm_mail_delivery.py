@@ -48,6 +48,7 @@ def _time(row: Row, names: tuple[str, ...], queue_id: str | None) -> LogTime | N
 
 
 def _by_event(row: Row) -> "Facts | None":
+    from deliverability.protocols.exim_attempts import is_aside
     from deliverability.protocols.eximstats_rows import by_transport, host_of, route_of, success, trouble
 
     name = row.text("Transport")
@@ -56,7 +57,7 @@ def _by_event(row: Row) -> "Facts | None":
     route, said = route_of(row.text("Router"), name), row.text(*_RESULT)
     match column_key(row.text("Event")):
         case "success":
-            return success(transport, relay, route, said)
+            return None if is_aside(name) else success(transport, relay, route, said)
         case "filtered":
             # Accepted, and kept out of the inbox by a filter: into a folder or away, the report does not say.
             return success(None, relay, route, f"filtered {said}".strip())

@@ -5,7 +5,8 @@ chain to a root that the verifier trusts, all as of the token's own time.  A tok
 only through a newer one over the same head; see :func:`renew_before`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -58,11 +59,16 @@ def verify_response(
 
     A token of an authority that the roots do not vouch for raises :class:`UnvouchedError`.  With the ``request`` its nonce is held against the response as well.
     """
+    if not roots:
+        raise ParseError("no trusted root for time-stamps was given")
+    with _reading():
+        return _verified(response, note, roots, request)
+
+
+def _verified(response: bytes, note: bytes, roots: Sequence["x509.Certificate"], request: bytes | None) -> Stamped:
     from cryptography import x509
     from rfc3161_client import VerificationError, VerifierBuilder
 
-    if not roots:
-        raise ParseError("no trusted root for time-stamps was given")
     decoded = _decoded(response)
     brought = [x509.load_der_x509_certificate(bytes(c)) for c in decoded.signed_data.certificates]
     signers = _signing_certificates(brought)
@@ -141,13 +147,15 @@ _PSS, _ED25519 = bytes.fromhex("2a864886f70d01010a"), bytes.fromhex("2b6570")
 
 def stamped_at(response: bytes) -> datetime:
     """The time that a token claims, unchecked."""
-    at: datetime = _decoded(response).tst_info.gen_time
-    return at.astimezone(UTC)
+    with _reading():
+        at: datetime = _decoded(response).tst_info.gen_time
+        return at.astimezone(UTC)
 
 
 def is_over(response: bytes, note: bytes) -> bool:
     """Whether a token is over this note, unchecked whether it holds."""
-    return bool(_decoded(response).tst_info.message_imprint.message == sha256(note).digest())
+    with _reading():
+        return bool(_decoded(response).tst_info.message_imprint.message == sha256(note).digest())
 
 
 def renew_before(stamped: Stamped) -> datetime:
@@ -188,6 +196,20 @@ def _signing_certificates(certificates: Sequence["x509.Certificate"]) -> list["x
         if usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]:
             found.append(certificate)
     return found
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """What the libraries say of a token that is not of its form, some of it only as a part is read, as ours."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import InvalidVersion
+
+    try:
+        yield
+    except ParseError:
+        raise
+    except (ValueError, LookupError, TypeError, ArithmeticError, UnsupportedAlgorithm, InvalidVersion) as problem:
+        raise ParseError("not a time-stamp response of RFC 3161") from problem
 
 
 def _decoded(response: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the library's own type, imported late

@@ -131,7 +131,7 @@ def _description(row: Row, event_id: str, action: Action, named: tuple[str, ...]
         "subject": row.text("message-subject") or None,
         "reverse_path": sender.removeprefix("<").removesuffix(">") if sender else None,
         "size": row.number("total-bytes"),
-        "recipients": named if action is Action.ARRIVED else (),
+        "recipients": named if action is Action.ARRIVED or event_id == "EXPAND" else (),
         "recipient_count": row.number("recipient-count") if action is Action.ARRIVED else None,
         "session": _session(row) if action is Action.ARRIVED else None,
         "related": ((Relation.REQUEUED_FROM, forked),) if _INTERNAL.match(forked) else (),
@@ -148,7 +148,7 @@ def _renamings(row: Row, event_id: str, named: tuple[str, ...]) -> list[Facts]:
         return []
     (other,) = related
     return [
-        {"action": Action.DESCRIBED, "recipient": one, "original_recipient": other}
+        {"action": Action.DESCRIBED, "recipient": one, "original_recipient": other, "text": event_id}
         for one in named
         if one.casefold() != other.casefold()
     ]

@@ -52,6 +52,8 @@ _NAMES: tuple[tuple[tuple[str, ...], Transport], ...] = (
     (("address_file", "address_directory", "mail_spool", "maildir", "mailbox", "mbox"), Transport.MAILBOX),
     (("local", "virtual", "delivery", "dovecot", "appendfile"), Transport.MAILBOX),
 )
+_ASIDE = ("boxtrapper_autowhitelist", "archiver_")
+"""How the names of cPanel's transports begin that do something beside the delivery (``unseen``): no outcome of it."""
 _REPLIER = octets_regex(r"\|\s*(?:/[\w./-]{0,200}/)?(?:autorespond|vacation)(?: |\Z)")  # cPanel's, and the usual one
 _PREFIX = octets_regex(r"(?:[A-Z][A-Za-z' ]{3,60}? ?: )(?=SMTP |LMTP |Remote host )")
 _OLD_HOST = rf"(?:host )?(?P<name>[^\s\[\]]{{1,255}}) \[(?P<ip>{IP})\]"
@@ -158,6 +160,8 @@ def delivered(words: str, cut: bool) -> Facts | None:
     # In a line cut short, one unfinished field may be left; anything else is a stranger's text.
     if found.broken or (rest.strip(" ") and not (cut and " " not in rest.strip(" "))):
         return None
+    if is_aside(found.values.get("T", "")):
+        return {"action": Action.DESCRIBED}
     transport = _transport(tried.shown, found)
     if transport is Transport.NONE and not (found.cut or cut):
         return None
@@ -167,6 +171,11 @@ def delivered(words: str, cut: bool) -> Facts | None:
         facts["reply"] = confirmation(found.values["C"])
         facts |= {"stage": "end-of-data", "remote_queue_id": remote_queue_id(facts["reply"].text)}
     return facts
+
+
+def is_aside(transport: str) -> bool:
+    """Whether a transport of that name makes a copy, or notes something, while the message goes on to its recipient."""
+    return transport.lower().startswith(_ASIDE)
 
 
 def _transport(shown: str, found: Fields) -> Transport | None:

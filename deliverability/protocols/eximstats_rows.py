@@ -25,7 +25,7 @@ from deliverability.protocols.smtp import parse_reply, remote_queue_id
 _ID = re.compile(rf"(?:{MESSAGE_ID})\Z", re.ASCII)
 _REMOTE = ("remote_smtp", "dkim_remote_smtp", "remote_forwarded_smtp", "dkim_remote_forwarded_smtp")
 _STORES = ("local_delivery", "virtual_userdelivery", "dovecot_delivery", "dovecot_virtual_delivery")
-_PIPES = ("address_pipe", "virtual_address_pipe", "jailed_virtual_address_pipe", "boxtrapper_autowhitelist")
+_PIPES = ("address_pipe", "virtual_address_pipe", "jailed_virtual_address_pipe")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

@@ -159,7 +159,11 @@ def parse_record(raw: bytes) -> Record | None:
 def taken_out(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """A record in whatever order its fields stand, bare or within a log platform's; ``None`` for what is none."""
     for one in (found, *(found.get(name) for name in _ENVELOPES)):
-        if isinstance(one, dict) and one.get("type") in KINDS and {"id", "sender", "recipient", "response"} <= one.keys():
+        if (
+            isinstance(one, dict)
+            and one.get("type") in KINDS
+            and {"id", "sender", "recipient", "response"} <= one.keys()
+        ):
             return one
     return None
 

@@ -27,9 +27,9 @@ _ENVELOPE = rb"evpid=(?P<evpid>[0-9a-f]{16}) from=<(?P<from>%s)> to=<(?P<to>%s)>
 _HOST = rb"[^\s\"()]{1,300}"
 
 OWN_WORDS = re.compile(
-    rb"[0-9a-f]{16} (?:mta|mda|smtp) [a-z]|smtp-(?:in|out): [A-Z]|(?:relay|delivery|mda): [A-Z]|info: OpenSMTPD |Exiting\Z"
+    rb"[0-9a-f]{16} (?:mta|mda|smtp) [a-z]|(?:relay|delivery): (?:Expire|Remove) for |info: OpenSMTPD (?:5\.9|[6-9]\.)|Exiting\Z"
 )
-"""How the words of most lines begin."""
+"""How the words of most lines begin; those before 5.8 had another form (``relay: Ok for``), which is not read."""
 _AT_START = re.compile(_SESSION + rb"(?P<part>mta|mda|smtp) (?:event=)?(?P<what>[a-z-]{3,24})(?: |\Z)")
 _MTA = re.compile(
     rb"%s rcpt=<(?P<rcpt>%s)> source=\"(?P<source>[^\s\"]{1,64})\" relay=\"(?P<relay>%s)(?: \((?P<name>%s)\))?\" "

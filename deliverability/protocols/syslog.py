@@ -146,9 +146,15 @@ def _instant(local: datetime, year: int, offset: timedelta) -> datetime | None:
 def _log_time(raw: bytes) -> LogTime | None:
     text = raw.decode("ascii")
     if raw[4:5] == b"-" and (aware := _rfc3339(text)):
-        logged = TimeBasis.LOGGED
-        local, offset, instant = aware.replace(tzinfo=None), aware.utcoffset(), aware.astimezone(UTC)
-        return LogTime(text, local, has_year=True, offset=offset, instant=instant, year_from=logged, zone_from=logged)
+        return LogTime(
+            logged=text,
+            local=aware.replace(tzinfo=None),
+            has_year=True,
+            offset=aware.utcoffset(),
+            instant=aware.astimezone(UTC),
+            year_from=TimeBasis.LOGGED,
+            zone_from=TimeBasis.LOGGED,
+        )
     if raw[:9].isdigit():
         return _from_unix(text)
     offset: timedelta | None = None

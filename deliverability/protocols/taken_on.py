@@ -1,20 +1,29 @@
 """What the words of a 2yz tell where a server only took a message on, or a filter kept nothing of it."""
 
 import re
+from functools import cache
 
 from deliverability.evidence.event import Transport
 from deliverability.evidence.smtp import Host
 from deliverability.protocols.hosts import is_loopback
 
-_TAKEN_ON = re.compile(
-    r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b"
-    r"|\bOK \([0-9A-F]{14,32}\)\Z",  # Proxmox Mail Gateway's filter
-    re.IGNORECASE,
-)
-# amavis: "Ok, discarded, id=…", "Ok, id=…, DISCARD(bounce.suppressed)", and "Ok, id=…, BOUNCE", for which it tells the sender.
-_THROWN_AWAY = re.compile(
-    r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, (?:discarded\b|id=[0-9-]{3,32}, (?:DISCARD\b|BOUNCE\Z))", re.IGNORECASE
-)
+
+@cache
+def _taken_on() -> re.Pattern[str]:
+    return re.compile(
+        r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b"
+        r"|\bOK \([0-9A-F]{14,32}\)\Z",  # Proxmox Mail Gateway's filter
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _thrown_away() -> re.Pattern[str]:
+    """amavis: "Ok, discarded, id=…", "Ok, id=…, DISCARD(bounce.suppressed)", and BOUNCE, for which it tells the sender."""
+    return re.compile(
+        r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, (?:discarded\b|id=[0-9-]{3,32}, (?:DISCARD\b|BOUNCE\Z))",
+        re.IGNORECASE,
+    )
 
 
 def passes_on(transport: Transport | None, relay: Host | None) -> bool:
@@ -24,4 +33,4 @@ def passes_on(transport: Transport | None, relay: Host | None) -> bool:
 
 def kept(words: str) -> tuple[bool, bool]:
     """Whether a host that is perhaps a filter of ours says that it queued the message, and that it kept nothing."""
-    return _TAKEN_ON.search(words) is not None, _THROWN_AWAY.match(words) is not None
+    return _taken_on().search(words) is not None, _thrown_away().match(words) is not None

@@ -219,14 +219,15 @@ def erase(
     with sealing.open_ledger(settings, folder, write=True) as log:
         log.drain(at)
         count = sealing.erase(log, account=account, address=to, now=at)
-        log.sign(at, sealing.signers_for(log, settings))
+        say(f"{number(count, 'record')} erased; backups made before still hold them")
         unswept = log.store.unswept
-    say(f"{number(count, 'record')} erased; backups made before still hold them")
+        if unswept:
+            say(
+                "their octets still stand in the file: somebody is reading it, or the disk is full; the next command"
+                " that writes clears them away"
+            )
+        log.sign(at, sealing.signers_for(log, settings))
     if unswept:
-        say(
-            "their octets still stand in the file: somebody is reading it, or the disk is full; the next command that"
-            " writes clears them away"
-        )
         raise typer.Exit(COULD_NOT_LOOK)
 
 

@@ -640,6 +640,19 @@ def test_every_id_of_every_sample_has_its_token() -> None:
     assert checked > 1000
 
 
+def test_every_id_of_a_line_has_its_token_by_itself() -> None:
+    """What links one message to another may be alone in its segment."""
+    checked = 0
+    for content, formats in lines_and_formats():
+        for fmt in formats:  # type: ignore[attr-defined]
+            if fmt.id in COVERED:
+                for line in set(content.split(b"\n")):
+                    ids = {i.encode().lower() for i in fmt.queue_ids(line)}
+                    assert not ids or ids <= ids_in(line + b"\n", (fmt,)), line
+                    checked += len(ids)
+    assert checked > 1000
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_the_ids_are_all_that_the_expressions_of_a_format_find(times: int) -> None:
     """Their literals are looked for instead, in a large text by other means."""

@@ -323,6 +323,7 @@ CLAIMS = {
     "seal.finish.failed": "not sent, no",
     "seal.finish.open": "no",
     "seal.finish.refused": "refused",
+    "seal.finish.returned": "no",
     "seal.finish.uncertain": "taken, open",
     "seal.finish.unknown": "open, no",
     "service.answer-bounced-passed-on": "came back, no",

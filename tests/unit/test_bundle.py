@@ -4,8 +4,10 @@ import json
 import random
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +24,14 @@ from deliverability.ledger.log import Ledger
 from deliverability.ledger.notes import VerifierKey
 from deliverability.ledger.proving import bundle_of, continued, numbers_for
 from deliverability.ledger.store import Token
-from deliverability.ledger.timestamps import certificates_from_pem, request_for, verify_response
+from deliverability.ledger.timestamps import (
+    certificates_from_pem,
+    is_over,
+    request_for,
+    stamped_at,
+    unchecked_method,
+    verify_response,
+)
 from deliverability.ledger.verify import Held, Step, Verification, verify_bundle
 from deliverability.protocols import canonical
 
@@ -358,6 +367,27 @@ def test_a_token_of_another_authority_is_not_trusted(authority: Path, ledger: Le
         verify_response(stamp(authority, note), note, certificates_from_pem((tmp_path / "c").read_bytes()))
     with pytest.raises(ParseError):
         verify_response(stamp(authority, note), note, ())
+
+
+def test_a_changed_octet_of_a_token_is_refused_with_a_sentence_or_outside_of_what_is_signed(
+    authority: Path, ledger: Ledger
+) -> None:
+    """Parts of a token are read late by the libraries, each with a complaint of its own."""
+    note = ledger.sign(NOW)
+    token, roots = stamp(authority, note), certificates_from_pem((authority / "ca.pem").read_bytes())
+    held = verify_response(token, note, roots)
+    refused = 0
+    for place in range(len(token)):
+        bad = [token[:place] + bytes([octet]) + token[place + 1 :] for octet in (token[place] ^ 1, 0x18)]
+        for changed in bad:
+            for read in (stamped_at, unchecked_method, partial(is_over, note=note)):
+                with suppress(ParseError):
+                    read(changed)
+        try:
+            assert verify_response(bad[0], note, roots) == held
+        except ParseError:
+            refused += 1
+    assert refused > len(token) // 2
 
 
 def test_the_newest_stamped_head_is_the_one_that_is_shown(authority: Path, tmp_path: Path) -> None:

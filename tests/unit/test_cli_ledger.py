@@ -1,6 +1,7 @@
 """The ledger on the command line, as its operator and a customer use it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from ledger_records import AT, intent
 
 from deliverability.__main__ import run
 from deliverability.api.sealing import exported
-from deliverability.evidence.recorder import Finish, Outcome
-from deliverability.evidence.smtp import Reply
+from deliverability.evidence.recorder import Finish, Hop, Later, Outcome
+from deliverability.evidence.smtp import Host, Reply
 from deliverability.ledger.bundle import File, parse_bundle
 from deliverability.ledger.log import Ledger, recorder
 
@@ -139,6 +140,49 @@ def test_the_history_lists_failures_too(folder: Path, capfd: pytest.CaptureFixtu
     assert run(["history", "--customer", "4711", "--format", "html", "--proof-link", "javascript:x", *common]) == 2
 
 
+@pytest.mark.parametrize(
+    ("hop", "lang", "said"),
+    [
+        (Hop.RECIPIENT_MX, "en", "accepted by mx.example, which the sender chose as the recipient’s mail server;"),
+        (Hop.RELAY, "en", "handed over to mx.example, a relay of the sender’s;"),
+        (Hop.RECIPIENT_MX, "zh-Hant-TW", "由 mx.example 接受（寄件者依收件網域選定的郵件伺服器）；"),
+    ],
+)
+@pytest.mark.parametrize("finish", [Finish.FAILED, Finish.REFUSED])
+def test_what_came_back_later_was_sent_and_is_not_put_on_the_server_that_took_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], hop: Hop, lang: str, said: str, finish: Finish
+) -> None:
+    given = ["--ledger", str(tmp_path / "ledger")]
+    assert run(["ledger", "init", "hosting.example/dispatch", *given]) == 0
+    spool = recorder(tmp_path / "ledger")
+    sent = intent(1, hop=hop)
+    taken = Outcome(
+        dispatch=sent.dispatch,
+        at=AT,
+        finish=Finish.ACCEPTED,
+        stage="end-of-data",
+        reply=Reply(250, None, "250 OK"),
+        relay=Host("mx.example", None),
+    )
+    bounce = Reply(550, "5.1.1", "550 5.1.1 no such user")
+    back = Later(
+        dispatch=sent.dispatch, at=AT, kind="dsn", finish=finish, level=None, witness="other.example", reply=bounce
+    )
+    spool.record([sent, taken, back])
+    spool.close()
+    assert run(["ledger", "checkpoint", *given]) == 0
+    assert run(["ledger", "prove", "--account", "4711", *given, "-o", str(tmp_path / "bundle.json")]) == 0
+    capfd.readouterr()
+    for asked, status in (
+        (["history", "--customer", "4711", *given], 0),
+        (["verify", str(tmp_path / "bundle.json")], 3),
+    ):
+        assert run([*asked, "--lang", lang]) == status
+        told = out(capfd)
+        assert said in told and not re.search("could not be sent|refused by|無法寄出|拒絕", told)
+    assert "550 5.1.1 no such user" in told
+
+
 def test_two_customers_of_one_address_are_not_counted_as_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Of each some entries are elsewhere: that their numbers happen to follow one another shows no whole sequence."""
     place = tmp_path / "l"
@@ -206,6 +250,22 @@ def test_erasing_needs_a_yes_and_keeps_the_rest(folder: Path, capfd: pytest.Capt
     assert run(["ledger", "verify", "--ledger", str(folder)]) == 0
     assert "6 records erased" in capfd.readouterr().err
     assert b"chen@hinet" not in (folder / "ledger.sqlite").read_bytes()
+
+
+def test_what_was_erased_is_said_though_no_head_can_be_signed_over_it(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its disk is full, or read-only: the records are gone all the same."""
+    (folder / ".head.lock").unlink()
+    (folder / ".head.lock").mkdir()
+    given = ["--ledger", str(folder)]
+    assert run(["ledger", "erase", "--account", "4711", "--yes", *given]) == 6
+    said = capfd.readouterr().err
+    assert said.index("records erased") < said.index("head: ")
+    (folder / ".head.lock").rmdir()
+    assert run(["ledger", "checkpoint", *given]) == 0
+    assert run(["ledger", "verify", *given]) == 0
+    assert "records erased, as the log says" in capfd.readouterr().err
 
 
 def test_keys_change_and_old_bundles_stay_good(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

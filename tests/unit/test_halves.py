@@ -1,14 +1,21 @@
 """A file in two halves, the second in a child: nothing of the answer may show it."""
 
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deliverability.api import search as searching
 from deliverability.api.progress import tell, watched
+from deliverability.api.scan import FileScan
 from deliverability.api.search import Found, search
 from deliverability.capture import aside
 from deliverability.capture.files import LogFile
+from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Session
+from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.names import Domain
 
 LOGS = Path(__file__).parents[1] / "cases" / "logs"
 SAMPLES = sorted(p for p in LOGS.rglob("*log*") if p.is_file() and p.parent.parent.name in ("exim", "logs"))
@@ -102,6 +109,35 @@ def test_a_child_that_fails_is_no_answer() -> None:
     child = aside.start(lambda: open("/dev/zero", "rb").read(1 << 20) and __import__("time").sleep(600))  # noqa: PTH123, SIM115
     child.abandon()
     assert child.pid == 0
+
+
+def test_what_a_child_makes_bit_by_bit() -> None:
+    line = LogLine(Place("", "mail.log", 1, 0), b"raw")
+    at = LogTime("today", datetime(2026, 11, 22, tzinfo=UTC), has_year=True, offset=timedelta(0))
+    event = DeliveryEvent(action=Action.ARRIVED, line=line, at=at, writer="exim", session=Session(helo="a"))
+    bits: list[object] = [["one", 2], line, event, [event, line, line], Domain("a.example"), b"x" * (3 << 20), None]
+    bits += [Action, Action.ARRIVED, FileScan(LogFile("", "mail.log", None), first=[event]), re.compile("a"), at]
+    stream = aside.Stream(lambda: iter(bits))
+    assert [*stream] == bits
+    stream.close()
+    stream.close()
+
+
+def test_a_child_that_fails_on_the_way_has_made_what_it_made() -> None:
+    def some() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise ZeroDivisionError
+
+    stream = aside.Stream(some)
+    assert [*stream] == [1, 2]
+    stream.close()
+
+
+def test_a_child_ends_though_it_makes_more_than_anybody_takes() -> None:
+    stream = aside.Stream(lambda: (b"x" * (1 << 20) for _ in range(1 << 30)))
+    assert len(next(iter(stream))) == 1 << 20
+    stream.close()
 
 
 def test_a_child_is_not_watched(tmp_path: Path) -> None:

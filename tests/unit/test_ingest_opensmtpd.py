@@ -220,7 +220,9 @@ def test_postfix_lines_are_not_claimed_nor_the_other_way_round() -> None:
 
 def test_another_server_with_the_same_tag_is_not_claimed() -> None:
     halon = b"Mar 23 05:31:12 mx1 smtpd[5]: [0123-4567] 250 2.0.0 queued for anna@corp.example\n"
+    old = b"Aug 17 01:26:02 ix smtpd[227]: smtp-in: Accepted message 4296f490 on session 08d856b172f69c5c: from=<a@b.example>\n"
     assert FORMAT.sniff(3 * halon) == 0
+    assert FORMAT.sniff(3 * old) == 0
     assert FORMAT.sniff(raw_lines()[0] + b"\n") == 1
 
 

@@ -357,6 +357,8 @@ def test_what_was_erased_beside_a_reader_leaves_the_file_with_the_next_that_writ
     ledger.close()
     with Ledger.open(ledger.folder, write=True) as again:
         assert again.store.unswept
+        with pytest.raises(CannotLookError, match="still stand in the file"):  # and not that there is nothing
+            erase(again, account="4711", address=None, now=NOW)
     reader.close()
     with Ledger.open(ledger.folder, write=True) as again:
         assert not again.store.unswept

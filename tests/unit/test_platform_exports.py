@@ -78,6 +78,7 @@ WRAPPED = {
     "Google Cloud, JSON list": json.dumps(
         [{"insertId": "x", "jsonPayload": {"message": whole}, "timestamp": AT} for whole in WHOLE]
     ),
+    "CloudWatch, aws logs tail": "".join(f"2026-11-22T05:31:13.000000+00:00 mail/mx1 {whole}\n" for whole in WHOLE),
     "Azure": ndjson(
         lambda tag, pid, words, _whole: {
             "TimeGenerated": AT,
@@ -132,6 +133,7 @@ REFUSED = f"SMTP error from remote mail server after RCPT TO:<{TO}>: 550 5.1.1 n
         ({}, "handed-over"),
         ({"type": "defer", "message": REFUSED.replace("550 5.1.1", "451 4.7.1")}, "deferred"),
         ({"type": "failure", "message": REFUSED}, "refused"),
+        ({"transport": "boxtrapper_autowhitelist", "transport_is_remote": "0"}, "queued"),
         ({"transport": "dovecot_virtual_delivery", "transport_is_remote": "0", "host": "localhost"}, "delivered"),
     ],
 )

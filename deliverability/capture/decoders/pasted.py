@@ -2,8 +2,8 @@
 
 Taken off are quotation marks and blanks of a mail, bullets and backticks, ``grep``'s file names and line numbers, the
 numbers of ``cat -n``, the time and stream that ``kubectl logs --timestamps``, ``docker logs -t`` and CRI files put first,
-and the names of ``kubectl logs --prefix`` and ``docker compose logs``; what was done within the lines is undone
-(:mod:`deliverability.capture.decoders.markup`); a date and a time with a blank between them are written as RFC 3339 does.
+and the names of ``kubectl logs --prefix``, ``docker compose logs`` and ``aws logs tail``; what was done within the lines
+is undone (:mod:`deliverability.capture.decoders.markup`); a date and a time with a blank between them are written as RFC 3339 does.
 A line that was wrapped is put together again.  What is done is settled once, by the first lines, and only where those can be read no other way: within a log
 that is read as it is, no message can choose to be taken for a paste.
 """

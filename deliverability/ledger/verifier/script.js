@@ -914,18 +914,24 @@
     for (const intent of events.filter((event) => event.kind === "intent")) {
       const mine = byDispatch.get(intent.dispatch);
       const outcomes = mine.filter((event) => event.kind === "outcome");
-      const failed = mine.filter((event) => event.kind === "later" && ["refused", "failed"].includes(event.finish));
+      const later = mine.filter((event) => event.kind === "later");
       const last = outcomes[outcomes.length - 1];
-      const finish = failed.length ? failed[failed.length - 1].finish : last ? last.finish : "open";
+      const finish = last ? last.finish : "open";
+      const notTaken = (event) => ["refused", "failed"].includes(event.finish);
       const host = last && last.relay ? last.relay.name || last.relay.ip : null;
       const ending = finish === "accepted" ? (intent.hop === "recipient-mx" ? "accepted-mx" : "accepted-relay") : finish;
       const item = element("li");
       item.append(element("bdi", intent.subject || "-", "subject"), element("div", moment(intent.at)));
-      const sentence = `${say("seal.row.to", { recipient: intent.forward_path })}: ${say(`seal.finish.${ending}`, { relay: host || intent.next_hop })}`;
-      item.append(element("div", sentence));
+      const before = say(`seal.finish.${ending}`, { relay: host || intent.next_hop });
+      const returned = later.some(notTaken) && !(last && notTaken(last));
+      const ended = returned ? say("seal.finish.returned", { before }) : before;
+      item.append(element("div", `${say("seal.row.to", { recipient: intent.forward_path })}: ${ended}`));
       for (const outcome of outcomes) {
         const said = outcome.reply ? outcome.reply.text : outcome.detail;
         if (said) item.append(element("div", `${moment(outcome.at)}: ${said}`, "reply"));
+      }
+      for (const event of later) {
+        if (event.reply && event.reply.text) item.append(element("div", `${moment(event.at)}: ${event.reply.text}`, "reply"));
       }
       list.append(item);
     }
