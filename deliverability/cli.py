@@ -36,8 +36,8 @@ COMMANDS = {
     "ingest": Command("ingest", "ingest", "Keep what the logs hold.", "INGEST_HELP"),
     "send": Command("send", "send", "Send a message, with its evidence.", "SEND_HELP"),
     "summary": Command("summary", "summary", "What the logs say in numbers.", "SUMMARY_HELP"),
-    "verify": Command("ledger", "verify_bundle_file", "Verify a bundle of evidence, offline.", "VERIFY_HELP"),
-    "history": Command("ledger", "show_history", "Every notice to a customer, failures included.", "HISTORY_HELP"),
+    "verify": Command("verify", "verify_bundle_file", "Verify a bundle of evidence, offline.", "VERIFY_HELP"),
+    "history": Command("history", "show_history", "Every notice to a customer, failures included.", "HISTORY_HELP"),
     "witness": Command("witness", "witness", "An old mail, held against the log.", "WITNESS_HELP"),
 }
 GROUPS = {

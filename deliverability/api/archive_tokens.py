@@ -1,8 +1,8 @@
 """By what the archive's segments are found again: 32-bit sums of the addresses and queue ids that stand in them.
 
 A token may stand for several things (``a.b@x`` and ``c/a.b@x``, one id in both cases): then a segment too many is
-read, which takes a millisecond.  None is left out: an address, a Message-ID or a queue id is cut to its token in a question just as it is in a
-log.
+read, which takes a millisecond.  None is left out: an address, a Message-ID or a queue id is cut to its token in a
+question just as it is in a log.
 """
 
 import re

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
-from deliverability.api.from_archive import zone_of
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
+from deliverability.api.tracing import zone_of_lines
 from deliverability.capture.files import parse_log_argument
 from deliverability.capture.follow import GrowingFile, GrowingInput
 from deliverability.capture.peeling import Peeled
@@ -150,7 +150,7 @@ class Follower:
         """``remark`` is told what cannot be read as it comes; raises :class:`CannotLookError` for what cannot grow."""
         self._matching = Matching(request)
         self._formats = load_formats()
-        self._zone = zone_of(request)
+        self._zone = zone_of_lines(request)
         self._arrivals: dict[str, deque[DeliveryEvent]] = {}
         self._read = 0
         self._unwrapped = [_growing(name, path, remark) for name, path in _paths(request)]

@@ -5,15 +5,15 @@ file, with so much around them as a search looks at, and searched by the same se
 in more segments: it goes on until none is left.  Where the index cannot help, all is read that the time window reaches.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deliverability.api import archive_facts as facts
 from deliverability.api import archive_shape as shape
+from deliverability.api.archive_layout import KeptLog, Places, holes, moved_event, places_of, with_surroundings
+from deliverability.api.archive_sources import apart, distinct, in_order
 from deliverability.api.archive_tokens import id_token, needle_token
 from deliverability.api.archive_window import reached
 from deliverability.api.asked import Asked, asked_in
@@ -21,18 +21,12 @@ from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.requests import Request
 from deliverability.api.scan import MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, FileScan
 from deliverability.api.search import MAX_IDS, MAX_LINES, MAX_PASSES, Found, load_formats, look
-from deliverability.api.surroundings import ENTRY_REACH, SESSION_REACH
-from deliverability.api.tracing import resolved, surroundings
-from deliverability.capture import rotation
-from deliverability.capture.blocks import AHEAD
-from deliverability.capture.continued import Known, beginning_of, furthest
-from deliverability.capture.decoders.streams import Decoded
-from deliverability.capture.files import LogFile, Stream
+from deliverability.api.tracing import resolved, surroundings, zone_of_lines
+from deliverability.capture.files import LogFile
 from deliverability.correlate import TimeHints, tell
-from deliverability.correlate.clock import parse_zone
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.exhibit import LogLine, Place
+from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.story import Trace
 from deliverability.ledger.archive import Archive, Segment, Source
@@ -40,55 +34,6 @@ from deliverability.ledger.archive import Archive, Segment, Source
 MAX_UNREAD_SEGMENTS = 64  # segments that are unpacked only to show lines that could not be read
 MAX_WINDOWED = 2
 """Looks at what a time window reaches, and where its ids lead; ids without a clock may lead everywhere by and by."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptLog:
-    """Segments of one log, laid out one after the other."""
-
-    archive: Path
-    segments: tuple[Segment, ...]
-    container: str | None = None
-    problems: list[str] = field(default_factory=list, compare=False)
-    """What could not be read; blank lines stand in its place, so that every other line keeps its own."""
-
-    def open(self) -> Stream:
-        """The lines, plain."""
-        return Decoded(self._contents())
-
-    def _contents(self) -> Iterator[bytes]:
-        self.problems.clear()
-        with Archive.open(self.archive) as archive:
-            for segment in self.segments:
-                try:
-                    yield archive.content(segment)
-                except CannotLookError as problem:
-                    self.problems.append(str(problem))
-                    ends = line_ends(segment)
-                    yield b" " * (segment.size - ends) + b"\n" * ends
-
-    def places(self) -> Callable[[Place], Place]:
-        """Gives for a place in what is laid out the one in the log."""
-        starts, before, offset, lines = [], [], 0, 0
-        for segment in self.segments:
-            starts.append(offset)
-            before.append(lines)
-            offset, lines = offset + segment.size, lines + line_ends(segment)
-
-        def real(place: Place) -> Place:
-            at = max(bisect_right(starts, place.offset) - 1, 0)
-            segment = self.segments[at]
-            return replace(
-                place, line=place.line - before[at] + segment.line, offset=place.offset - starts[at] + segment.start
-            )
-
-        return real
-
-
-def line_ends(segment: Segment) -> int:
-    """How many lines end in a segment."""
-    known = shape.of_segment(segment)
-    return int(known["lines"]) - (known["cut"] is not None)
 
 
 def read_archive(request: Request, path: Path, *, identities: bool = False) -> tuple[Trace, tuple[LogLine, ...]]:
@@ -127,18 +72,7 @@ def beside(request: Request) -> tuple[TimeHints, tuple[LogFile, ...]]:
 
 
 def _hints(request: Request) -> TimeHints:
-    return TimeHints({}, zone_of(request), request.now or datetime.now(UTC))
-
-
-def zone_of(request: Request) -> tzinfo | None:
-    """The zone of log lines that state none, as the user or the configuration says."""
-    text = request.tz or request.configuration.timezone
-    try:
-        return parse_zone(text) if text else None
-    except ValueError as problem:
-        raise UsageError(
-            f"--tz: {printable(str(problem))}; use a name like Asia/Taipei or an offset like +08:00"
-        ) from None
+    return TimeHints({}, zone_of_lines(request), request.now or datetime.now(UTC))
 
 
 class Kept:
@@ -156,14 +90,14 @@ class Kept:
         self._archive, self._asked = archive, asked
         self._formats = {fmt.id: fmt for fmt in load_formats()}
         sources, segments = archive.overview()
-        self._files, known = _apart(archive, files, sources)
+        self._files, known = apart(archive, files, sources)
         self._segments: dict[int, tuple[Segment, ...]] = {}
         self._empty = sum(s.position > 0 for s in known.values()) - len({s.source for s in segments} & known.keys())
         for segment in segments:
             if segment.source in known:
                 self._segments[segment.source] = (*self._segments.get(segment.source, ()), segment)
-        self._sources = _in_order([s for i, s in known.items() if i in self._segments], self._segments)
-        self._paths = {s.id: str(s.id) for s in self._sources} if identities else _distinct(self._sources, self._files)
+        self._sources = in_order([s for i, s in known.items() if i in self._segments], self._segments)
+        self._paths = {s.id: str(s.id) for s in self._sources} if identities else distinct(self._sources, self._files)
         dated = {self._paths[s.id]: s.modified for s in self._sources if s.modified}
         self.hints = replace(hints, modified={**hints.modified, **dated})
         self._laid: dict[int, LogFile | None] = {}
@@ -258,7 +192,7 @@ class Kept:
         by_file = {scan.file: scan for scan in found.scans}
         places = places_of(by_file)
         scans = [self._scan(source, laid[source.id], by_file, places) for source in self._sources]
-        events = [_moved(event, places) for event in found.events]
+        events = [moved_event(event, places) for event in found.events]
         return replace(found, scans=[*scans, *(by_file[file] for file in self._files)], events=events), ids
 
     # --- one log ---
@@ -266,7 +200,7 @@ class Kept:
     def _laid_out(self, source: Source, chosen: set[int] | None) -> LogFile | None:
         """The part of a log that is to be searched; ``None`` where there is none."""
         segments = self._segments[source.id]
-        wanted = range(len(segments)) if chosen is None else _with_surroundings(segments, chosen)
+        wanted = range(len(segments)) if chosen is None else with_surroundings(segments, chosen)
         if not wanted:
             return None
         return self._file(source, tuple(segments[n] for n in wanted))
@@ -274,7 +208,7 @@ class Kept:
     def _file(self, source: Source, segments: tuple[Segment, ...]) -> LogFile:
         kept = KeptLog(self._archive.path, segments, source.container)
         missing = [text for text in (shape.of_source(source).get("missing"),) if text]
-        missing += _holes(source, self._segments[source.id])
+        missing += holes(source, self._segments[source.id])
         return LogFile(
             source.log, self._paths[source.id], source.modified, missing="; ".join(missing) or None, kept=kept
         )
@@ -296,8 +230,8 @@ class Kept:
         part = searched[file]
         for fmt in part.formats:
             whole.read_as(fmt)
-        whole.first = [_moved(event, places) for event in part.first]
-        whole.last = [_moved(event, places) for event in part.last]
+        whole.first = [moved_event(event, places) for event in part.first]
+        whole.last = [moved_event(event, places) for event in part.last]
         problems = file.kept.problems if isinstance(file.kept, KeptLog) else []
         whole.damaged = "; ".join(problems) or part.damaged or whole.damaged
         return whole
@@ -335,111 +269,3 @@ class Kept:
                 continue
             lines += facts.lines_at(content, segment, offsets, file, MAX_UNREAD_SHOWN)
         return lines[:MAX_UNREAD_KEPT]
-
-
-Places = dict[tuple[str, str], Callable[[Place], Place]]
-"""By log and path: gives for a place in what is laid out the one in the log."""
-
-
-def places_of(files: Iterable[LogFile]) -> Places:
-    """Of logs as they were laid out, where each line really stands."""
-    return {(file.log, file.path): file.kept.places() for file in files if isinstance(file.kept, KeptLog)}
-
-
-def moved(line: LogLine, places: Places) -> LogLine:
-    """A line of what was laid out, as it stands in its log."""
-    real = places.get((line.place.log, line.place.file))
-    return replace(line, place=real(line.place)) if real else line
-
-
-def _with_surroundings(segments: Sequence[Segment], chosen: set[int]) -> list[int]:
-    """The segments that are named, as much around them as a search looks at, and both ends, which tell the times."""
-    wanted: set[int] = set()
-    for n, segment in enumerate(segments):
-        if segment.id in chosen:
-            wanted |= {n, *_near(segments, n, -1, SESSION_REACH), *_near(segments, n, 1, AHEAD)}
-    if wanted:
-        wanted |= {0, len(segments) - 1, *_near(segments, len(segments) - 1, -1, ENTRY_REACH)}
-    return sorted(wanted)
-
-
-def _holes(source: Source, segments: Sequence[Segment]) -> Iterator[str]:
-    """What was read of a log and is not there any more."""
-    if segments[0].start:
-        yield f"lines up to {segments[0].line} were pruned from the archive"
-    for earlier, later in pairwise(segments):
-        if earlier.end != later.start:
-            yield f"lines {earlier.line + line_ends(earlier) + 1} to {later.line} are not in the archive any more"
-    last = segments[-1]
-    if last.end != source.position:
-        yield f"lines {last.line + line_ends(last) + 1} to {source.line} are not in the archive any more"
-
-
-def _near(segments: Sequence[Segment], n: int, step: int, reach: int) -> Iterator[int]:
-    octets = 0
-    while 0 <= n + step < len(segments) and octets < reach:
-        n += step
-        octets += segments[n].size
-        yield n
-
-
-def _moved(event: DeliveryEvent, places: Places) -> DeliveryEvent:
-    line = moved(event.line, places)
-    return event if line is event.line else replace(event, line=line)
-
-
-def _apart(
-    archive: Archive, files: Sequence[LogFile], sources: Sequence[Source]
-) -> tuple[list[LogFile], dict[int, Source]]:
-    """Files and kept logs, each line once: of a log that is in both, what holds more."""
-    known = {source.id: source for source in sources}
-    alone: list[LogFile] = []
-    for file in files:
-        try:
-            beginning = beginning_of(file)
-        except CannotLookError:
-            beginning = None
-        same = [s for s in archive.candidates(beginning.head) if s.id in known] if beginning else []
-        index = furthest(file, [Known(s.position, s.tail) for s in same]) if same else None
-        if index is not None:
-            del known[same[index].id]
-        alone.append(file)
-    return alone, known
-
-
-def _in_order(sources: Sequence[Source], segments: dict[int, tuple[Segment, ...]]) -> list[Source]:
-    """Each rotated set at the place of the file that was read first, its oldest log first."""
-    sets: dict[tuple[str, str], list[Source]] = {}
-    for source in sources:
-        name = Path(source.path)
-        base = str(name.parent / rotation.base_of(name.name)) if name.name else source.path
-        sets.setdefault((source.log, base), []).append(source)
-    return [s for members in sets.values() for s in _oldest_first(members, segments)]
-
-
-def _oldest_first(members: Sequence[Source], segments: dict[int, tuple[Segment, ...]]) -> list[Source]:
-    """In the order in which they were first read, which is that of the log, but for older ones that came later."""
-    ordered: list[Source] = []
-    for source in sorted(members, key=lambda s: s.id):
-        at = len(ordered)
-        while at and _is_before(segments[source.id], segments[ordered[at - 1].id]):
-            at -= 1
-        ordered.insert(at, source)
-    return ordered
-
-
-def _is_before(some: Sequence[Segment], others: Sequence[Segment]) -> bool:
-    last, first = some[-1].last, others[0].first
-    return last is not None and first is not None and last < first
-
-
-def _distinct(sources: Sequence[Source], files: Sequence[LogFile]) -> dict[int, str]:
-    """A path for each, told apart where another lies there by now, or several were last read under one name."""
-    paths: dict[int, str] = {}
-    newest = {(source.log, source.path): source.id for source in sorted(sources, key=lambda s: s.id)}
-    taken = {(file.log, file.path) for file in files}
-    for source in sources:
-        name = source.log, source.path
-        same = newest[name] == source.id and name not in taken
-        paths[source.id] = source.path if same else f"{source.path} (archived as {source.id})"
-    return paths

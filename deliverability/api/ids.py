@@ -1,7 +1,7 @@
 """Where queue ids stand in a block: a few each by itself, many by their common shape.
 
-Hyperscan finds all of them in one go, which is quicker than StringZilla from some four on.  Without it, an alternation of thousands of ids never ends; one expression for
-the shape, and a look into a set, does.
+Hyperscan finds all of them in one go, which is quicker than StringZilla from some four on.  Without it, an alternation
+of thousands of ids never ends; one expression for the shape, and a look into a set, does.
 """
 
 import re

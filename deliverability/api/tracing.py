@@ -75,7 +75,7 @@ def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
 
 def surroundings(request: Request) -> tuple[TimeHints, tuple[LogFile, ...]]:
     """The logs, and what is known about their times apart from what they say."""
-    zone = _zone(request)
+    zone = zone_of_lines(request)
     files = _files(request)
     now = request.now or datetime.now(UTC)
     return TimeHints({f.path: f.modified for f in files if f.modified}, zone, now), files
@@ -94,7 +94,8 @@ def _files(request: Request) -> tuple[LogFile, ...]:
     return log_files(paths, [Command(s.name, s.command) for s in sources if s.command])
 
 
-def _zone(request: Request) -> tzinfo | None:
+def zone_of_lines(request: Request) -> tzinfo | None:
+    """The zone of log lines that state none, as the user or the configuration says."""
     text = request.tz or request.configuration.timezone
     if text is None:
         return None

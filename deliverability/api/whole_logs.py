@@ -35,7 +35,8 @@ def whole_logs(request: Request) -> Iterator[WholeLogs]:
         hints, files = surroundings(request)
         yield WholeLogs(files, hints)
         return
-    from deliverability.api.from_archive import Kept, beside, moved, places_of
+    from deliverability.api.archive_layout import moved, places_of
+    from deliverability.api.from_archive import Kept, beside
     from deliverability.ledger.archive import Archive
 
     hints, files = beside(request)

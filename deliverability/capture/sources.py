@@ -53,7 +53,10 @@ class Source:
 
 
 class _Decompressed(Source):
-    """What is decompressed ahead, by a process of its own or else by a thread; not the first blocks: a short log needs none."""
+    """What is decompressed ahead, by a process of its own or else by a thread.
+
+    Not the first blocks: a short log needs neither.
+    """
 
     def __init__(self, stream: Stream, size: int) -> None:
         super().__init__(stream, size)

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from deliverability.errors import CannotLookError, printable
-from deliverability.ledger.archive_opening import opened_to_look, opened_to_write, refuse_what_is_no_file, take_lock
+from deliverability.ledger.archive_opening import lock_archive, opened_to_look, opened_to_write, refuse_what_is_no_file
 from deliverability.ledger.archive_rows import (
     MAX_SEGMENT,
     SEGMENT,
@@ -66,7 +66,7 @@ class Archive:
             return cls(opened_to_look(path), path)
         if not create and not path.is_file():
             raise CannotLookError(f"{printable(str(path))}: no such archive; `deliverability ingest` makes one")
-        lock = take_lock(path)
+        lock = lock_archive(path)
         try:
             return cls(opened_to_write(path), path, lock)
         except BaseException:

@@ -1,6 +1,5 @@
 """How an archive is opened: by one writer at a time, and only if it is a file and the tables in it are ours."""
 
-import fcntl
 import os
 import sqlite3
 from contextlib import closing
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from deliverability.errors import CannotLookError, printable
 from deliverability.ledger.database import PROBLEMS, open_database, open_read_only, run
+from deliverability.ledger.locking import take_lock
 
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
 VERSION = 2
@@ -135,20 +135,10 @@ def _to_version_2(connection: sqlite3.Connection) -> None:
     run(connection, _INDEX)
 
 
-def take_lock(path: Path) -> int:
-    """Become the one that writes, by whatever name the archive is called; the lock ends with the process."""
+def lock_archive(path: Path) -> int:
+    """Become the one that writes, by whatever name the archive is called."""
     path = Path(os.path.realpath(path))
-    lock_path = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as problem:
-        raise CannotLookError(f"{printable(str(lock_path))}: {problem.strerror}") from problem
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise CannotLookError(
-            f"{printable(str(path))}: another process is writing this archive; run again when it is done"
-        ) from None
-    return lock
+    return take_lock(
+        path.with_name(path.name + ".lock"),
+        f"{printable(str(path))}: another process is writing this archive; run again when it is done",
+    )

@@ -10,7 +10,6 @@
 """
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from deliverability.ledger.draining import drain, new_entry
 from deliverability.ledger.heads import HeadFile, check_continues, last_head, sign_head
 from deliverability.ledger.keys import FileSigner, Signer, make_key
 from deliverability.ledger.leaves import LeafKind
+from deliverability.ledger.locking import take_lock
 from deliverability.ledger.notes import VerifierKey
 from deliverability.ledger.spool import Spool, sync_folder
 from deliverability.ledger.store import Store
@@ -313,15 +313,4 @@ def _unfinished(path: Path, origin: str, head: HeadFile) -> Store:
 
 def _take_lock(folder: Path) -> int:
     """Become the one that appends."""
-    path = folder / "lock"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as problem:
-        raise CannotLookError(f"{printable(str(path))}: {problem.strerror}") from problem
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise CannotLookError(f"{printable(str(folder))}: another process is writing this ledger; try again") from None
-    return lock
+    return take_lock(folder / "lock", f"{printable(str(folder))}: another process is writing this ledger; try again")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from deliverability.config import Configuration
 
 MAX_MESSAGE_FILE = 64 << 20
+MAX_BUNDLE_FILE = 64 << 20
+MAX_HEAD_FILE = 64 << 10  # a signed head of the ledger
 APART = frozenset(",;<>()\uff0c\uff1b\uff1a\u3002\u3001\uff08\uff09\u300c\u300d\u300a\u300b\uff01\uff1f")
 """What parts an address from the sentence or the list that it was pasted with; the wide forms are Chinese."""
 WORDS = 3  # as many are a sentence; two may be a local part as logs write it, without its quotes

@@ -1,4 +1,4 @@
-"""``deliverability ledger …``, ``verify`` and ``history``: the tamper-evident log on the command line."""
+"""``deliverability ledger …``: the tamper-evident log on the command line."""
 
 import json
 from pathlib import Path
@@ -7,34 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from deliverability.errors import UsageError, printable
-from deliverability.terminal.asking import moment, read_file, settings_of
-from deliverability.terminal.keys import verifier_key
-from deliverability.terminal.options import ConfigOption, Lang, NowOption, OutputOption, TableFormat, lang_option
-from deliverability.terminal.status import COULD_NOT_LOOK, PENDING, TAMPERED, UNKNOWN
+from deliverability.terminal.asking import MAX_BUNDLE_FILE, MAX_HEAD_FILE, moment, read_file, settings_of
+from deliverability.terminal.options import ConfigOption, LedgerOption, NowOption, OutputOption, TableFormat
+from deliverability.terminal.status import COULD_NOT_LOOK
 from deliverability.terminal.streams import number, say, write, write_lines
-
-MAX_BUNDLE_FILE = 64 << 20
-MAX_HEAD_FILE = 64 << 10
-
-VERIFY_HELP = """Verify evidence offline: step by step, what is shown and by whom.
-
-\b
-  deliverability verify evidence.json --key example.com/dispatch+1234abcd+AbC…
-  deliverability verify evidence.json --key key.txt --tsa-root authority.pem --lang zh-Hant-TW
-  deliverability verify --page verifier.html
-
-Exit status: 0 sealed, and unchanged; 3 nothing was found changed, but something that a seal needs is missing, or
-a time with --require-time, or how a head of --checkpoint stands to it; 5 changed; 6 nothing can be said.
-"""
-HISTORY_HELP = """Every notice to a customer, failures included: "My Mail".
-
-\b
-  deliverability history --customer 4711 --ledger /var/lib/deliverability/ledger
-  deliverability history --to mei@gmail.com --lang zh-Hant-TW
-  deliverability history --customer 4711 --format html --proof-link '/proof/{dispatch}'
-
-Exit status: 0 listed; 4 none is sealed; 5 the ledger was changed; 6 could not look.
-"""
 
 ledger = typer.Typer(
     no_args_is_help=True,
@@ -43,9 +19,6 @@ ledger = typer.Typer(
     help="The tamper-evident log of what was sent: what was recorded can be shown, and every later change shows.",
 )
 
-FolderOption = Annotated[
-    Path | None, typer.Option("--ledger", metavar="FOLDER", help="The ledger; else [ledger] path of the configuration.")
-]
 AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="ID", help="The mailer's own name for the customer.")
 ]
@@ -56,7 +29,7 @@ DispatchOption = Annotated[str | None, typer.Option("--dispatch", metavar="ID", 
 @ledger.command(short_help="Make a ledger with a key of its own.")
 def init(
     origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="Its name for all time: example.com/dispatch.")],
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:
@@ -74,7 +47,7 @@ def init(
 
 @ledger.command(short_help="Entries, heads, open dispatches, time-stamps.")
 def status(
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
     config: ConfigOption = None,
 ) -> None:
@@ -109,7 +82,7 @@ def status(
 
 @ledger.command(short_help="Take in what was spooled, sign a head, have it stamped.")
 def checkpoint(
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     stamp: Annotated[
         bool, typer.Option("--stamp/--no-stamp", help="Ask the configured authorities for a time-stamp.")
     ] = True,
@@ -135,7 +108,7 @@ def checkpoint(
 
 
 @ledger.command(name="anchor", short_help="Have the newest head stamped.")
-def anchor_(folder: FolderOption = None, config: ConfigOption = None, now: NowOption = None) -> None:
+def anchor_(folder: LedgerOption = None, config: ConfigOption = None, now: NowOption = None) -> None:
     """Ask every configured authority for a time-stamp over the newest head."""
     from deliverability.api.sealing import anchor, clock, open_ledger
 
@@ -151,7 +124,7 @@ def anchor_(folder: FolderOption = None, config: ConfigOption = None, now: NowOp
 
 
 @ledger.command(short_help="Build the tree again and hold it against what is kept.")
-def verify(folder: FolderOption = None, config: ConfigOption = None) -> None:
+def verify(folder: LedgerOption = None, config: ConfigOption = None) -> None:
     """Read every entry: exit status 5 when one is not what was sealed, or a record went without an erasure."""
     from deliverability.api.sealing import incident_lines, open_ledger
 
@@ -178,7 +151,7 @@ def prove(
     continues: Annotated[
         list[Path] | None, typer.Option("--continues", metavar="HEAD", help="Show that the log continues this head.")
     ] = None,
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     output: OutputOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -193,7 +166,7 @@ def prove(
 
 
 @ledger.command(short_help="The whole log, as JSON lines.")
-def export(folder: FolderOption = None, output: OutputOption = None, config: ConfigOption = None) -> None:
+def export(folder: LedgerOption = None, output: OutputOption = None, config: ConfigOption = None) -> None:
     """Every entry: number, leaf, salt and record, one a line; the newest head last."""
     from deliverability.api.sealing import exported, open_ledger
 
@@ -206,7 +179,7 @@ def erase(
     account: AccountOption = None,
     to: AddressOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it: what is erased cannot be brought back.")] = False,
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:
@@ -234,7 +207,7 @@ def erase(
 @ledger.command(name="rotate-key", short_help="Let a new key sign, with the old one for a while.")
 def rotate_key(
     retire: Annotated[bool, typer.Option("--retire", help="End the overlap: destroy the oldest key in use.")] = False,
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:
@@ -267,7 +240,7 @@ def incident(
         Path, typer.Option("--last-head", metavar="HEAD", help="The last head that is known to be good.")
     ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What happened, for everybody to read.")],
-    folder: FolderOption = None,
+    folder: LedgerOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:
@@ -296,91 +269,3 @@ def incident(
         made.append_own(LeafKind.INCIDENT, event | {"at": time_to_text(at)})
         made.sign(at)
         write(f"{made.verifier_keys()[0].to_text()}\n".encode(), None)
-
-
-def verify_bundle_file(
-    bundle: Annotated[Path | None, typer.Argument(metavar="BUNDLE", help="The file of evidence.")] = None,
-    key: Annotated[
-        list[str] | None,
-        typer.Option("--key", metavar="KEY", help="The sender's published key: NAME+ID+BASE64, or its file."),
-    ] = None,
-    root: Annotated[
-        list[Path] | None,
-        typer.Option("--tsa-root", metavar="FILE.pem", help="Root of a time-stamping authority that you trust."),
-    ] = None,
-    head: Annotated[
-        list[Path] | None, typer.Option("--checkpoint", metavar="HEAD", help="A signed head that you hold yourself.")
-    ] = None,
-    require_time: Annotated[
-        bool, typer.Option("--require-time", help="Status 3 unless an authority that you trust shows a time.")
-    ] = False,
-    lang: Annotated[Lang, lang_option("Language of the sentences.")] = Lang.EN,
-    zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
-    form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
-    page: Annotated[
-        Path | None, typer.Option("--page", metavar="FILE.html", help="Write the verifier for browsers there.")
-    ] = None,
-    output: OutputOption = None,
-) -> None:
-    """See :data:`VERIFY_HELP`."""
-    if page is not None:
-        from deliverability.ledger.verifier_page import verifier_page
-
-        write(verifier_page(), page)
-        if bundle is None:
-            return
-    if bundle is None:
-        raise UsageError("say which bundle to verify, or --page FILE.html for the verifier for browsers")
-    if require_time and not root:
-        raise UsageError("--require-time needs --tsa-root: without one no time can be shown")
-    from deliverability.api.sealed_pages import verification
-    from deliverability.api.sealing import read_roots
-    from deliverability.ledger.verify import Held, Step, verify_bundle
-
-    keys = tuple(verifier_key(text) for text in key or ())
-    heads = [read_file(path, MAX_HEAD_FILE) for path in head or ()]
-    done = verify_bundle(read_file(bundle, MAX_BUNDLE_FILE), keys=keys, roots=read_roots(root or ()), held_heads=heads)
-    write(verification(done, lang.value, zone or ("Asia/Taipei" if lang is Lang.ZH else "UTC"), form.value), output)
-    if done.tampered:
-        raise typer.Exit(TAMPERED)
-    if any(f.step is Step.FORM and f.held is Held.UNDECIDED for f in done.findings):
-        raise typer.Exit(COULD_NOT_LOOK)
-    timed = any(f.step is Step.TIME and f.held is Held.SHOWN for f in done.findings)
-    open_heads = any(f.step is Step.LATER and f.held is not Held.SHOWN for f in done.findings)
-    if not done.complete or open_heads or (require_time and not timed):
-        raise typer.Exit(PENDING)
-
-
-def show_history(
-    account: Annotated[
-        str | None, typer.Option("--customer", metavar="ID", help="The mailer's own name for the customer.")
-    ] = None,
-    to: Annotated[
-        list[str] | None, typer.Option("--to", metavar="ADDRESS", help="An address; may be repeated.")
-    ] = None,
-    folder: FolderOption = None,
-    lang: Annotated[Lang, lang_option("Language.")] = Lang.EN,
-    zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
-    form: Annotated[
-        str, typer.Option("--format", metavar="FORM", help="text, json or html (a fragment to embed).")
-    ] = "text",
-    proof_link: Annotated[
-        str | None,
-        typer.Option("--proof-link", metavar="URL", help="Where a proof can be had; {dispatch} stands for its id."),
-    ] = None,
-    output: OutputOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """See :data:`HISTORY_HELP`."""
-    from deliverability.api import sealing
-    from deliverability.api.sealed_pages import catalog_and_zone, history_page
-
-    if account is None and not to:
-        raise UsageError("say whose notices: --customer ID or --to ADDRESS")
-    with sealing.open_ledger(settings_of(config), folder, write=False) as log:
-        found = sealing.history(log, account=account, addresses=tuple(to or ()))
-    where = zone or ("Asia/Taipei" if lang is Lang.ZH else "UTC")
-    customer = account or ", ".join(to or ())
-    write(history_page(found, customer, catalog_and_zone(lang.value, where), form, proof_link), output)
-    if not found.told:
-        raise typer.Exit(UNKNOWN)

@@ -130,6 +130,9 @@ UntilOption = Annotated[
 TzOption = Annotated[
     str | None, typer.Option("--tz", metavar="ZONE", help="Zone of log lines that state none: Asia/Taipei, +08:00.")
 ]
+LedgerOption = Annotated[
+    Path | None, typer.Option("--ledger", metavar="FOLDER", help="The ledger; else [ledger] path of the configuration.")
+]
 MailOption = Annotated[
     Path | None, typer.Option("--message", metavar="FILE.eml", help="The notice as it was sent: DKIM and DMARC.")
 ]

@@ -22,6 +22,7 @@ from deliverability.terminal.options import (
     HeloOption,
     Lang,
     LatestOption,
+    LedgerOption,
     LinkOption,
     LogsOption,
     MailOption,
@@ -48,7 +49,7 @@ from deliverability.terminal.options import (
     lang_option,
 )
 from deliverability.terminal.pages import Wanted, write_pages
-from deliverability.terminal.send import LedgerOption, ReceiptOption, receipt_assessments
+from deliverability.terminal.send import ReceiptOption, receipt_assessments
 from deliverability.terminal.status import dispatch_status, worst
 from deliverability.terminal.streams import progress, several_match, talk, tell
 

@@ -12,6 +12,7 @@ from deliverability.terminal.asking import nameservers, read_message, settings_o
 from deliverability.terminal.options import (
     ConfigOption,
     HeloOption,
+    LedgerOption,
     OutputOption,
     SenderOption,
     ServerOption,
@@ -56,9 +57,6 @@ class Security(StrEnum):
     POLICY = "policy"
 
 
-LedgerOption = Annotated[
-    Path | None, typer.Option("--ledger", metavar="FOLDER", help="The ledger; else [ledger] path of the configuration.")
-]
 ReceiptOption = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deliverability.errors import CannotLookError, UsageError, printable
-from deliverability.terminal.asking import nameservers, read_file, read_message, replayed, settings_of
+from deliverability.terminal.asking import (
+    MAX_BUNDLE_FILE,
+    MAX_HEAD_FILE,
+    nameservers,
+    read_file,
+    read_message,
+    replayed,
+    settings_of,
+)
 from deliverability.terminal.keys import verifier_key
 from deliverability.terminal.options import (
     ConfigOption,
@@ -26,8 +34,6 @@ if TYPE_CHECKING:
     from deliverability.api.witnessing import Testimony, Witnessed
 
 TAMPERED, OPEN, NOT_FOUND = 5, 3, 4
-MAX_BUNDLE_FILE = 64 << 20
-MAX_HEAD_FILE = 64 << 10
 
 WITNESS_HELP = """An old mail of the sender's, held against the log: was the log rewritten since?
 

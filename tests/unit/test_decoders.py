@@ -1,6 +1,7 @@
 """Containers: what each becomes, that line numbers stay, and that no octets harm."""
 
 import csv
+import errno
 import io
 import json
 import sqlite3
@@ -522,6 +523,34 @@ def test_zip_archives_that_cannot_be_read_are_told(tmp_path: Path, damage: str) 
     (tmp_path / "x.zip").write_bytes(octets)
     with pytest.raises(CannotLookError, match=r"zip|encrypt|compress"):
         read_all(tmp_path / "x.zip")
+
+
+class Failing(io.BytesIO):
+    """A file whose disk fails once its directory was read."""
+
+    failing = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.failing:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(size)
+
+
+def test_a_zip_archive_on_a_failing_disk_is_not_called_damaged(tmp_path: Path) -> None:
+    raw = Failing(zipped(tmp_path / "x.zip", {"mail.log": LINE.encode() * 50}).read_bytes())
+    member = archive_files.MemberStream(raw, "mail.log")
+    raw.failing = True
+    with pytest.raises(DamagedError, match=r"the zip archive cannot be read: .*Input/output error"):
+        member.read()
+
+
+def test_what_this_reader_does_not_know_is_not_called_damaged(tmp_path: Path) -> None:
+    octets = bytearray(zipped(tmp_path / "x.zip", {"mail.log": LINE.encode() * 50}).read_bytes())
+    patched = 0x20  # APPNOTE.TXT 6.3.10 §4.4.4: compressed patched data
+    octets[6] |= patched
+    octets[octets.find(b"PK\x01\x02") + 8] |= patched
+    with pytest.raises(DamagedError, match=r"the zip archive cannot be read: .*patched"):
+        archive_files.MemberStream(io.BytesIO(octets), "mail.log")
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(100), b"x" * 257 + b"ustar\x0000" + bytes(300)])

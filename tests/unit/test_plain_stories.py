@@ -1,7 +1,8 @@
 """The commonest stories are told in brief from a few facts: the same as at length."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from deliverability.capture import aside
 from deliverability.correlate import Query
 from deliverability.correlate.plain import Brief, Fact, tell_plainly
 from deliverability.errors import ParseError
+from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
@@ -173,3 +175,21 @@ def test_what_a_glance_leaves_to_the_parser(end: bytes) -> None:
     for line in story():
         head = line[: line.index(FIRST) + len(FIRST) + 2].encode()
         assert glance(head + end) is None
+
+
+def test_a_format_of_somebody_else_is_given_the_numbers_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text("\n".join([*story(), ""]))
+    seen: list[int] = []
+
+    def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
+        seen.extend(line.place.line for line in lines)
+        return iter(())
+
+    (ours,) = QUICK
+    others = replace(ours, id="others", parse=parse, glance=None)
+    monkeypatch.setattr(cohort, "load_formats", lambda: (ours, others))
+    assert len(rows_of(log, [Wanted(address="a@b.example")])) == 1
+    assert set(seen) == {1, 2, 3, 4, 5}

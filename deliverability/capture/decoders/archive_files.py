@@ -22,7 +22,12 @@ _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LOCATOR_SIZE, _END64_SIZE = 20, 56
 _ENCRYPTED = 1
-_FAILURES = (zipfile.BadZipFile, OSError, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError, zlib.error)
+_DAMAGE = (zipfile.BadZipFile, EOFError, ValueError, KeyError, zlib.error)
+_FAILURES = (
+    *_DAMAGE,
+    OSError,
+    RuntimeError,
+)  # the disk; what this reader does not know (NotImplementedError), a password
 _SYSTEM = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
@@ -54,7 +59,7 @@ def _opened(raw: BinaryIO) -> zipfile.ZipFile:
     _check_directory(raw)
     try:
         return zipfile.ZipFile(raw)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError, EOFError) as problem:
+    except _FAILURES as problem:
         raise DamagedError(f"the zip archive cannot be read: {printable(str(problem))}") from problem
 
 
@@ -148,4 +153,5 @@ class MemberStream:
 
 
 def _words(problem: Exception) -> str:
-    return f"the zip archive is damaged: {printable(str(problem), 200)}"
+    said = "is damaged" if isinstance(problem, _DAMAGE) else "cannot be read"
+    return f"the zip archive {said}: {printable(str(problem), 200)}"
