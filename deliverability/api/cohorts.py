@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from deliverability.api.cohort import MAX_ROWS, BriefRow, Wanted, read_briefly
 from deliverability.api.covering import UNREADABLE
-from deliverability.api.observe import Observe, blocking, settle
+from deliverability.api.observe import Observe, settle, settling
 from deliverability.api.requests import Request
 from deliverability.assess import claim_for
 from deliverability.correlate.plain import Brief
@@ -109,7 +109,7 @@ _Found = tuple[Listed, BriefRow]
 
 def _claimed(how: _Claiming, batch: Sequence[_Found], observations: Observations) -> tuple[list[Answer], Observations]:
     """What may be claimed of some rows, and the DNS answers so far."""
-    claims, observations = blocking(
+    claims, observations = settling(
         lambda: settle(lambda known: _claims(how.base, batch, known), observations, how.observe, how.base.assessed_at),
         "trace --cohort",
     )

@@ -30,7 +30,7 @@ MAX_OPEN = 256
 
 _TAG = rb"(?:/usr/s?bin/)?amavis[a-z0-9._-]{0,32}"
 _HEAD = head_for(_TAG)
-_is_line = ingesting.recogniser(_HEAD, b"amavis")
+_is_line = ingesting.Recogniser(_HEAD, b"amavis")
 _MORE = b"..."
 """Where amavis splits an entry: at the end of a line, and at the beginning of the next, after the task id."""
 _IDS = re.compile(rb", (?:Queue-ID|queued_as): ([0-9A-Za-z]{5,40}(?:/[0-9A-Za-z]{5,40}){0,63})(?=,|\Z)")
@@ -147,7 +147,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that amavis wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

@@ -43,7 +43,7 @@ _OWN_HEAD = (
 )
 _HEAD = rb"(?:%s|%s)" % (_SYSLOG_HEAD, _OWN_HEAD)
 _LEVELS = (b": Debug: ", b": Info: ", b": Warning: ", b": Error: ", b": Fatal: ", b": Panic: ")
-_is_line = ingesting.recogniser(_HEAD, b" dovecot", *_LEVELS)
+_is_line = ingesting.Recogniser(_HEAD, b" dovecot", *_LEVELS)
 
 Key = tuple[str, str | None, str]
 """Log source, host and session."""
@@ -135,7 +135,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that Dovecot wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

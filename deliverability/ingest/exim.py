@@ -18,7 +18,7 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.names import Mailbox
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
-from deliverability.protocols.ingesting import recogniser
+from deliverability.protocols.ingesting import Recogniser
 from deliverability.protocols.syslog import Prologue, head_for, parse_prologue, resolve
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _PART = octets_regex(r"\[(\d{1,4})([/\\])(\d{1,4})\] ")
 _MAIN_HEAD = rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [+-]\d{4})? "
 _SYSLOG_HEAD = head_for(rb"exim")
 _IS_MAIN = re.compile(_MAIN_HEAD)
-_is_by_syslog = recogniser(_SYSLOG_HEAD, b" exim")
+_is_by_syslog = Recogniser(_SYSLOG_HEAD, b" exim")
 # What stands below a refusal in the reject log: the envelope and headers, each with a letter or a blank before it that
 # Exim puts there, and what goes on a header.  Such lines can be read, and are nobody's events.
 _QUOTED = rb"^(?:Envelope-(?:from|to): <|[BCFIPRST*] [!-9;-~]{1,998}+:|[ \t]++[^\s])"

@@ -21,7 +21,7 @@ from deliverability.protocols.encoded_words import decode_header_text
 from deliverability.protocols.kumomta_records import HEAD, Record, parse_record, record_id
 from deliverability.protocols.smtp import remote_queue_id
 
-_is_line = ingesting.recogniser(HEAD, b'{"type":')
+_is_line = ingesting.Recogniser(HEAD, b'{"type":')
 _PLAIN = re.compile(r'[^\s"\\(),:;<>@\[\]]{1,64}@')
 _TRANSPORTS = {"ESMTP": Transport.SMTP, "LMTP": Transport.LMTP, "Maildir": Transport.MAILBOX, "Lua": Transport.PIPE}
 _RESULTS = {
@@ -148,7 +148,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that begin as records."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

@@ -23,7 +23,7 @@ MAX_TEXT = 2000  # characters of a line that are kept as text
 
 _NAME = "MailScanner"
 _HEAD = head_for(_NAME.encode())
-_is_line = ingesting.recogniser(_HEAD, _NAME.encode())
+_is_line = ingesting.Recogniser(_HEAD, _NAME.encode())
 _ID = rb"([0-9A-F]{6,22}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,13})"
 _KEEPING = re.compile(rb"\b(?:deliver|forward|bounce|custom)\b")
 
@@ -88,7 +88,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that MailScanner wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

@@ -20,7 +20,7 @@ from deliverability.protocols.syslog import head_for
 
 _NAME = "opendkim"
 _HEAD = head_for(_NAME.encode())
-_is_line = ingesting.recogniser(_HEAD, _NAME.encode())
+_is_line = ingesting.Recogniser(_HEAD, _NAME.encode())
 _SIGNED = re.compile(rf"DKIM-Signature field added \(s=({SELECTOR}), d=({DOMAIN})\)")
 
 
@@ -47,7 +47,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that OpenDKIM wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

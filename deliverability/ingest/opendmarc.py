@@ -17,7 +17,7 @@ from deliverability.protocols.syslog import head_for
 
 _NAME = "opendmarc"
 _HEAD = head_for(_NAME.encode())
-_is_line = ingesting.recogniser(_HEAD, _NAME.encode())
+_is_line = ingesting.Recogniser(_HEAD, _NAME.encode())
 
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
@@ -35,7 +35,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that OpenDMARC wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

@@ -27,7 +27,7 @@ MAX_SESSIONS = 4096  # sessions whose other end is kept in mind
 
 _TAG = "smtpd"
 _HEAD = head_for(rb"smtpd")
-_is_line = ingesting.recogniser(_HEAD, _TAG.encode())
+_is_line = ingesting.Recogniser(_HEAD, _TAG.encode())
 
 Key = tuple[str, str | None, str]
 """Log source, host and session."""
@@ -100,7 +100,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that OpenSMTPD wrote; none where all speak otherwise (Halon has the same tag)."""
-    share = ingesting.share(sample, is_line)
+    share = _is_line.share(sample)
     return share if share and any(_speaks(line) for line in sample.split(b"\n")) else 0.0
 
 

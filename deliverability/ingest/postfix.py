@@ -31,8 +31,8 @@ _HEAD = rb"(?:%s|%s)" % (
 )
 
 _TAGGED = (b"postfix", *(b"/" + name.encode() for name in sorted(PROGRAMS)))  # one of them is in each tag of Postfix
-_is_own = ingesting.recogniser(head_for(TAG), *_TAGGED)
-_is_line = ingesting.recogniser(_HEAD, *_TAGGED, b"last message repeated", *(name.encode() for name in REPORTERS))
+_is_own = ingesting.Recogniser(head_for(TAG), *_TAGGED)
+_is_line = ingesting.Recogniser(_HEAD, *_TAGGED, b"last message repeated", *(name.encode() for name in REPORTERS))
 
 
 @cache
@@ -62,7 +62,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that a Postfix program wrote."""
-    return ingesting.share(sample, _is_own)
+    return _is_own.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

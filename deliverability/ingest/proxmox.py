@@ -25,7 +25,7 @@ MAX_TEXT = 2000  # characters of a line that are kept as text
 
 _NAME = "pmg-smtp-filter"
 _HEAD = head_for(_NAME.encode())
-_is_line = ingesting.recogniser(_HEAD, _NAME.encode())
+_is_line = ingesting.Recogniser(_HEAD, _NAME.encode())
 _HERE = Host("localhost", "127.0.0.1")
 """Where the filter puts a message back: Postfix on the same machine."""
 
@@ -99,7 +99,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that the filter wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

@@ -23,7 +23,7 @@ MAX_TASKS = 1000
 """Tasks whose queue id is remembered: more than rspamd works on at once."""
 
 _HEAD = rb"(?:%s|%s)" % (FILE_HEAD, SYSLOG_HEAD)
-_is_line = ingesting.recogniser(_HEAD, b" rspamd", b" #")
+_is_line = ingesting.Recogniser(_HEAD, b" rspamd", b" #")
 
 
 def _event(line: LogLine, words: "Words", task: "Task", text: str) -> DeliveryEvent:
@@ -91,7 +91,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that rspamd wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

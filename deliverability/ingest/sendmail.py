@@ -26,7 +26,7 @@ MAX_EXPANDED = 4096  # messages of which aliases, and hosts that fell silent, ar
 
 _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
-_is_line = ingesting.recogniser(_HEAD, b" sendmail", b" sm-")
+_is_line = ingesting.Recogniser(_HEAD, b" sendmail", b" sm-")
 
 Key = tuple[str, str | None, str]
 """Log source, host and queue id."""
@@ -135,7 +135,7 @@ def is_line(raw: bytes) -> bool:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that Sendmail wrote."""
-    return ingesting.share(sample, is_line)
+    return _is_line.share(sample)
 
 
 def queue_ids(raw: bytes) -> list[str]:

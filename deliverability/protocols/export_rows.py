@@ -121,6 +121,8 @@ def sniffer(fits: Callable[[Row], bool]) -> Callable[[bytes], float]:
     """Share of a sample's complete lines whose set of columns fits a format."""
 
     def sniff(sample: bytes) -> float:
+        if b"{" not in sample:
+            return 0.0  # no row stands there: it need not be taken apart
         lines = sample.split(b"\n")
         complete = [line for line in (lines[:-1] or lines) if line.strip()]
         return sum(_is(line, fits) for line in complete) / len(complete) if complete else 0.0

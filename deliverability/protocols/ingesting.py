@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 
 from deliverability.errors import ParseError
 from deliverability.evidence.names import Mailbox
@@ -16,23 +15,30 @@ def share(sample: bytes, belongs: Callable[[bytes], bool]) -> float:
     return sum(belongs(line) for line in complete) / len(complete) if complete else 0.0
 
 
-def recogniser(head: bytes, *words: bytes) -> Callable[[bytes], bool]:
+class Recogniser:
     """Whether a line begins as the expression ``head`` says; each such line holds one of ``words``.
 
     Most logs hold none of another server's, and then its expression is never compiled: a short log waits for that.
     """
 
-    @cache
-    def compiled() -> re.Pattern[bytes]:
-        return re.compile(head)
+    __slots__ = ("_compiled", "_head", "_words")
 
-    def is_line(raw: bytes) -> bool:
-        for word in words:
+    def __init__(self, head: bytes, *words: bytes) -> None:
+        self._head, self._words = head, words
+        self._compiled: re.Pattern[bytes] | None = None
+
+    def __call__(self, raw: bytes) -> bool:
+        """Whether it is such a line."""
+        for word in self._words:
             if word in raw:
-                return compiled().match(raw) is not None
+                if self._compiled is None:
+                    self._compiled = re.compile(self._head)
+                return self._compiled.match(raw) is not None
         return False
 
-    return is_line
+    def share(self, sample: bytes) -> float:
+        """As :func:`share` of such lines; a sample with none of the words is not taken apart."""
+        return share(sample, self) if any(word in sample for word in self._words) else 0.0
 
 
 def spellings(address: str) -> frozenset[str]:
