@@ -50,7 +50,11 @@ def why_unread(scan: FileScan) -> str:
         return "UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
     if _ends_with_cr(scan):
         return "its lines end with CR alone; convert it first: tr '\\r' '\\n'"
-    return HEADLESS if _is_headless(scan) else NO_LOG
+    if _is_headless(scan):
+        return HEADLESS
+    from deliverability.protocols import unread_kinds
+
+    return next((reason for line in scan.unread_lines if (reason := unread_kinds.why(line.raw))), NO_LOG)
 
 
 def _ends_with_cr(scan: FileScan) -> bool:

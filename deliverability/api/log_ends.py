@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from deliverability.api.scan import SAMPLE
+from deliverability.api.scan import SAMPLE, events_of
 from deliverability.capture.blocks import Block
 from deliverability.capture.files import LogFile
 from deliverability.evidence.event import DeliveryEvent
@@ -58,5 +58,4 @@ def _events(file: LogFile, formats: Sequence[LogFormat], block: Block, lines: It
         counted = at
         place = Place(file.log, file.path, before + 1, block.offset + at)
         placed.append(LogLine(place, raw.removesuffix(b"\r"), at + len(raw) == len(content)))
-    found = [event for fmt in formats for event in fmt.parse(placed)]
-    return sorted(found, key=lambda event: event.line.place.offset)
+    return events_of(formats, lambda: placed)

@@ -29,6 +29,11 @@ class Nature:
         return self._log
 
 
+def is_void(batch: Sequence[Cut]) -> bool:
+    """Whether nothing but NULs stands in segments: as before a log whose writer went on at its place when it was truncated."""
+    return all(cut.content.count(b"\0") == len(cut.content) for cut in batch)
+
+
 def not_kept(batch: Sequence[Cut]) -> str:
     """What is said of a file of which nothing was kept, by the segments that were looked through."""
     reasons = [why_unread(cut.scan) for cut in batch if cut.scan]

@@ -7,14 +7,14 @@ from deliverability.api.surroundings import (
     _PROCESS,
     _SESSION,
     _TIME,
+    MAX_HEAD,
     MAX_SESSION,
     session_before,
     whole_entry,
 )
 from deliverability.capture.blocks import MAX_LINE, Block, Window
-from deliverability.protocols.octets import count
+from deliverability.protocols.octets import count, last
 
-HEAD = 512  # octets of a line in which its process is named
 NEWLINE = 0x0A
 UNNUMBERED = -(1 << 40)  # far from the numbers of all lines: none seems to follow such a line
 
@@ -50,7 +50,7 @@ class Nearby:
         window, raw = self._window, self._window.block.raw
         if at - start >= MAX_LINE:
             return []
-        if self._is_alone(start, following) and not (session and self._may_have_session(start)):
+        if self._is_alone(start, following) and not (session and self._may_have_session(start, following)):
             own = raw[start : following - 1].removesuffix(b"\r")
             return [(window.block.offset + start, self._number_of(start), own, False)]
         begin = window.start + start
@@ -73,20 +73,20 @@ class Nearby:
         may_be_part = raw.find(b" [", start, following) >= 0  # quick, and seldom
         return timed is not None and not (may_be_part and _PART.search(raw, start, following))
 
-    def _may_have_session(self, start: int) -> bool:
-        """Whether :func:`session_before` might give something."""
+    def _may_have_session(self, start: int, following: int) -> bool:
+        """Whether :func:`session_before` might give something for a whole line."""
         raw = self._window.block.raw
-        stop = min(len(raw), start + HEAD)
+        stop = min(following, start + MAX_HEAD)
         if raw.find(_NUMBERED_BEGINS, start, stop) >= 0 and _NUMBERED.search(raw, start, stop):
             return True
         process = _PROCESS.search(raw, start, stop)
         if not process:
             return False
-        at = raw.rfind(process[0], max(0, start - MAX_SESSION), start)
+        at = last(raw, process[0], max(0, start - MAX_SESSION), start)
         if at >= 0:
             return _SESSION.match(raw, at) is not None
         left = MAX_SESSION - start
         if left <= 0:
             return False
-        at = self._before.rfind(process[0], max(0, self._size - left), self._size)
+        at = last(self._before, process[0], max(0, self._size - left), self._size)
         return self._size < left if at < 0 else _SESSION.match(self._before, at) is not None

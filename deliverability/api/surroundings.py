@@ -13,6 +13,7 @@ MAX_ENTRY = 16 << 10  # octets of an entry that goes over several lines
 MAX_ENTRY_LINES = 12  # of which only the first few are the mail server's own words
 MAX_SESSION_LINES = 8  # lines of one process kept in wait for the delivery that they belong to
 MAX_SESSION = 1 << 20  # octets between a session line and the delivery that it belongs to
+MAX_HEAD = 512  # octets of a line in which its process is named
 
 ENTRY_REACH = MAX_ENTRY + 2 * MAX_LINE
 """What a window must hold before a line for :func:`whole_entry`."""
@@ -76,7 +77,8 @@ def _parts(window: Window, start: int, process: bytes) -> Iterator[LogLine]:
 def session_before(window: Window, start: int) -> list[LogLine]:
     """Session lines that the process of the line at ``start`` wrote just before it; they carry no queue id."""
     content = window.content
-    stop = min(len(content), start + 512)
+    stop = content.find(b"\n", start, start + MAX_HEAD)
+    stop = min(len(content), start + MAX_HEAD) if stop < 0 else stop
     numbered = _NUMBERED.search(content, start, stop)
     if numbered:
         return _of_session(window, start, numbered[1])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from deliverability.compose import by_service
 from deliverability.compose.catalog import Catalog, catalog
 from deliverability.compose.kinds import state_key
+from deliverability.compose.results import result_of
 from deliverability.compose.when import zone as zone_named
 from deliverability.compose.when import zone_name
 from deliverability.evidence.event import LogTime, Result
@@ -141,7 +142,7 @@ def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzin
             said = f"{t('fact.folder')}{t('colon')}{attempt.folder}" + (f"  {said}" if said else "")
         server = str(attempt.relay) if attempt.relay else "-"
         rows.append(
-            (_order(attempt.at), (_time(attempt.at, where), t(f"result.{attempt.result}"), server, said or "-"))
+            (_order(attempt.at), (_time(attempt.at, where), t(f"result.{result_of(attempt)}"), server, said or "-"))
         )
     return [row for _, row in sorted(rows, key=lambda r: r[0])]
 

@@ -6,6 +6,8 @@ from deliverability.evidence.summary import FATES, Fate
 
 MAX_DOMAINS = 50_000
 MAX_CAUSES = 2000
+MAX_COPIES = 4096
+"""Queue ids with a delivery here that may prove a copy: the address's other delivery is tried in the same run."""
 MAX_CAUSE_DOMAINS = 1000  # of each cause
 SLOWEST = 10
 QUARTER = 900  # seconds: every civil UTC offset is a multiple of it
@@ -14,7 +16,7 @@ SMTP, TLS = len(FATES), len(FATES) + 1
 WIDTH = len(FATES) + 2
 OPEN = frozenset(FATES.index(fate) for fate in (Fate.DEFERRED, Fate.UNKNOWN))
 """Fates after which our server tries again."""
-EXPIRED = FATES.index(Fate.EXPIRED)
+EXPIRED, DISCARDED = FATES.index(Fate.EXPIRED), FATES.index(Fate.DISCARDED)
 
 OTHERS = b"\0others"
 """Stands for the domains past :data:`MAX_DOMAINS`."""
@@ -59,14 +61,41 @@ class Tally:
     settled: list[bytes] = field(default_factory=list)
     """Queue ids of what needs no further attempt; their recipients stand in :attr:`settled_for`, in the same order."""
     settled_for: list[bytes] = field(default_factory=list)
-    given_up: list[bytes] = field(default_factory=list)
-    """Queue ids whose remaining recipients our server gave up."""
-    lapsed: dict[bytes, int] = field(default_factory=dict)
-    """By domain, recipients that expired without a line of their own."""
+    copies: dict[bytes, dict[bytes, list[Open]]] = field(default_factory=dict)
+    """What stayed on this machine, by queue id and recipient, of the last :data:`MAX_COPIES` messages of Exim's: a copy, if
+    another router sends the same address on."""
+    unmade: set[tuple[bytes, bytes]] = field(default_factory=set)
+    """Queue ids and recipients of such a delivery that did not succeed: it sends nothing on."""
+    copied: dict[bytes, list[int]] = field(default_factory=dict)
+    """By domain and fate, the attempts that proved copies: no outcome of their message."""
+    given_up: list[tuple[bytes, int]] = field(default_factory=list)
+    """Queue ids whose remaining recipients our server gave up, or somebody removed, and which fate that is."""
+    lapsed: dict[Open, int] = field(default_factory=dict)
+    """By fate and domain, recipients that expired, or were removed, without a line of their own."""
     undated: list[int] = field(default_factory=lambda: [0] * len(FATES))
     untimed: int = 0
     probes: int = 0
     attempts: int = 0
+
+    def stays(self, queue_id: bytes, recipient: bytes, here: Open) -> None:
+        """Note what stayed on this machine; where it was kept, an automatic reply to it is no outcome."""
+        noted = self.copies.setdefault(queue_id, {}).setdefault(recipient, [])
+        noted.append(here)
+        kept = [one for one in noted if one[0] != DISCARDED]
+        if kept and len(kept) < len(noted):
+            for fate, domain in noted:
+                self.copied.setdefault(domain, [0] * len(FATES))[fate] += fate == DISCARDED
+            noted[:] = kept
+        if len(self.copies) > MAX_COPIES:
+            del self.copies[next(iter(self.copies))]
+
+    def goes_on(self, queue_id: bytes, recipient: bytes) -> None:
+        """The address is tried elsewhere: what stayed was a copy."""
+        waiting = self.copies[queue_id]
+        for fate, domain in waiting.pop(recipient, ()):
+            self.copied.setdefault(domain, [0] * len(FATES))[fate] += 1
+        if not waiting:
+            del self.copies[queue_id]
 
 
 def add_row(total: list[int], counts: list[int]) -> None:

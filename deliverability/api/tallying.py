@@ -9,9 +9,11 @@ from functools import lru_cache
 
 from deliverability.api.line_clock import Clock
 from deliverability.api.tallies import (
+    DISCARDED,
     EXPIRED,
     MAX_CAUSE_DOMAINS,
     MAX_CAUSES,
+    MAX_COPIES,
     MAX_DOMAINS,
     OPEN,
     OTHERS,
@@ -27,9 +29,9 @@ from deliverability.api.tallies import (
     add_row,
 )
 from deliverability.compose.fates import Judged, judge
-from deliverability.evidence.attempted import Lean, Saying
+from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import LogTime, Transport
+from deliverability.evidence.event import LogTime, Result, Transport
 from deliverability.evidence.summary import ARRIVED, BOUNDS, FATES
 from deliverability.protocols import idclock, octets
 
@@ -68,9 +70,13 @@ class _Place:
         return self.content[start : min(end if end >= 0 else len(self.content), start + EXAMPLE)].removesuffix(b"\r")
 
 
-_Cell = tuple[int, Open | None, bool, list[int]]
-"""What a saying counts as: its fate, that with the domain where it is open, whether the mail arrived; and how often it was met
-since the last folding: without a time, of all those that arrived with TLS, and within each of the bounds."""
+_Cell = tuple[int, Open | None, Open | None, bool, list[int]]
+"""What a saying counts as: its fate, that with the domain where it is open, and where Exim tried it on this machine, whether
+the mail arrived; and how often it was met since the last folding: without a time, of all those that arrived with TLS, and
+within each of the bounds."""
+_FOR_ALL = (EXPIRED, DISCARDED)
+"""Fates of all that is left of a message, where a line names no recipient."""
+_LOCAL = (Transport.PIPE, Transport.MAILBOX, Transport.LMTP, Transport.DISCARD, None)
 _TIMES = 2  # where the bounds begin in the numbers of a cell
 _LEAST_SLOW_FROM = _TIMES + bisect_right(BOUNDS, LEAST_SLOW)
 
@@ -119,10 +125,11 @@ class Counter:
         tally.untimed += sum(tally.undated)
         return tally
 
-    def take(self, leans: Iterable[Lean], block: bytes, offset: int, line: int) -> None:  # noqa: C901, PLR0912 - hot loop
+    def take(self, leans: Iterable[Lean], block: bytes, offset: int, line: int) -> None:  # noqa: C901, PLR0912, PLR0915 - hot loop
         """Count the attempts of a block that begins at ``offset``, after ``line`` lines."""
         tally, cells, bounds = self.tally, self._cells, self._bounds
         opened, settle, settle_for = tally.opened, tally.settled.append, tally.settled_for.append
+        copies = tally.copies
         windowed = self.windowed
         last: bytes | LogTime = b""
         last_zone, slot, counts = b"", _NO_SLOT, _NO_SLOT.counts
@@ -135,17 +142,21 @@ class Counter:
                 if windowed and not self._within(slot.instant) and self._fate(saying) >= 0:
                     tally.untimed += slot.instant is None
                     continue
-            if not recipient and self._fate(saying) == EXPIRED:
-                self._give_up(queue_id)
+            if not recipient and (fate := self._fate(saying)) in _FOR_ALL:
+                self._give_up(queue_id, fate)
                 continue
             cell = cells.get(saying)
             if cell is None:
                 cell = self._cell(saying, start)
-            fate, again, arrived, numbers = cell
+            fate, again, here, arrived, numbers = cell
             if fate < 0:
                 tally.probes += 1
                 continue
             counts[fate] += 1
+            if here is not None:
+                self._here(queue_id, recipient, here, saying)
+            elif queue_id in copies and saying.said.router:
+                tally.goes_on(queue_id, recipient)
             if again is not None:
                 numbers[0] += 1
                 if (waiting := opened.get(queue_id)) is None:
@@ -204,13 +215,21 @@ class Counter:
         if key is not None and key not in causes and len(causes) < MAX_CAUSES:
             block = self._block
             causes[key] = CauseTally(0, block.offset + start, block.number(start), block.line(start))
-        again, numbers = (fate, saying.domain) if fate in OPEN else None, [0] * (_TIMES + len(BOUNDS) + 1)
-        cell = self._cells[saying] = (fate, again, fate in _ARRIVED, numbers)
+        at, numbers = (fate, saying.domain), [0] * (_TIMES + len(BOUNDS) + 1)
+        here = at if saying.said.router and _is_local(saying.said) else None
+        cell = self._cells[saying] = (fate, at if fate in OPEN else None, here, fate in _ARRIVED, numbers)
         return cell
+
+    def _here(self, queue_id: bytes, recipient: bytes, here: Open, saying: Saying) -> None:
+        """Exim tried it on this machine."""
+        if saying.said.result is Result.SENT:
+            self.tally.stays(queue_id, recipient, here)
+        elif len(self.tally.unmade) < MAX_COPIES:
+            self.tally.unmade.add((queue_id, recipient))
 
     def _fold(self) -> None:
         """Put what was counted by saying into rows, times and causes."""
-        for saying, (fate, _, arrived, numbers) in self._cells.items():
+        for saying, (fate, _, _, arrived, numbers) in self._cells.items():
             if fate < 0:
                 continue
             untimed, tls, *times = numbers
@@ -253,11 +272,11 @@ class Counter:
             domain = OTHERS
         return domain, rows.setdefault(domain, [0] * WIDTH)
 
-    def _give_up(self, queue_id: bytes) -> None:
-        """The queue manager returned the message: what was still to be tried will not be."""
-        self.tally.given_up.append(queue_id)
+    def _give_up(self, queue_id: bytes, fate: int) -> None:
+        """The queue manager returned the message, or somebody removed it: what was still to be tried will not be."""
+        self.tally.given_up.append((queue_id, fate))
         for _, domain in self.tally.opened.pop(queue_id, {}).values():
-            self.tally.lapsed[domain] = self.tally.lapsed.get(domain, 0) + 1
+            self.tally.lapsed[fate, domain] = self.tally.lapsed.get((fate, domain), 0) + 1
 
     def _since_arrival(
         self, queue_id: bytes, minute: bytes | LogTime, seconds: bytes, zone: bytes, slot: "_Slot"
@@ -292,6 +311,11 @@ class Counter:
         domains = cause.domains
         if domain in domains or len(domains) < MAX_CAUSE_DOMAINS:
             domains[domain] = domains.get(domain, 0) + attempts
+
+
+def _is_local(said: Said) -> bool:
+    """Whether it was tried on this machine; what nothing tells of succeeded here, or else was not tried at all."""
+    return said.transport in _LOCAL or (said.transport is Transport.NONE and said.result is Result.SENT)
 
 
 def _cause(fate: int, verdict: Judged | None) -> CauseKey | None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from itertools import compress
 
 from deliverability.api.tallies import (
-    EXPIRED,
     MAX_CAUSE_DOMAINS,
     MAX_CAUSES,
     MAX_DOMAINS,
@@ -54,9 +53,10 @@ class Whole:
             add_row(whole.delays.setdefault(name, [0] * (len(BOUNDS) + 1)), counts)
         for quarter, counts in part.quarters.items():
             add_row(whole.quarters.setdefault(quarter, [0] * len(FATES)), counts)
+        self._tell_copies(part)
         self._settle(part)
-        for domain, count in part.lapsed.items():
-            whole.lapsed[domain] = whole.lapsed.get(domain, 0) + count
+        for of, count in part.lapsed.items():
+            whole.lapsed[of] = whole.lapsed.get(of, 0) + count
         whole.untimed += part.untimed
         whole.probes += part.probes
         whole.attempts += part.attempts
@@ -76,6 +76,24 @@ class Whole:
             if domain in reason.domains or len(reason.domains) < MAX_CAUSE_DOMAINS:
                 reason.domains[domain] = reason.domains.get(domain, 0) + count
 
+    def _tell_copies(self, part: Tally) -> None:
+        """What stayed here at the end of a part was a copy if a later one sends the address on."""
+        copies = self.tally.copies
+        if copies:
+            settled = zip(part.settled, part.settled_for, strict=True)
+            tried = list(compress(settled, map(copies.__contains__, part.settled)))
+            tried += [(key, whom) for key, waiting in part.opened.items() if key in copies for whom in waiting]
+            for queue_id, whom in tried:
+                stayed = (queue_id, whom) in part.unmade or whom in part.copies.get(queue_id, ())
+                if queue_id in copies and not stayed:
+                    self.tally.goes_on(queue_id, whom)
+        for queue_id, waiting in part.copies.items():
+            for whom, stayed_here in waiting.items():
+                for here in stayed_here:
+                    self.tally.stays(queue_id, whom, here)
+        for domain, counts in part.copied.items():
+            add_row(self.tally.copied.setdefault(domain, [0] * len(FATES)), counts)
+
     def _settle(self, part: Tally) -> None:
         pending = self.tally.opened
         if pending:
@@ -84,9 +102,9 @@ class Whole:
                 waiting = pending.get(queue_id)
                 if waiting and waiting.pop(recipient, None) and not waiting:
                     del pending[queue_id]
-            for queue_id in part.given_up:
+            for queue_id, fate in part.given_up:
                 for _, domain in pending.pop(queue_id, {}).values():
-                    self.tally.lapsed[domain] = self.tally.lapsed.get(domain, 0) + 1
+                    self.tally.lapsed[fate, domain] = self.tally.lapsed.get((fate, domain), 0) + 1
         for queue_id, waiting in part.opened.items():
             if waiting:
                 pending.setdefault(queue_id, {}).update(waiting)
@@ -98,11 +116,15 @@ def outcomes(tally: Tally) -> dict[bytes, list[int]]:
         domain: [0 if at in OPEN else count for at, count in enumerate(row[: len(FATES)])]
         for domain, row in tally.rows.items()
     }
+    for domain, copied in tally.copied.items():
+        row = found[domain if domain in found else OTHERS]
+        for at, count in enumerate(copied):
+            row[at] -= count
     for waiting in tally.opened.values():
         for fate, domain in waiting.values():
             found.setdefault(domain, [0] * len(FATES))[fate] += 1
-    for domain, count in tally.lapsed.items():
-        found.setdefault(domain, [0] * len(FATES))[EXPIRED] += count
+    for (fate, domain), count in tally.lapsed.items():
+        found.setdefault(domain, [0] * len(FATES))[fate] += count
     return found
 
 

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from deliverability.compose.case import Case
+from deliverability.compose.results import result_of
 from deliverability.compose.when import exact
 from deliverability.evidence.document import Timeline, TimelineMark, Tone
-from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt
 
 MAX_MARKS = 8
@@ -13,20 +13,14 @@ MAX_MARKS = 8
 _TONES = {
     "sent": Tone.GOOD,
     "stored": Tone.GOOD,
+    "program": Tone.GOOD,
+    "passed-on": Tone.GOOD,
+    "discarded": Tone.UNKNOWN,
     "deferred": Tone.WAITING,
     "uncertain": Tone.UNKNOWN,
 }
 _ROOM = tuple(timedelta(**span) for span in ({"minutes": 2}, {"minutes": 15}, {"hours": 2}, {"hours": 12}))
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
-
-
-def result_of(attempt: Attempt) -> str:
-    """What became of an attempt, as a reader would call it: the end of a ``result.`` key."""
-    if attempt.result is Result.FAILED and attempt.reply and attempt.reply.permanent:
-        return "refused"
-    if attempt.result is Result.SENT and attempt.transport is Transport.MAILBOX:
-        return "stored"
-    return attempt.result
 
 
 def timeline(case: Case) -> Timeline | None:

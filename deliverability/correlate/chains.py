@@ -283,19 +283,41 @@ def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]]
 def _fitting(entry: Entry, event: DeliveryEvent, namesakes: list[Entry], near: Near) -> Entry | None:
     """The one entry of another queue that a hand-over can have become, where the reply names no id."""
     handed_over = event.action is Action.ATTEMPTED and event.result is Result.SENT and not event.probe
-    if not handed_over or event.remote_queue_id or event.transport is not Transport.SMTP:
+    if not handed_over or event.remote_queue_id or event.transport not in (Transport.SMTP, Transport.PIPE):
         return None
     candidates = [
         c
         for c in namesakes
-        if (c.log, c.host) != (entry.log, entry.host)
-        and c.requeued_from is None
+        if c.requeued_from is None
         and _in_time(c, event.at.instant)
         and _grew(entry.size, c.size)
         and _is_same_mail(entry, event, c)
-        and near.handed_over(entry, event, c)
+        and (
+            _gave_back(entry, event, c)
+            if event.transport is Transport.PIPE
+            else (c.log, c.host) != (entry.log, entry.host) and near.handed_over(entry, event, c)
+        )
     ]
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _gave_back(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
+    """Whether a program that Postfix's ``pipe(8)`` ran may have given the message back with the ``sendmail`` command.
+
+    On the same host ``pickup`` took it in while the message was in the program's hands, from the same sender, for the same
+    recipient (FILTER_README, "Simple content filter").
+    """
+    first = candidate.events[0]
+    began, came = entry.began, candidate.began
+    return (
+        (candidate.log, candidate.host) == (entry.log, entry.host)
+        and first.action is Action.ARRIVED
+        and first.writer.endswith("/pickup")
+        and entry.reverse_path is not None
+        and candidate.reverse_path == entry.reverse_path
+        and bool(began and came and began <= came)
+        and address_key(event.recipient) in map(address_key, _tried_in(candidate))
+    )
 
 
 def _grew(before: int | None, after: int | None) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from deliverability.evidence.event import Result, Transport
 from deliverability.evidence.story import Attempt, State
 from deliverability.protocols.hosts import is_loopback, is_no_store
-from deliverability.protocols.taken_on import kept, passes_on
+from deliverability.protocols.taken_on import by_router, kept, passes_on
 
 
 class Standing(NamedTuple):
@@ -46,12 +46,13 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     One 2yz settles it, whatever was tried around it, unless its own line cannot be true.  Without one, a connection that broke after the end of
     DATA leaves it open for good (RFC 1047): the message may have been accepted then.
     """
-    last = attempts[-1] if attempts else None
-    successes = [a for a in _without_asides(attempts) if a.result is Result.SENT and not a.followed_to]
+    told = _without_asides(attempts)
+    last = (told or attempts)[-1] if attempts else None
+    successes = [a for a in told if a.result is Result.SENT and not a.followed_to]
     believed = [a for a in successes if not a.at.contradicted]
     if believed:
         # A record may tell of steps on our own side as well: what went furthest is how it ended.
-        success = max(believed, key=_how_far)
+        success = max(believed, key=_how_far) if len(believed) > 1 else believed[0]
         if around.marked and success.relay and is_loopback(success.relay):
             return Standing(State.CANCELLED, success)  # a filter of ours took it, and says that it kept it
         return Standing(_of_success(success), success)
@@ -66,26 +67,71 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     return Standing(_unsettled(last, around), last)
 
 
+RUN = 1
+"""Seconds: within them Exim tries no address twice: the least time until another try is a queue runner's."""
+_LOCAL = (Transport.PIPE, Transport.MAILBOX, Transport.LMTP, Transport.NONE)
+
+
 def _without_asides(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Without what was done beside the delivery: handed to a program, and the same address was tried and failed later.
+    """Without what was done beside the delivery: the same address was tried elsewhere from the same queue entry.
 
     Exim's ``unseen`` routers make copies so, also into mailboxes, and Postfix's ``pipe`` hands a message to a filter that
     gives it back.  An address whose mail goes to another server has no mailbox in the same queue's hands.
     """
+    elsewhere = _Elsewhere(attempts)
     kept: list[Attempt] = []
     failed, failed_elsewhere = False, set()
     for attempt in reversed(attempts):
         if attempt.result is not Result.SENT:
             failed = True
-            if attempt.transport is Transport.SMTP:
+            if attempt.transport is Transport.SMTP or (
+                attempt.transport is Transport.NONE and by_router(attempt.route)
+            ):
                 failed_elsewhere.add(attempt.queue_id)
+        elif attempt.transport in _LOCAL and elsewhere.proves_copy(attempt):
+            continue
         elif attempt.transport in (Transport.PIPE, Transport.NONE):
             if failed:
                 continue
-        elif attempt.transport is Transport.MAILBOX and attempt.queue_id in failed_elsewhere:
+        elif attempt.transport in _LOCAL and attempt.queue_id in failed_elsewhere:
             continue
         kept.append(attempt)
     return kept[::-1]
+
+
+class _Elsewhere:
+    """What Exim's routers did with an address apart from a delivery on this machine."""
+
+    def __init__(self, attempts: Sequence[Attempt]) -> None:
+        self._sent_on: set[str | None] = set()
+        self._put_off: dict[tuple[str | None, int], set[str]] = {}
+        for attempt in attempts:
+            if not by_router(attempt.route) or attempt.transport not in (Transport.SMTP, Transport.NONE):
+                continue
+            if attempt.result is Result.SENT and attempt.transport is Transport.SMTP:
+                self._sent_on.add(attempt.queue_id)
+            elif attempt.result is Result.DEFERRED:
+                when = attempt.queue_id, _second(attempt)
+                self._put_off.setdefault(when, set()).add(_router(attempt))
+
+    def proves_copy(self, attempt: Attempt) -> bool:
+        """Whether another router sent the same address on, or took it in the same run and put it off."""
+        if not by_router(attempt.route):
+            return False
+        second = _second(attempt)
+        return attempt.queue_id in self._sent_on or any(
+            self._put_off.get((attempt.queue_id, second - back), set()) - {_router(attempt)} for back in range(RUN + 1)
+        )
+
+
+def _second(attempt: Attempt) -> int:
+    """Of the clock that its line shows."""
+    local = attempt.at.local
+    return local.toordinal() * 86_400 + local.hour * 3600 + local.minute * 60 + local.second
+
+
+def _router(attempt: Attempt) -> str:
+    return (attempt.route or "").split(" ", 1)[0]
 
 
 def _with_the_reply(attempts: Sequence[Attempt], last: Attempt) -> Attempt:
@@ -123,9 +169,10 @@ def _how_far(attempt: Attempt) -> tuple[int, bool]:
 
 
 def _of_success(attempt: Attempt) -> State:
-    said = attempt.reply.text if attempt.reply else ""
-    taken_on, thrown_away = kept(said)
-    if thrown_away and passes_on(attempt.transport, attempt.relay):
+    if not passes_on(attempt.transport, attempt.relay):
+        return _BY_TRANSPORT.get(attempt.transport, State.HANDED_OVER)
+    taken_on, thrown_away = kept(attempt.reply.text if attempt.reply else "")
+    if thrown_away:
         return State.CANCELLED  # a filter of ours answered 2yz and kept nothing
     if attempt.transport is Transport.LMTP and (taken_on or is_no_store(attempt.relay)):
         return State.HANDED_OVER  # a filter that speaks LMTP: it put the message into another queue

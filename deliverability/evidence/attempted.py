@@ -33,6 +33,8 @@ class Said:
     """The reply to what was sent over LMTP says that the host put it into a queue of its own."""
     thrown_away: bool = False
     """The reply to what was sent says that a filter kept nothing of it."""
+    router: bool = False
+    """One of Exim's routers took the address on: what stays on this machine is a copy where another sends the mail on."""
 
 
 MAX_WORDS = 400  # characters

@@ -7,6 +7,7 @@ RFC 5890 §2.3.2.1 (A-labels), RFC 6531 §3.3 (UTF-8 in both halves).
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from deliverability.errors import ParseError, printable
@@ -39,6 +40,12 @@ def _u_label(label: str) -> str:
     return shown if all(unicodedata.category(c)[0] in "LMN" or c == "-" for c in shown) else label
 
 
+@lru_cache(1024)  # a list of thousands of addresses has a few domains
+def _is_name(plain: str) -> bool:
+    """Whether ASCII text in lower case is a domain name."""
+    return len(plain) <= MAX_DOMAIN_OCTETS and _NAME.match(plain) is not None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Domain:
     """A domain name in its one comparable form: lower-case A-labels, no trailing dot."""
@@ -56,7 +63,7 @@ class Domain:
             raise ParseError(msg)
         if text.isascii():
             plain = text.lower().removesuffix(".")
-            if len(plain) <= MAX_DOMAIN_OCTETS and _NAME.match(plain):
+            if _is_name(plain):
                 return cls(plain)
         # U+3002, U+FF0E and U+FF61 separate labels too (RFC 3490 §3.1; what Chinese keyboards type).
         bare = re.sub("[\u3002\uff0e\uff61]", ".", text).removesuffix(".")
@@ -116,7 +123,7 @@ class Mailbox:
             raise ParseError(msg)
         if len(local) > 1 and local.startswith('"') and local.endswith('"'):
             local = re.sub(r"\\(.)", r"\1", local[1:-1])
-        return cls(unicodedata.normalize("NFC", local), Domain.parse(domain))
+        return cls(local if plain else unicodedata.normalize("NFC", local), Domain.parse(domain))
 
     @property
     def key(self) -> tuple[str, str]:

@@ -36,7 +36,9 @@ _WORDS = octets_regex(rf"(?:\[(\d{{1,10}})\] )?(?:({MESSAGE_ID})(?: |\Z))?")
 _PART = octets_regex(r"\[(\d{1,4})([/\\])(\d{1,4})\] ")
 _MAIN_HEAD = rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [+-]\d{4})? "
 _SYSLOG_HEAD = head_for(rb"exim")
-_IS_MAIN = re.compile(_MAIN_HEAD)
+_IS_MAIN = re.compile(
+    _MAIN_HEAD + rb"(?!#\d{1,10}\([a-z_]{1,32}\) )"
+)  # rspamd writes the same date, then "#process(type) "
 _is_by_syslog = Recogniser(_SYSLOG_HEAD, b" exim")
 # What stands below a refusal in the reject log: the envelope and headers, each with a letter or a blank before it that
 # Exim puts there, and what goes on a header.  Such lines can be read, and are nobody's events.

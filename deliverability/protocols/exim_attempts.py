@@ -54,6 +54,11 @@ _NAMES: tuple[tuple[tuple[str, ...], Transport], ...] = (
 )
 _ASIDE = ("boxtrapper_autowhitelist", "archiver_")
 """How the names of cPanel's transports begin that do something beside the delivery (``unseen``): no outcome of it."""
+_SPAM_BOX = ("virtual_user_spam", "localuser_spam")
+"""cPanel's routers for what its filter found to be spam; they file it to the folder ``spam`` ("Spam Box")."""
+_FOLDER = octets_regex(
+    r"/(?:[^/]{1,255}/){0,64}\.([^./][^/]{0,255})/?\Z"
+)  # Maildir++: below the mailbox, with a dot first
 _REPLIER = octets_regex(r"\|\s*(?:/[\w./-]{0,200}/)?(?:autorespond|vacation)(?: |\Z)")  # cPanel's, and the usual one
 _PREFIX = octets_regex(r"(?:[A-Z][A-Za-z' ]{3,60}? ?: )(?=SMTP |LMTP |Remote host )")
 _OLD_HOST = rf"(?:host )?(?P<name>[^\s\[\]]{{1,255}}) \[(?P<ip>{IP})\]"
@@ -167,10 +172,20 @@ def delivered(words: str, cut: bool) -> Facts | None:
         return None
     facts = _attempted(tried, Result.SENT, found)
     facts["transport"] = None if transport is Transport.NONE else transport
+    if transport in (Transport.MAILBOX, Transport.LMTP):
+        facts["folder"] = _folder(tried.shown, found.values.get("R", ""))
     if "C" in found.values:
         facts["reply"] = confirmation(found.values["C"])
         facts |= {"stage": "end-of-data", "remote_queue_id": remote_queue_id(facts["reply"].text)}
     return facts
+
+
+def _folder(shown: str, router: str) -> str | None:
+    """The folder of a mailbox that Exim itself wrote into; ``None`` where nothing names one."""
+    if router in _SPAM_BOX:
+        return "spam"
+    named = _FOLDER.match(shown)
+    return readable(named[1]) if named else None
 
 
 def is_aside(transport: str) -> bool:

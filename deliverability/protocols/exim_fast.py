@@ -13,7 +13,17 @@ from deliverability.evidence.attempted import Lean, Said
 from deliverability.evidence.event import Action
 from deliverability.protocols.exim_fields import MESSAGE_ID
 from deliverability.protocols.exim_lines import read_words
-from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, read_fully, said_of, saying_of
+from deliverability.protocols.lean import (
+    HERE,
+    MAX_SAYINGS,
+    REMOVED,
+    SOMEBODY,
+    Full,
+    read_fully,
+    read_marked,
+    said_of,
+    saying_of,
+)
 from deliverability.protocols.taken_on import kept
 
 _TO_THE_MINUTE, _SECONDS, _ZONE = (
@@ -30,6 +40,7 @@ _LINE = re.compile(
 _ATTEMPT = re.compile(rb" (?:=>|->|>>|\*\*|==) ")
 _ADDRESS = rb"[\w.+=%-]{1,64}@[\w.-]{1,255}"
 _TARGET = re.compile(rb"(%s|[\w.-]{1,64})( <%s>)?(?= |:(?: |\Z))" % (_ADDRESS, _ADDRESS), re.ASCII)
+_HERE = tuple(begins.encode() for begins in HERE)
 _CONFIRMED = re.compile(rb'([^"\n]*) C="([^"\\\n]*)"((?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?)\Z')
 _TAKEN = re.compile(rb"(?: [QD]T=[0-9wdhms.]{1,20}){1,2}\Z")
 _SPENT = re.compile(rb"T=[0-9wdhms.]{1,20}")
@@ -41,6 +52,11 @@ _ANSWER = re.compile(
     rb'(?:(?:RCPT TO|MAIL FROM):<[^\s<>"]{0,320}>|end of data|initial connection|sending data block|DATA|STARTTLS|[EHL]HLO)'
     rb'[^:"\n]{0,80}: (?:host [^\s\[\]]{1,255} \[[0-9A-Fa-f.:]{2,45}\]: )?[2-5]\d\d[ -].{16}'
 )
+_REMOVED = (
+    b" removed by ",
+    b" cancelled by ",
+    b" Message removed because ",
+)  # by an operator, or by a queue runner's age
 _NO_TRIM = (b"retry timeout exceeded", b"overflowed log buffer ****")
 _OVERFLOWED = b"overflowed log buffer ****"
 _AN_ID = "1vcYV9-0000000002z-42Us"
@@ -81,6 +97,8 @@ class Reader:
                     saying_of(said, found[0]),
                 )
         yield from self._others(block, done, size)
+        removed = read_marked(self._full, block, size, _REMOVED)
+        yield from (lean for lean in removed if lean[-1] is REMOVED)
 
     def _others(self, block: bytes, begin: int, end: int) -> Iterator[Lean]:
         """Lines between: those that syslog brought, and a last one without an end."""
@@ -98,7 +116,7 @@ class Reader:
 def _split(flag: bytes, rest: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
     """The recipient, and the wording without anything that is one message's own."""
     target = _TARGET.match(rest)
-    if target is None or rest.endswith(_OVERFLOWED):
+    if target is None or rest.startswith(_HERE) or rest.endswith(_OVERFLOWED):
         return None
     shown, original = target[1], target[2]
     tail = rest[target.end() :]

@@ -1,6 +1,6 @@
 """What a host's address alone says: that it is this machine, or inside a network of its own."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from deliverability.evidence.smtp import Host
 from deliverability.protocols.mx import parse_ip
@@ -13,6 +13,7 @@ _INSIDE: tuple[IPv4Network | IPv6Network, ...] = tuple(
         *("::1/128", "fc00::/7", "fe80::/10"),
     )
 )
+_ITSELF = (ip_address("127.0.0.1"), ip_address("::1"))
 _FILTER_PORTS = range(10020, 10031)
 _LISTS_PORT = 8024
 
@@ -49,5 +50,5 @@ def is_this_machine(host: Host) -> bool:
     """
     ip = parse_ip(host.ip)
     if ip is not None:
-        return str(ip) in ("127.0.0.1", "::1")
+        return ip in _ITSELF
     return (host.name or "").lower().removesuffix(".") == "localhost"

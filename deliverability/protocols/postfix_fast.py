@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.protocols import octets
-from deliverability.protocols.lean import MAX_SAYINGS, SOMEBODY, Full, read_fully, said_of
+from deliverability.protocols.lean import MAX_SAYINGS, REMOVED, SOMEBODY, Full, read_fully, read_marked, said_of
 from deliverability.protocols.postfix_attempts import attempt_fields
 from deliverability.protocols.postfix_names import AGENTS, QUEUE_ID
 from deliverability.protocols.taken_on import kept
@@ -62,6 +62,7 @@ _FILTERED, _FILTERED_WITHIN = b", ", 24  # "250 2.7.0 Ok, discarded", as a filte
 # One of these is in all words that tell that a message was queued or thrown away, unless letters are not of ASCII.
 _KEEPING = re.compile(rb"[qfiado](?:ueued|rom mta\(|d=|ccepted for delivery|orwarded|iscarded|k \()")
 _LOCAL = frozenset({b"local", b"virtual"})
+_REMOVED = (b"/postsuper[",)
 _SAID: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
 _SAYINGS: dict[tuple[bytes, ...], Saying] = {}
@@ -128,6 +129,8 @@ class Reader:
                 if tls and user != queue_id:
                     sessions[tag] = (relay, queue_id)
             yield start, minute, seconds, zone, queue_id, recipient, delay, tls, saying
+        removed = read_marked(self._full, block, size, _REMOVED)
+        yield from (lean for lean in removed if lean[-1] is REMOVED)
 
     def _origin(self, writer: bytes) -> _Origin | None:
         """Who wrote a line, by what stands between the seconds and its words; ``None`` for none of the agents."""

@@ -26,6 +26,14 @@ def _thrown_away() -> re.Pattern[str]:
     )
 
 
+def by_router(route: str | None) -> bool:
+    """Whether a route names the router of Exim's that took the address on.
+
+    In one run no two routers take the same address, unless the first makes a copy (``unseen``).
+    """
+    return (route or "").startswith("R=")
+
+
 def passes_on(transport: Transport | None, relay: Host | None) -> bool:
     """Whether the words of a 2yz tell more than that it is one: a filter of ours may have given it."""
     return transport is Transport.LMTP or (relay is not None and is_loopback(relay))

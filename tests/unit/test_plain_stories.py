@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.api import cohort
-from deliverability.api.cohort import Wanted, read_briefly
+from deliverability.api import cohort, cohort_telling
+from deliverability.api.cohort import BriefCohort, Wanted
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.capture import aside
@@ -51,12 +51,13 @@ def is_address(text: str) -> bool:
 
 
 def rows_of(log: Path, wanted: list[Wanted]) -> list[object]:
-    return [*read_briefly(Request(logs=(str(log),)), wanted).rows]
+    cohort = BriefCohort(Request(logs=(str(log),)), wanted)
+    return [row for batch in cohort.batches(lambda _start, _rows: None) for row in batch.rows]
 
 
 def at_length(log: Path, wanted: list[Wanted], patch: pytest.MonkeyPatch) -> list[object]:
     with patch.context() as inside:
-        inside.setattr(cohort, "tell_plainly", lambda *_: None)
+        inside.setattr(cohort_telling, "tell_plainly", lambda *_: None)
         return rows_of(log, wanted)
 
 
@@ -71,7 +72,7 @@ def test_in_brief_as_at_length(name: str, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(aside, "possible", lambda: False)  # what a child tells would not be noted here
     with monkeypatch.context() as patch:
-        patch.setattr(cohort, "tell_plainly", noted)
+        patch.setattr(cohort_telling, "tell_plainly", noted)
         rows = rows_of(LOGS / name, wanted)
     assert rows == at_length(LOGS / name, wanted, monkeypatch)
     assert sum(found is not None for found in told) >= PLAIN[name]

@@ -534,3 +534,99 @@ def test_a_line_that_is_far_too_long_is_one_line(tmp_path, end):
     path.write_bytes(line(1, "removed").encode() + long + end)
     (file,) = of(path).coverage.files
     assert file.lines == read_logs(Request(logs=(str(path),), to=("a@b.example",)))[0].coverage.files[0].lines == 2
+
+
+COPIES = """\
+=> anna <anna@corp.example> R=keep_copy T=copy_maildir
+=> bob <bob@corp.example> R=note T=note_pipe
+=> carl <carl@corp.example> R=keep_copy T=copy_maildir
+=> dan <dan@corp.example> R=virtual_user T=virtual_userdelivery
+** |/usr/bin/note <dan@corp.example> R=virtual_aliases T=virtual_address_pipe: Child process of virtual_address_pipe returned 1
+** anna@corp.example R=dnslookup T=remote_smtp H=mx.x [192.0.2.1]: SMTP error from remote mail server after end of data: 550 no
+== bob@corp.example R=dnslookup T=remote_smtp defer (-46) H=mx.x [192.0.2.1]: SMTP error from remote mail server after end of data: 451 no
+=> carl@corp.example R=dnslookup T=remote_smtp H=mx.x [192.0.2.1] C="250 OK queued as 77AB"
+""".splitlines()
+
+
+@pytest.mark.parametrize("part", [8 << 20, 64])
+def test_a_copy_that_exims_unseen_router_makes_is_no_outcome_of_the_message(log, monkeypatch, part):
+    monkeypatch.setattr(counting, "PART", part)
+    total = of(
+        log(*(f"2025-11-22 07:13:{38 + n} 1vMhoQ-00000001AbC-0aBc {words}\n" for n, words in enumerate(COPIES)))
+    ).total
+    assert total.attempts == {
+        Fate.DELIVERED: 3,
+        Fate.PASSED_ON: 1,
+        Fate.FAILED: 1,
+        Fate.REFUSED: 1,
+        Fate.DEFERRED: 1,
+        Fate.HANDED_OVER: 1,
+    }
+    assert total.outcomes == {
+        Fate.DELIVERED: 1,
+        Fate.FAILED: 1,
+        Fate.REFUSED: 1,
+        Fate.DEFERRED: 1,
+        Fate.HANDED_OVER: 1,
+    }
+
+
+DEFERRED = "== a@x.example R=dns T=remote_smtp defer (-46) H=mx.x [192.0.2.1]: SMTP error from remote mail server after end of data: 451 no"
+
+
+@pytest.mark.parametrize("part", [8 << 20, 64])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [
+            f"2025-11-22 07:13:38 1vMhoQ-00000001AbC-0aBc {DEFERRED}\n",
+            "2025-11-22 08:13:38 1vMhoQ-00000001AbC-0aBc removed by root\n",
+            "2025-11-22 08:13:38 1vMhoQ-00000001AbC-0aBc Completed\n",
+        ],
+        [
+            attempt(1, "a@x.example", "deferred (host mx said: 450 4.2.0 later)"),
+            "2026-11-22T05:09:00+00:00 h postfix/postsuper[9]: 4jXH3k3V2zzLhRZ: removed\n",
+            "2026-11-22T05:09:00+00:00 h postfix/postsuper[9]: Deleted: 1 message\n",
+        ],
+    ],
+)
+def test_what_somebody_removed_waits_for_no_other_try(log, monkeypatch, part, lines):
+    monkeypatch.setattr(counting, "PART", part)
+    total = of(log(*lines)).total
+    assert (total.attempts, total.outcomes) == ({Fate.DEFERRED: 1}, {Fate.DISCARDED: 1})
+
+
+def test_a_stranger_removes_nothing_by_what_a_header_says(log):
+    subject = '<= <> U=a P=local S=1 T="1vMhoQ-00000001AbC-0aBc removed by root" for b@x.example'
+    lines = (f"2025-11-22 07:13:38 1vMhoQ-00000001AbC-0aBc {words}\n" for words in (DEFERRED, subject))
+    assert of(log(*lines)).total.outcomes == {Fate.DEFERRED: 1}
+
+
+AUTOMATIC = (
+    (
+        "=> |/usr/local/cpanel/bin/autorespond info@shop.example /home/u/.autorespond (info@shop.example)",
+        "address_pipe",
+    ),
+    ("=> >a@ext.example", "address_reply"),
+)
+
+
+@pytest.mark.parametrize("part", [8 << 20, 64])
+@pytest.mark.parametrize(("reply", "transport"), AUTOMATIC)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_automatic_reply_is_no_outcome_beside_a_mailbox(log, monkeypatch, part, reply, transport, first):
+    monkeypatch.setattr(counting, "PART", part)
+    stored = "=> info <info@shop.example> R=virtual_user T=dovecot_virtual_delivery"
+    answered = f"{reply} <info@shop.example> R=virtual_aliases T={transport}"
+    tried = [answered, stored] if first else [stored, answered]
+    told = of(log(*(f"2025-11-22 07:13:{38 + n} 1vMhoQ-00000001AbC-0aBc {words}\n" for n, words in enumerate(tried))))
+    assert told.total.attempts == {Fate.DELIVERED: 1, Fate.DISCARDED: 1}
+    assert told.total.outcomes == {Fate.DELIVERED: 1}
+    assert [domain.name for domain in told.domains] == ["shop.example"]
+
+
+@pytest.mark.parametrize(("reply", "transport"), AUTOMATIC)
+def test_an_automatic_reply_alone_kept_nothing(log, reply, transport):
+    told = of(log(f"2025-11-22 07:13:38 1vMhoQ-00000001AbC-0aBc {reply} <info@shop.example> R=a T={transport}\n"))
+    assert told.total.outcomes == {Fate.DISCARDED: 1}
+    assert [domain.name for domain in told.domains] == ["shop.example"]

@@ -7,7 +7,11 @@ from datetime import timedelta
 import pages
 import pytest
 
+from deliverability.api.requests import Request
+from deliverability.api.tracing import read_logs
+from deliverability.compose.catalog import catalog
 from deliverability.compose.page import compose
+from deliverability.compose.results import result_of
 from deliverability.compose.timeline import MAX_MARKS
 from deliverability.evidence.document import Section, Table, Timeline, Tone
 from deliverability.evidence.event import Result
@@ -111,3 +115,24 @@ def test_a_document_may_hold_one_alone():
     document = replace(pages.hostile("x"), sections=(Section("answer", "Heading", (Timeline("a", "b", ()),)),))
     assert "Heading" in text.render(document).decode()
     assert "<svg" in html.render(document).decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("=> :blackhole: <mei@corp.example> R=virtual_aliases", "not kept"),
+        ("=> |/usr/bin/list <mei@corp.example> R=virtual_aliases T=virtual_address_pipe", "handed to a program"),
+        ("=> mei <mei@corp.example> R=virtual_user T=virtual_userdelivery", "written into the mailbox"),
+        ('=> mei@corp.example R=dnslookup T=remote_smtp H=mx.x [192.0.2.1] C="250 ok"', "taken by the other side"),
+        (
+            "** mei@corp.example R=d T=remote_smtp H=mx.x [192.0.2.1]: SMTP error from remote mail server after DATA: 550 x",
+            "refused",
+        ),
+    ],
+)
+def test_what_stayed_here_was_taken_by_no_other_side(line, told, tmp_path):
+    log = tmp_path / "mainlog"
+    log.write_text(f"2025-11-22 07:13:38 1vMhoQ-00000001AbC-0aBc {line}\n", "utf-8")
+    found, _ = read_logs(Request(logs=(str(log),), to=("mei@corp.example",)))
+    (attempt,) = found.messages[0].deliveries[0].attempts
+    assert catalog("en")(f"result.{result_of(attempt)}") == told
