@@ -20,10 +20,14 @@ WAITING = 1 << 20  # octets that a child may have written before anybody takes t
 AHEAD = 3  # blocks that a child fills before anybody takes them
 
 
+def processors() -> int:
+    """How many this process may run on, as far as that is known."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
 def possible() -> bool:
     """Whether there is a second core, and a child may be made."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return cores > 1 and hasattr(os, "fork") and threading.active_count() == 1
+    return processors() > 1 and hasattr(os, "fork") and threading.active_count() == 1
 
 
 @dataclass(slots=True)

@@ -25,6 +25,8 @@ def _is_enhanced(row: Row) -> bool:
 
 
 def _is_summary(row: Row) -> bool:
+    if row.has("Event", "Detail"):
+        return False  # a step of Get-MessageTraceDetail, which is no outcome
     return (
         row.has("SenderAddress", "RecipientAddress", "Status") or row.has("Sender", "Recipient", "Status", "From IP")
     ) and (

@@ -14,8 +14,8 @@ Order of preference, first found:
 Names are those of Loki (``logcli --output=jsonl``, Grafana's download), Elastic (ECS ``event.original``, ``message``,
 ``process.name``, ``log.syslog.*``, ``host.hostname``), Logstash's syslog input, Graylog (``full_message``,
 ``application_name``), Splunk (``_raw``), CloudWatch (``message``, Logs Insights ``@message``), Vector (``appname``,
-``procid``), Fluentd and Fluent Bit (``ident``, ``log``), rsyslog's ``jsonmesg`` (``syslogtag``, ``msg``, ``rawmsg``)
-and systemd's journal (systemd.journal-fields(7)).
+``procid``), Fluentd and Fluent Bit (``ident``, ``log``), rsyslog's ``jsonmesg`` (``syslogtag``, ``msg``, ``rawmsg``),
+Papertrail (``generated_at``, ``source_name``, ``program``) and systemd's journal (systemd.journal-fields(7)).
 """
 
 import json
@@ -60,6 +60,8 @@ TIMES = (
     "ts",
     "TimeGenerated",
     "Date",
+    "generated_at",
+    "received_at",
 )
 PROGRAMS = (
     "SYSLOG_IDENTIFIER",
@@ -92,6 +94,7 @@ HOSTS = (
     "fromhost",
     "HostName",
     "Computer",
+    "source_name",
 )
 PIDS = ("SYSLOG_PID", "_PID", "process.pid", "log.syslog.procid", "procid", "process_id", "proc_id", "pid", "ProcessID")
 

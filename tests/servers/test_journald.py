@@ -27,6 +27,7 @@ FORMS = (
     "json-seq",
     "json-sse",
     "json-pretty",
+    "verbose",
     "short-iso",
     "short-iso-precise",
     "short-full",
@@ -93,5 +94,5 @@ def test_a_journal_in_each_form(namespace: str, form: str) -> None:
     assert mail[2:] == []
     assert all(found.at.instant for found in read)
     assert sum(found.tag == "web" for found in read) == 2
-    expected = {"export": "journal export", "json-pretty": "JSON"}
+    expected = {"export": "journal export", "json-pretty": "JSON", "verbose": "verbose journal"}
     assert container_of(file) == (None if form.startswith("short") else expected.get(form, "journal JSON"))

@@ -561,8 +561,31 @@ def test_archives_in_archives_say_what_to_do(content: bytes) -> None:
         read(gzip.compress(content))
 
 
+# --- journalctl -o verbose ----------------------------------------------------------------------------------------------
+
+
+def test_an_entry_shown_in_full_is_one_line_and_its_values_forge_none() -> None:
+    forged = b"\n".join(
+        (b"", b"            ", b"            MESSAGE=y", b"            " + FORGED.encode(), b"    MESSAGE=z", b"")
+    )
+    made = read(VERBOSE_ENTRY + forged + VERBOSE_ENTRY + b"\n")
+    assert made[0].endswith(f" h t: x#012#012MESSAGE=y#012{FORGED}")
+    assert made[1:8] == [""] * 7
+    assert made[8].endswith(" h t: x")
+    assert not any(line.startswith("Nov 22") for line in made)
+
+
+def test_an_entry_whose_words_were_not_shown_is_counted_as_unread() -> None:
+    (line, *_) = read(VERBOSE_ENTRY.removesuffix(b"x") + b"[1.2K blob data]\n")
+    assert line.startswith("[")
+
+
 # --- anything ---------------------------------------------------------------------------------------------------------
 
+VERBOSE_ENTRY = (
+    b"Sun 2026-11-22 05:00:01.000000 UTC [s=1a;i=1;b=0123456789abcdef0123456789abcdef;m=1;t=660ec62a13f31;x=1]\n"
+    b"    SYSLOG_IDENTIFIER=t\n    _HOSTNAME=h\n    MESSAGE=x"
+)
 BEGINNINGS = [
     b"",
     entry(b"x"),
@@ -573,6 +596,8 @@ BEGINNINGS = [
     rows([HEADER, ["1", "2", "3", "4"]]).encode("utf-16"),
     rows([["timestamp", "source", "message"], [AT, "h", "t[1]: x"]]).encode(),
     b"#Fields: a,b,c\n",
+    b"7\t2026-11-22T05:00:01Z\t2026-11-22T05:00:01Z\t9\tmx1\t192.0.2.1\tMail\tInfo\tt[1]\tx",
+    VERBOSE_ENTRY,
     b"\x1f\x8b\x08\x00",
     b"BZh9",
     b"\xfd7zXZ\x00",
@@ -596,7 +621,7 @@ def test_any_octets_give_lines_or_our_error(beginning: bytes, pieces: list[bytes
         assert made == b"" or container_of(file) is not None or made in beginning + b"".join(pieces) or pieces
     except CannotLookError as problem:
         assert "\n" not in str(problem)  # noqa: PT017 - either is right
-    if container_of(file) in ("journal export", "NDJSON", "CSV", "CSV in UTF-16"):
+    if container_of(file) in ("journal export", "NDJSON", "CSV", "CSV in UTF-16", "TSV"):
         for line in made.split(b"\n"):
             assert not line.startswith(b"Nov 22")  # a stranger's words are never a line of their own
 

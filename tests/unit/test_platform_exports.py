@@ -56,7 +56,26 @@ LOKI = {
         "stats": {"summary": {"bytesProcessedPerSecond": 1}},
     },
 }
+PAPERTRAIL = {"source_ip": "203.0.113.1", "source_name": "mx1", "source_id": 7, "facility": "Mail", "severity": "Info"}
+CURSOR = f"[s=19936efa65f5475dbc950d2faef30386;i=1;b={'0' * 32};m=1;t={int(NANO) // 1000:x};x=1]"
+VERBOSE = "    _TRANSPORT=syslog\n    SYSLOG_IDENTIFIER={}\n    SYSLOG_PID={}\n    MESSAGE={}\n    _HOSTNAME=mx1\n"
 WRAPPED = {
+    "Papertrail's interface": json.dumps(
+        {
+            "min_id": "7",
+            "events": [
+                {**PAPERTRAIL, "generated_at": AT, "program": f"{tag}[{pid}]", "message": words}
+                for tag, pid, words in WORDS
+            ],
+        }
+    ),
+    "Papertrail's archive": "".join(
+        f"{n}\t2026-11-22 13:31:12 +0800\t{AT}\t7\tmx1\t203.0.113.1\tMail\tInfo\t{tag}[{pid}]\t{words}\n"
+        for n, (tag, pid, words) in enumerate(WORDS, 900000000000000000)
+    ),
+    "journalctl -o verbose": "".join(
+        f"Sun 2026-11-22 13:31:12.000000 CST {CURSOR}\n{VERBOSE.format(*parts)}" for parts in WORDS
+    ),
     "Loki's interface": json.dumps(LOKI),
     "Loki's interface, indented": json.dumps(LOKI, indent=2),
     "Datadog, NDJSON": ndjson(

@@ -85,3 +85,12 @@ def test_lines_of_no_known_form_are_counted_alike_one_by_one_and_all_at_once(lin
                 look.take(window)
             counted.append((look.seen.unread, look.seen.lines, look.seen.blank))
     assert counted[0] == counted[1]
+
+
+def test_no_line_is_of_two_formats() -> None:
+    formats = load_formats()
+    files = [path for path in (Path(__file__).parents[1] / "cases").rglob("*") if path.suffix in (".log", "")]
+    lines = {line for path in files if path.is_file() for line in path.read_bytes().splitlines()}
+    claimed = {line: [fmt.id for fmt in formats if fmt.is_line(line)] for line in lines}
+    assert {"exim", "postfix", "rspamd"} <= {one for found in claimed.values() for one in found}
+    assert {line: found for line, found in claimed.items() if len(found) > 1} == {}

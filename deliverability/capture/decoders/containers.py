@@ -66,10 +66,12 @@ def _container(head: bytes) -> tuple[str, Unwrap] | None:
         found = _json(head, journal=head.startswith((b"\x1e", b"data: ")))
         if found or first.startswith((b"{", b"data: ")):
             return found
-    from deliverability.capture.decoders import delimited, journal, listed
+    from deliverability.capture.decoders import delimited, journal, listed, verbose
 
     if journal.is_export(head):
         return "journal export", journal.export_lines
+    if verbose.is_verbose(head):
+        return "verbose journal", verbose.entry_lines
     if names := listed.names_of(head):
         return "Format-List", lambda stream: listed.record_lines(stream, names)
     if table := delimited.table_of(head):

@@ -27,6 +27,19 @@ _SAMPLED = 50  # rows
 _NAME = re.compile(r"[^\x00-\x1f\x7f<>=]{0,128}\Z")
 _LETTER = re.compile(r"[^\W\d_]")
 _FIELDS = "#Fields:"
+_PAPERTRAIL = [
+    "id",
+    "generated_at",
+    "received_at",
+    "source_id",
+    "source_name",
+    "source_ip",
+    "facility_name",
+    "severity_name",
+    "program",
+    "message",
+]
+_PAPERTRAIL_ROW = re.compile(r"\d{1,20}(?:\t\d{4}-\d\d-\d\d[T ][^\t]{8,24}){2}\t\d{1,20}(?:\t[^\t]*){6}\Z")
 _VALUES = {one: re.compile(rf'(?:"((?:[^"]++|"")*+)"|([^"\r\n{one}]*+))({one}|\r?\n?\Z)') for one in DELIMITERS}
 _BOM = b"\xef\xbb\xbf"
 
@@ -92,6 +105,8 @@ def _text(line: bytes) -> str:
 
 def _header(first: list[str]) -> Table | None:
     delimiters = DELIMITERS
+    if _PAPERTRAIL_ROW.match(first[0]):  # its archives have no header (Papertrail, "Permanent log archives")
+        return Table(tuple(_PAPERTRAIL), "\t", 0)
     for number, line in enumerate(first, 1):
         if line.startswith(_FIELDS):
             found = _named(line.removeprefix(_FIELDS).lstrip(" "), DELIMITERS, number)

@@ -10,6 +10,7 @@ that is read as it is, no message can choose to be taken for a paste.
 
 import itertools
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,11 @@ _QUOTED_HEADER = re.compile(rb"[A-Z* ] [A-Za-z][A-Za-z0-9-]{1,70}: ")  # "P Rece
 _FIELD = re.compile(
     rb"(?:From|To|Date|Subject|Received|Return-Path|Message-ID|MIME-Version|Content-Type):", re.IGNORECASE
 )
+_HEADED = 40  # octets in which a date, a time and its zone stand
+_OUTLINE = bytes.maketrans(
+    b" " + string.digits.encode() + string.ascii_letters.encode(), b"0" * 11 + b"a" * 26 + b"A" * 26
+)
+"""Of all times alike: another second, another month, a day of one digit."""
 _UNCHANGED = Markup()
 _SEPARATOR = b"--"  # of grep, and of journalctl: "-- Boot …"
 
@@ -91,12 +97,22 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
         return None  # only some lines are indented or quoted: folded header fields are
     if not plain and prefix is None:
         return None
-    width, joint = _wrapping(every, prefix)
+    width, joint = _wrapping(every[:-1] if complete and _is_begun(every) else every, prefix)
     headed = [bare for line in every if _begins(bare := _without(line, prefix))]
     spaced = sum(map(is_spaced, headed)) >= _SHARE * len(headed)
     shape = Shape(prefix, width, joint, markup, bool(headed) and spaced)
     strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
     return None if strange else shape
+
+
+def _is_begun(every: Sequence[bytes]) -> bool:
+    """Whether the last line has no end and is what a line before it begins with: it is being written just now.
+
+    Otherwise one look at a live log that comes too early would take it for the piece of a wrapped line.
+    """
+    *others, last = every
+    begun = last.translate(_OUTLINE)
+    return 0 < len(last) <= _HEADED and any(line[: len(last)].translate(_OUTLINE) == begun for line in others)
 
 
 def _is_header(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> bool:
