@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from deliverability.api.archive_shape import of_segment
-from deliverability.api.holes import MAX_TOLD, steps
-from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass, Step
+from deliverability.api.holes import MAX_TOLD, SMALL, steps, steps_in_large
+from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass, Step, events_of
 from deliverability.capture.blocks import BLOCK, MAX_LINE, Block, Window, blocks
 from deliverability.capture.files import LogFile, Stream
 from deliverability.evidence.event import Action, DeliveryEvent
@@ -47,6 +47,10 @@ class _SegmentPass(FirstPass):
         super().__init__(LogFile("", "", None, kept=InMemory(content)), every, lambda _format: ())
         self.scan.formats = tuple(known)
 
+    def _recognise_head(self) -> None:
+        if not self.scan.formats:
+            super()._recognise_head()
+
     def _recognise(self, sample: bytes) -> None:
         if not self.scan.formats:
             super()._recognise(sample)
@@ -55,14 +59,18 @@ class _SegmentPass(FirstPass):
         return []  # samples are taken of the whole log, not of each segment
 
 
-def scan_segment(content: bytes, every: Sequence[LogFormat], known: Sequence[LogFormat]) -> FileScan:
-    """What stands in whole lines, by the same look that a search takes."""
+def scan_segment(content: bytes, start: int, every: Sequence[LogFormat], known: Sequence[LogFormat]) -> FileScan:
+    """What stands in whole lines, by the same look that a search takes; ``start``: where they stand in their log."""
     first = _SegmentPass(content, every, known)
     for _ in first:
         pass
     scan = first.scan
-    whole = blocks(scan.file) if len(content) > BLOCK else [Block(content, len(content), 0)]
-    scan.steps = list(islice(steps(whole), MAX_TOLD))
+    if len(content) > BLOCK:
+        found = steps(blocks(scan.file))
+    else:
+        block = Block(content, len(content), 0)
+        found = steps([block]) if start < SMALL else steps_in_large(block)
+    scan.steps = list(islice(found, MAX_TOLD))
     if not scan.formats and len(scan.unread_lines) < MAX_UNREAD_KEPT:
         scan.unread = len(scan.unread_lines)  # whether other programs' lines count is known once all was read
     return scan
@@ -123,7 +131,7 @@ def _events(content: bytes, offset: int, line: int, formats: Iterable[LogFormat]
         offset += len(raw) + 1
     if cut:
         lines.append(LogLine(Place("", "", line + len(pieces) + 1, offset), cut[:MAX_LINE], cut=True))
-    return [event for fmt in formats for event in fmt.parse(lines)]
+    return events_of(formats, lambda: lines)
 
 
 def sampled(events: Sequence[DeliveryEvent], *, last: bool = False) -> list[list[Any]]:

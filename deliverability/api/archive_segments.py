@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -35,12 +35,18 @@ class Cut:
     content: bytes
     packed: Future[Packed] | None = None
     scan: FileScan | None = None
-    tokens: frozenset[int] = frozenset()
+    tokens: tuple[int, ...] = ()
 
     @property
     def end(self) -> int:
         """Offset after its last octet."""
         return self.start + len(self.content)
+
+    def line_ends(self) -> int:
+        """How many lines end in it, as its scan counted them, where there was one."""
+        if self.scan is None:
+            return octets.count(self.content, b"\n", 0, len(self.content))
+        return self.scan.lines - (self.scan.cut is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Tools:
     """What making segments takes."""
 
     archive: Archive
-    threads: ThreadPoolExecutor
+    packing: Executor
     hints: TimeHints
     now: datetime
     every: tuple[LogFormat, ...]
@@ -67,10 +73,11 @@ def cuts(stream: Reading, start: int, line: int, had: bytes = b"") -> Iterator[C
         at = 0
         while size := _size(content, at, ended=ended, grows=stream.grows):
             cut = Cut(start + at, line, content[at : at + size])
-            line += octets.count(cut.content, b"\n", 0, size)
             at += size
             yield cut
-        start, rest = start + at, content[at:]
+            line += cut.line_ends()
+        # What is left of a plain file is read again with the next block, which takes less than to put the two together.
+        start, rest = start + at, b"" if stream.grows and len(content) - at < BLOCK else content[at:]
 
 
 def _size(content: bytes, at: int, *, ended: bool, grows: bool) -> int:
@@ -110,8 +117,8 @@ class Segmenter:
             if growing and (cut.start, len(cut.content)) == (growing.start, growing.size):
                 self._ending = (self._ending + cut.content)[-TAIL:]  # nothing was put to it
                 continue
-            cut.packed = self._tools.threads.submit(pack, cut.content)
-            cut.scan = facts.scan_segment(cut.content, self._tools.every, self._formats)
+            cut.packed = self._tools.packing.submit(pack, cut.content)
+            cut.scan = facts.scan_segment(cut.content, cut.start, self._tools.every, self._formats)
             self._formats = list(cut.scan.formats)
             cut.tokens = tokens_of(cut.content, self._formats, self._tools.every)
             progress.tell(self._file.path, cut.end)

@@ -20,6 +20,7 @@ PROBES = 16  # lines of a segment that tell which formats are in it, apart from 
 # spelled with in several ways; cut shorter than it is, an address is still found.
 _PLAIN = re.compile(rb"<([0-9A-Za-z._+\-]*+@(?!\.)[0-9A-Za-z._\-\x80-\xff]*+(?<!\.))>")
 """An address of these alone between the usual marks: nearly all are, and one look finds both of its halves."""
+_AT = re.compile(rb"@[^\n]*+")
 _LOCAL = re.compile(rb'@"?\\?([0-9a-z._+\-]*)')  # in reversed text; a quoted local part counts like a bare one
 _DOMAIN = re.compile(rb"@([0-9a-z._\-\x80-\xff]*)")
 _USER = re.compile(rb"[<:]\)([0-9a-z._+\-]*)")  # in reversed text: a name in parentheses, or the end of one
@@ -57,11 +58,14 @@ LITERALS = {
 """What such an expression begins with: to look for that first is quicker."""
 
 
-def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> frozenset[int]:
-    """The tokens of whole lines; ``formats`` are those known of the log, ``probed`` those that may be in it too."""
+def tokens_of(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> tuple[int, ...]:
+    """The tokens of whole lines; ``formats`` are those known of the log, ``probed`` those that may be in it too.
+
+    One may stand there twice.
+    """
     found = addresses_in(content)
     found |= ids_in(content, formats, probed)
-    return frozenset(map(crc32, found))
+    return tuple(map(crc32, found))
 
 
 def needle_token(needle: bytes, fmt: LogFormat) -> int | None:
@@ -93,8 +97,9 @@ def id_token(queue_id: str) -> int:
 def addresses_in(content: bytes) -> set[bytes]:
     """What stands around each "@", and each domain by itself."""
     parts = _PLAIN.split(content)
-    found = {address.lower() for address in set(parts[1::2])}
-    found.update([address[address.find(b"@") :] for address in found])
+    plain = b"\n".join(set(parts[1::2])).lower()
+    found = set(plain.split(b"\n")) if plain else set()
+    found.update(_AT.findall(plain))
     rest = _around(b"<>".join(parts[::2])).lower()
     domains = _DOMAIN.findall(rest)
     locals_ = _LOCAL.findall(rest[::-1])
@@ -106,12 +111,16 @@ def addresses_in(content: bytes) -> set[bytes]:
 
 
 def _around(text: bytes) -> bytes:
-    """What stands in one line with an "@", where that is little of a text; no address goes beyond a line."""
-    pieces = text.split(b"@")
-    if len(pieces) > len(text) // SELDOM:
-        return text
-    # Where no line ends in a piece, both ends are its last octet, and it stays whole.
-    return b"@".join([piece[: piece.find(b"\n")] + piece[piece.rfind(b"\n") :] for piece in pieces])
+    """The lines with an "@", where that is little of a text; no address goes beyond a line."""
+    most, lines, end = len(text) // SELDOM, [], -1
+    for number, at in enumerate(octets.each_position(text, b"@", 0, len(text)), 1):
+        if number > most:
+            return text
+        if at > end:
+            start, end = text.rfind(b"\n", 0, at), text.find(b"\n", at)
+            lines.append(text[start + 1 : end if end >= 0 else None])
+            end = end if end >= 0 else len(text)
+    return b"\n".join(lines)
 
 
 def ids_in(content: bytes, formats: Sequence[LogFormat], probed: Sequence[LogFormat] = ()) -> set[bytes]:

@@ -7,23 +7,24 @@ transaction: a run may be ended at any moment.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from deliverability.api import archive_shape as shape
 from deliverability.api import progress
 from deliverability.api.archive_segments import Cut, Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
-from deliverability.api.natures import NO_MAIL, Nature, not_kept
+from deliverability.api.natures import NO_MAIL, Nature, is_void, not_kept
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.times import MAX_HEAD, stamp
 from deliverability.api.tracing import surroundings
-from deliverability.capture import rotation
+from deliverability.capture import aside, rotation
 from deliverability.capture.continued import (
     Beginning,
     Known,
@@ -41,6 +42,9 @@ from deliverability.ledger.archive import MAX_SEGMENT, Archive, Segment, Source
 
 BATCH = 16  # segments that are kept in one transaction
 THREADS = 2
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,23 @@ def ingest(request: Request, archive: Path, keep: timedelta | None = None) -> In
     """
     hints, files = surroundings(request)
     now = request.now or datetime.now(UTC)
-    with Archive.open(archive, write=True, create=True) as kept, ThreadPoolExecutor(THREADS) as threads:
+    # On one processor threads would only get in one another's way.
+    packing = ThreadPoolExecutor(THREADS) if aside.processors() > 1 else _AtOnce()
+    with Archive.open(archive, write=True, create=True) as kept, packing:
         index_rest(kept)
-        run = _Run(Tools(kept, threads, hints, now, load_formats()), files)
+        run = _Run(Tools(kept, packing, hints, now, load_formats()), files)
         done = tuple(run.take(file) for file in files)
         pruned = drop_outdated(kept, now - keep) if keep else 0
     return IngestResult(done, pruned)
+
+
+class _AtOnce(Executor):
+    """Does what it is given before anything else."""
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(work(*args, **named))
+        return done
 
 
 def drop_outdated(archive: Archive, before: datetime) -> int:
@@ -113,7 +128,7 @@ def index_rest(archive: Archive) -> None:
 
 def _readable(
     archive: Archive, segments: Iterable[Segment], every: Sequence[LogFormat]
-) -> Iterator[tuple[Segment, frozenset[int]]]:
+) -> Iterator[tuple[Segment, tuple[int, ...]]]:
     for segment in segments:
         with suppress(CannotLookError):  # a segment that is damaged stays without: it is looked into by every question
             yield segment, tokens_of(archive.content(segment), known_formats(segment, every), every)
@@ -230,12 +245,12 @@ class _Run:
                 batch.append(cut)
                 if len(batch) >= BATCH:
                     _still(stream, beginning, file)
-                    if not nature.may_be_kept(batch):
+                    if not (nature.may_be_kept(batch) or is_void(batch)):
                         break
                     segmenter.keep(batch)
                     batch = []
             _still(stream, beginning, file)
-            if not nature.may_be_kept(batch):
+            if not nature.may_be_kept(batch) and not segmenter.source.position:
                 note = stream.damaged or f"{printable(file.path)}: {not_kept(batch)}"
                 return Ingested(file.log, file.path, note=note, failed=bool(stream.damaged), unknown=True)
             segmenter.keep(batch, stream.damaged, complete=True)

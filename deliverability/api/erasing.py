@@ -158,7 +158,7 @@ def _lines(content: bytes, starts: Iterable[int]) -> Iterable[tuple[int, int]]:
 
 def _rewrite(archive: Archive, segment: Segment, done: _Done, every: Sequence[LogFormat]) -> None:
     formats = known_formats(segment, every)
-    found = facts.to_json(facts.scan_segment(done.content, every, formats))
+    found = facts.to_json(facts.scan_segment(done.content, segment.start, every, formats))
     tokens = tokens_of(done.content, formats, every)
     archive.rewrite(segment, pack(done.content), found, erased=done.blanked + done.struck, tokens=tokens)
 

@@ -8,6 +8,7 @@ in more segments: it goes on until none is left.  Where the index cannot help, a
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from deliverability.api import archive_facts as facts
@@ -19,7 +20,7 @@ from deliverability.api.archive_window import reached
 from deliverability.api.asked import Asked, asked_in
 from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.requests import Request
-from deliverability.api.scan import MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, FileScan
+from deliverability.api.scan import MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, FileScan, events_of
 from deliverability.api.search import MAX_IDS, MAX_LINES, MAX_PASSES, Found, load_formats, look
 from deliverability.api.tracing import resolved, surroundings, zone_of_lines
 from deliverability.capture.files import LogFile
@@ -247,7 +248,7 @@ class Kept:
             if not isinstance(sample, list) or (key == "first" and segment.start):
                 sample = self._sampled(segment, scan.formats, last=key == "last")
             lines = facts.lines_of(sample, source.log, scan.file.path)
-            ends.append([event for fmt in scan.formats for event in fmt.parse(lines)])
+            ends.append(events_of(scan.formats, partial(iter, lines)))
         return ends[0], ends[1]
 
     def _sampled(self, segment: Segment, formats: Iterable[LogFormat], *, last: bool) -> list[list[object]]:

@@ -2,7 +2,7 @@
 
 Order is looked at where one block of a file ends and the next begins, and between its first and last lines: enough to
 see a clock that was set or a file that was put together, at no cost for a line.  In a small file, where a block may be
-days, every line is held against the one before it.
+days, every line is held against the one before it; of a large log that is kept, some all over each block.
 """
 
 import re
@@ -31,6 +31,7 @@ NEW_YEAR = timedelta(days=300)
 """A year-less time that goes back this far has begun a new year."""
 MAX_TOLD = 10  # in one file
 SMALL = 4 << 20  # octets of a file whose lines are all looked at
+APART = 8 << 10  # octets from one line to the next that is looked at in a large log
 _DATE = 10  # octets of a line's time that are the same on one day, or for some hours
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ 0-3]\d [0-2]\d:[0-5]\d:[0-5]\d(?= )")
 
@@ -105,6 +106,21 @@ def steps(whole: Iterable[Block]) -> Iterator[Step]:
                 last, before = lines[-1][:MAX_HEAD], None
                 break
             offset += len(raw) + 1
+
+
+def steps_in_large(block: Block) -> Iterator[Step]:
+    """As :func:`steps` of a block of a large log, whose lines are not each looked at where some all over it go on."""
+    return iter(()) if _go_on(list(_here_and_there(block.content))) else steps([block])
+
+
+def _here_and_there(content: bytes) -> Iterator[bytes]:
+    """How some lines all over a text begin, the first and the last among them."""
+    at, end = 0, len(content)
+    while at < end:
+        yield content[at : at + MAX_HEAD]
+        at = content.find(b"\n", at + APART, end) + 1 or end
+    last = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
+    yield content[last : last + MAX_HEAD]
 
 
 def _go_on(lines: list[bytes]) -> bool:

@@ -13,6 +13,7 @@ from deliverability.api.search import load_formats
 from deliverability.capture.continued import TAIL, tail_of
 from deliverability.errors import CannotLookError, printable
 from deliverability.ledger.archive import Archive, ChangedMeanwhileError, Segment, Source
+from deliverability.ledger.packing import NotHereError
 
 MAX_TOLD = 100  # problems that are named one by one
 
@@ -111,7 +112,7 @@ def reindex(path: Path) -> int:
 def verify(path: Path) -> Verified:
     """Hold everything that is kept against its digests, and the index against what is kept.
 
-    Raises :class:`CannotLookError` when another run erases or drops some of it meanwhile.
+    Raises :class:`CannotLookError` when another run erases or drops some of it meanwhile, or it cannot be read here.
     """
     with Archive.open(path) as archive:
         problems = [f"{printable(str(path))}: {one}" for one in archive.problems()]
@@ -126,8 +127,8 @@ def verify(path: Path) -> Verified:
                     content = archive.content(segment)
                     shape.of_segment(segment)
                     formats = known_formats(segment, every)
-                except ChangedMeanwhileError:
-                    raise  # by another run, which may: nothing is wrong, and nothing was found out
+                except (ChangedMeanwhileError, NotHereError):
+                    raise  # by another run, which may, or packed as is not read here: nothing was found out
                 except CannotLookError as problem:
                     problems.append(str(problem))
                     content = b""

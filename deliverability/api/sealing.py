@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -69,6 +69,9 @@ def signers_for(ledger: Ledger, configuration: Configuration) -> tuple[Signer, .
 # --- stamping ---------------------------------------------------------------------------------------------------------
 
 
+CLOCKS_APART = timedelta(minutes=5)  # which asking some authorities in turn does not take
+
+
 @dataclass(frozen=True, slots=True)
 class Anchored:
     """What came of asking one authority."""
@@ -76,6 +79,8 @@ class Anchored:
     authority: str
     at: datetime | None
     problem: str = ""
+    apart: timedelta | None = None
+    """How far the authority's clock is ahead of ours, where that is more than asking takes."""
 
 
 def anchor(ledger: Ledger, authorities: Sequence[Authority], now: datetime) -> tuple[Anchored, ...]:
@@ -96,7 +101,8 @@ def anchor(ledger: Ledger, authorities: Sequence[Authority], now: datetime) -> t
             done.append(Anchored(authority.name, None, str(problem)))
             continue
         ledger.store.keep_token(Token(size, authority.name, response, now))
-        done.append(Anchored(authority.name, stamped.at))
+        ahead = stamped.at - now
+        done.append(Anchored(authority.name, stamped.at, apart=ahead if abs(ahead) > CLOCKS_APART else None))
     return tuple(done)
 
 

@@ -11,7 +11,7 @@ This is not the tamper-evident ledger: whoever can write the file can write anot
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ from deliverability.ledger.archive_rows import (
     unpack,
 )
 from deliverability.ledger.database import PROBLEMS, copies_of, transaction
+from deliverability.ledger.packing import NotHereError
 
 __all__ = ["MAX_SEGMENT", "Archive", "ChangedMeanwhileError", "NewSegment", "Packed", "Segment", "Source", "pack"]
 
@@ -182,11 +183,11 @@ class Archive:
                 found.add(identity)  # nobody knows what stands in it
         return found
 
-    def lacks(self, segment: Segment, tokens: frozenset[int]) -> int:
+    def lacks(self, segment: Segment, tokens: Collection[int]) -> int:
         """How many of the tokens the index does not give for a segment."""
         row = next(self._rows("SELECT hashes FROM tokens WHERE segment = ?", segment.id), (None,))
         try:
-            return len(tokens.difference(TokenSet(row[0], segment.id).tokens()))
+            return len(set(tokens).difference(TokenSet(row[0], segment.id).tokens()))
         except ValueError:
             return len(tokens) or 1
 
@@ -205,6 +206,8 @@ class Archive:
             content = unpack(octets_of(row[0]), number_of(row[1]))
         except ValueError as problem:
             raise CannotLookError(f"{where} is damaged: {problem}") from problem
+        except NotHereError as problem:
+            raise NotHereError(f"{where} cannot be read: {problem}") from problem
         if hashlib.sha256(content).digest() != row[2]:
             raise CannotLookError(f"{where} is not what was kept: its digest differs")
         if row[1:] != (segment.size, segment.present):
@@ -237,7 +240,7 @@ class Archive:
                 self._database.execute("DELETE FROM tokens WHERE segment = ?", (segment.id,))
                 self._database.execute("DELETE FROM segment WHERE id = ?", (segment.id,))
 
-    def rewrite(self, segment: Segment, content: Packed, facts: str, *, erased: int, tokens: frozenset[int]) -> None:
+    def rewrite(self, segment: Segment, content: Packed, facts: str, *, erased: int, tokens: Collection[int]) -> None:
         """Put other octets of the same length in a segment's place, with their own tokens."""
         if content.size != segment.size:
             msg = "erasing must keep the length, or every later place would be wrong"
@@ -249,7 +252,7 @@ class Archive:
             )
             self._database.execute(_INTO_INDEX, (segment.id, pack_tokens(tokens, segment.id)))
 
-    def index(self, tokens: Iterable[tuple[Segment, frozenset[int]]]) -> None:
+    def index(self, tokens: Iterable[tuple[Segment, Collection[int]]]) -> None:
         """Put segments into the index, all or none."""
         with self._writing():
             for segment, some in tokens:

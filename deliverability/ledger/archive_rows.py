@@ -3,12 +3,12 @@
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
 
 from deliverability.errors import CannotLookError
+from deliverability.ledger.packing import packed, unpacked
 
 MAX_SEGMENT = 8 << 20  # octets; a damaged row must not unpack to more
 WIDTH = 4  # octets of a token
@@ -88,7 +88,7 @@ class NewSegment:
     facts: str
     first: datetime | None
     last: datetime | None
-    tokens: frozenset[int]
+    tokens: Collection[int]
     grows: int = 0
     """Id of the kept segment that this one replaces, and whose octets it begins with."""
 
@@ -98,39 +98,17 @@ def pack(content: bytes) -> Packed:
     if len(content) > MAX_SEGMENT:
         msg = "a segment is too long"
         raise ValueError(msg)
-    return Packed(len(content), hashlib.sha256(content).digest(), _compressed(content))
-
-
-def _compressed(content: bytes) -> bytes:
-    """As zlib reads it (RFC 1950), by whatever is quickest here."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib.compress(content, 1)
-    return bytes(isal_zlib.compress(content, 2))
-
-
-def _unpacker() -> tuple[Any, tuple[type[Exception], ...]]:
-    """What unpacks a segment, and how it complains: the faster library where it is installed."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return zlib.decompressobj(), (zlib.error,)
-    theirs = cast("type[Exception]", isal_zlib.error)  # their stub calls the class an instance
-    return isal_zlib.decompressobj(), (zlib.error, theirs)
+    return Packed(len(content), hashlib.sha256(content).digest(), packed(content))
 
 
 def unpack(octets: bytes, size: int) -> bytes:
-    """What was packed, of exactly this size; raises :class:`ValueError` for anything else."""
-    unpacker, problems = _unpacker()
-    try:
-        content: bytes = unpacker.decompress(octets, MAX_SEGMENT + 1)
-    except problems as problem:
-        raise ValueError(str(problem)) from problem
-    if len(content) != size or not unpacker.eof:
-        msg = "not of the length that was kept"
-        raise ValueError(msg)
-    return content
+    """What was packed, of exactly this size.
+
+    Raises as :func:`~deliverability.ledger.packing.unpacked`.
+    """
+    if size > MAX_SEGMENT:
+        raise ValueError("a segment is too long")
+    return unpacked(octets, size)
 
 
 def pack_tokens(tokens: Iterable[int], segment: int) -> bytes:

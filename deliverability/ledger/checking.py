@@ -69,4 +69,5 @@ class Records:
 def _named(body: bytes) -> Iterator[int]:
     """The entries that an erasure names."""
     entries = json.loads(parse_body(body).event).get("entries")
-    yield from (number for number in entries if isinstance(number, int)) if isinstance(entries, list) else ()
+    numbers = entries if isinstance(entries, list) else ()
+    yield from (number for number in numbers if isinstance(number, int) and not isinstance(number, bool))

@@ -1,8 +1,10 @@
 """``deliverability ledger …``: the tamper-evident log on the command line."""
 
 import json
+from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +13,9 @@ from deliverability.terminal.asking import MAX_BUNDLE_FILE, MAX_HEAD_FILE, momen
 from deliverability.terminal.options import ConfigOption, LedgerOption, NowOption, OutputOption, TableFormat
 from deliverability.terminal.status import COULD_NOT_LOOK
 from deliverability.terminal.streams import number, say, write, write_lines
+
+if TYPE_CHECKING:
+    from deliverability.api.sealing import Anchored
 
 ledger = typer.Typer(
     no_args_is_help=True,
@@ -100,11 +105,19 @@ def checkpoint(
         say(f"{number(log.drain(at), 'record')} taken in; {number(log.store.size, 'entry')}")
         note = log.sign(at, signers_for(log, settings))
         done = anchor(log, settings.ledger.authorities, at) if stamp else ()
-    for one in done:
-        say(f"{one.authority}: {one.at.isoformat() if one.at else one.problem}")
+    _tell_stamps(done)
     write(note, None)
     if any(one.at is None for one in done):
         raise typer.Exit(COULD_NOT_LOOK)
+
+
+def _tell_stamps(done: Iterable["Anchored"]) -> None:
+    for one in done:
+        say(f"{one.authority}: {one.at.isoformat() if one.at else one.problem}")
+        if one.apart:
+            behind = "behind" if one.apart > timedelta(0) else "ahead of"
+            minutes = number(abs(one.apart) // timedelta(minutes=1), "minute")
+            say(f"{one.authority}: our clock is {minutes} {behind} that: times in records made by it are off alike")
 
 
 @ledger.command(name="anchor", short_help="Have the newest head stamped.")
@@ -117,8 +130,7 @@ def anchor_(folder: LedgerOption = None, config: ConfigOption = None, now: NowOp
         raise UsageError("no time-stamping authority is configured: [[tsa]] with name, url and roots")
     with open_ledger(settings, folder, write=True) as log:
         done = anchor(log, settings.ledger.authorities, clock(moment(now, "--now", None)))
-    for one in done:
-        say(f"{one.authority}: {one.at.isoformat() if one.at else one.problem}")
+    _tell_stamps(done)
     if any(one.at is None for one in done):
         raise typer.Exit(COULD_NOT_LOOK)
 

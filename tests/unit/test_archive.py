@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -641,6 +642,15 @@ def test_every_id_of_every_sample_has_its_token() -> None:
     assert checked > 1000
 
 
+def test_every_sample_has_the_tokens_of_its_words() -> None:
+    for content, formats in lines_and_formats():
+        found = set(tokens_of(content, formats))  # type: ignore[arg-type]
+        ids = ids_in(content, formats)  # type: ignore[arg-type]
+        meant = {i.encode().lower() for line in content.split(b"\n") for fmt in formats for i in fmt.queue_ids(line)}  # type: ignore[attr-defined]
+        assert set(map(crc32, addresses_in(content) | (ids & meant))) <= found
+        assert found <= set(map(crc32, addresses_in(content) | ids))
+
+
 def test_every_id_of_a_line_has_its_token_by_itself() -> None:
     """What links one message to another may be alone in its segment."""
     checked = 0
@@ -680,7 +690,7 @@ def test_the_ids_are_all_that_the_expressions_of_a_format_find(times: int) -> No
     ],
 )
 def test_an_address_is_found_by_one_of_its_spellings(line: bytes, address: str) -> None:
-    tokens = tokens_of(line + b"\n", ())
+    tokens = set(tokens_of(line + b"\n", ()))
     asked = {needle_token(n, fmt) for fmt in load_formats() if fmt.id == "postfix" for n in fmt.needles(address)}
     assert tokens & asked
 
@@ -724,6 +734,38 @@ def test_addresses_are_cut_out_as_if_each_were_looked_at_by_itself(
     filler = b" " * 70_000 if spaced else b""  # where "@" is seldom only its lines are looked at
     content = b"".join(front) + filler + b"".join(rear)
     assert addresses_in(content) == around_each_at(content)
+
+
+SPOKEN = (
+    *(b"Nov 22 05:01:38 mx postfix/smtp[9]", b"2026-11-22T05:01:38Z mx postfix/smtp 9 - -", b"[ID 197553 mail.info]"),
+    *(b":", b" ", b"\n", b": ", b"; from=", b" to=", b", orig_to=", b"<", b">", b"info: header Subject: ", b"reject: "),
+    *(b"4dlXtV3V2zzLhRZ", b"4dlXtV3V2zzLhRZ: ", b"3FA21C0DE5", b": 3FA21C0DE5: to=", b"warning: ", b"NOQUEUE: "),
+    *(b"<a@b.example>", b"<Mei+1@C.example>", b"<>", b"c/d@e.example", b"queued as ", b"orig_id=", b"notification: "),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(SPOKEN), max_size=40), st.integers(0, 2))
+def test_lines_taken_apart_in_one_look_have_the_tokens_of_each(pieces: list[bytes], times: int) -> None:
+    content = b"".join(pieces) + b"\n" + b"a line of another program\n" * times * 100
+    fmt = next(fmt for fmt in load_formats() if fmt.id == "postfix")
+    found = set(tokens_of(content, (fmt,)))
+    addresses = set(map(crc32, addresses_in(content)))
+    assert addresses <= found
+    assert found <= addresses | set(map(crc32, ids_in(content, (fmt,))))
+    assert {id_token(i) for line in content.split(b"\n") for i in fmt.queue_ids(line)} <= found
+
+
+def test_addresses_that_share_a_token_are_two(tmp_path: Path) -> None:
+    log, archive = tmp_path / "mail.log", tmp_path / "a.db"
+    first, second = "jznfkbkfy@corp.example", "asbcfedby@corp.example"
+    assert address_token(first.encode()) == address_token(second.encode())
+    log.write_bytes(POSTFIX_ISO.replace(b"jo32@corp.example", first.encode()))
+    take(archive, log)
+    trace, _ = read_archive(Request(to=(first,), now=NOW), archive)
+    assert {d.recipient for m in trace.messages for d in m.deliveries} == {first}
+    other, _ = read_archive(Request(to=(second,), now=NOW), archive)
+    assert other.messages == ()
 
 
 def test_tokens_fit_into_32_bits_and_cases_are_one() -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -428,3 +429,18 @@ def test_tokens_of_another_segment_are_none() -> None:
 def test_a_segment_is_packed_and_unpacked_whole() -> None:
     with pytest.raises(ValueError, match="too long"):
         pack(b"x" * (MAX_SEGMENT + 1))
+
+
+def test_what_is_packed_for_another_machine_is_not_called_changed(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    for look in (verify, reindex, lambda path: erase(WHO, path)):
+        with pytest.raises(CannotLookError, match=r"Zstandard.*pip install"):
+            look(archive)
+    trace, _ = read_archive(WHO, archive)
+    assert not trace.messages
+    assert any("Zstandard" in detail for _, detail in gaps(trace)), gaps(trace)
+    monkeypatch.undo()
+    assert not verify(archive).problems
+    assert read_archive(WHO, archive)[0].messages

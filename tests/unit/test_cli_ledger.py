@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -474,6 +475,22 @@ def test_heads_are_stamped_and_bad_tokens_are_not_kept(
     capfd.readouterr()
     assert run(["ledger", "status", "--ledger", str(folder), "--format", "json"]) == 0
     assert json.loads(out(capfd))["time_stamps"] == 1
+
+
+@pytest.mark.parametrize(("hours", "said"), [(0, None), (-2, "our clock is 1"), (2, "our clock is 1")])
+def test_a_clock_that_is_off_is_told_when_an_authority_knows_better(
+    folder: Path, authority: str, capfd: pytest.CaptureFixture[str], hours: int, said: str | None
+) -> None:
+    roots = Path("tsa/ca.pem").absolute()
+    Path("deliverability.toml").write_text(
+        f'[ledger]\npath = "{folder}"\n[[tsa]]\nname = "one"\nurl = "{authority}/good"\nroots = "{roots}"\n'
+    )
+    ours = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+    assert run(["ledger", "anchor", "--config", "deliverability.toml", *(["--now", ours] if hours else [])]) == 0
+    told = capfd.readouterr().err
+    assert "one: 20" in told
+    assert ("our clock" in told) == bool(hours)
+    assert said is None or (said in told and ("behind" if hours < 0 else "ahead of") in told)
 
 
 def test_a_gate_may_ask_for_a_time_that_is_not_the_senders_own(

@@ -246,6 +246,19 @@ def test_erasure_leaves_every_proof_as_it_was(ledger: Ledger) -> None:
     assert body and parse_body(body).sequence == 3
 
 
+@pytest.mark.parametrize(("named", "gone"), [(1, True), (True, False), ("1", False)])
+def test_an_erasure_names_entries_by_their_numbers(ledger: Ledger, named: object, *, gone: bool) -> None:
+    ledger.append_records([intent(1), intent(2)])
+    ledger.append_own(LeafKind.ERASURE, {"entries": [named]})
+    ledger.store.empty([1], account=None, address=None)
+    ledger.sign(NOW)
+    if gone:
+        assert ledger.store.check_tree().erased == 1
+    else:
+        with pytest.raises(TamperedError, match="no entry says that they were"):
+            ledger.store.check_tree()
+
+
 @pytest.mark.parametrize("indexed", [True, False])
 def test_what_comes_in_after_an_erasure_is_sealed_and_not_kept(ledger: Ledger, *, indexed: bool) -> None:
     """The person is gone: an outcome or a DSN that was still on its way brings neither name nor words back."""
