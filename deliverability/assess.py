@@ -186,14 +186,12 @@ def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:
     local = hosts.is_loopback(relay)
     if match.kind is mx.MxKind.NAME or (match.matched and not local):
         return (Role.OWN_MX if own else Role.RECIPIENT_MX), match.kind.value, later
-    role, basis = _by_configuration(relay, evidence.own)
+    role, basis = (Role.OWN_RELAY, "own-configuration") if own else _by_configuration(relay, evidence.own)
     return (role, basis, False) if basis else (role, match.kind.value, later)
 
 
 def _by_configuration(relay: Host, own: Own) -> tuple[Role, str]:
-    """The role of a host that the DNS does not name as an MX; an empty basis when nothing names it."""
-    if grounds.is_own(relay, own):
-        return Role.OWN_RELAY, "own-configuration"
+    """The role of another's host that the DNS does not name as an MX; an empty basis when nothing names it."""
     if grounds.is_intermediary(relay, own):
         return Role.INTERMEDIARY, "own-configuration"
     if hosts.is_loopback(relay):

@@ -51,10 +51,18 @@ class _CohortPass(FirstPass):
         self._words, self._numbered = words, numbered
         self._met: list[bytes] = []
         self._hits = 0
+        self._looked: tuple[bytes, list[tuple[int, list[int]]]] | None = None
+
+    def _lost_places(self, raw: bytes, end: int) -> Iterable[int]:
+        found, lost = self._words.look(raw, end)
+        self._looked = raw, found
+        return super()._lost_places(raw, end) if lost is None else lost
 
     def _found(self, window: Window) -> Iterator[Any]:
         block, near = window.block, Nearby(window, numbered=self._numbered)
-        found = self._words.find(block.raw, block.end)
+        looked, self._looked = self._looked, None
+        # One look finds what was asked for and what tells of lost lines; a block's octets are its own.
+        found = looked[1] if looked and looked[0] is block.raw else self._words.find(block.raw, block.end)
         hits = [(entry, rows) for at, rows in found if (entry := near.entry(at, *near.line(at)))]
         self._met += [entry[0][2] for entry, _ in hits]
         self._hits += sum(len(entry) for entry, _ in hits)

@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
-from deliverability.api.cohort import MAX_ROWS, BriefRow, Wanted, read_briefly
+from deliverability.api.cohort import MAX_ROWS, BriefCohort, Wanted
+from deliverability.api.cohort_telling import BriefRow
 from deliverability.api.covering import UNREADABLE
 from deliverability.api.observe import Observe, settle, settling
 from deliverability.api.requests import Request
@@ -19,9 +22,7 @@ from deliverability.evidence.observation import Observations, Question, Unobserv
 from deliverability.evidence.story import Attempt, Coverage, State
 from deliverability.protocols.cohort_file import Listed
 from deliverability.protocols.observed import Json, instant_to_json
-from deliverability.protocols.shown_json import dumps
 
-CLAIMED_AT_ONCE = 500  # rows whose DNS questions are asked together
 WORST_FIRST = (
     *(State.UNKNOWN, State.NOT_FOUND, State.RECORDED, State.REFUSED, State.FAILED, State.BOUNCED, State.EXPIRED),
     *(State.CANCELLED, State.DEFERRED, State.QUEUED, State.HANDED_OVER, State.ACCEPTED, State.DELIVERED),
@@ -60,75 +61,97 @@ class Answer:
         return self.told.brief.arrived if self.told else None
 
 
+Show = Callable[[Answer], Any]
+"""Makes something picklable of an answer, which is handed on instead."""
+
+
 @dataclass(slots=True)
 class Answers:
-    """The answers in the order of the list, each told once, and what was looked through."""
+    """The answers in the order of the list, or what is shown of them, each told once, and what was looked through."""
 
-    rows: Iterator[Answer]
+    rows: Iterator[Any]
     coverage: Coverage
     notes: tuple[str, ...]
 
 
-def answer(request: Request, listed: Sequence[Listed], observe: Observe | None = None) -> Answers:
+def _itself(one: Answer) -> Answer:
+    return one
+
+
+def answer(request: Request, listed: Sequence[Listed], observe: Observe | None = None, show: Show = _itself) -> Answers:
     """Look for every notice of a list; one pass over the logs for as many as are looked for at once.
 
-    Raises as :func:`~deliverability.api.cohort.read_briefly`.
+    ``show`` may be called in a child process.  Raises as :func:`~deliverability.api.cohort.read_cohort`.
     """
     now = request.now or datetime.now(UTC)
     wanted = [Wanted(row.address, row.message_id, row.since, row.until) for row in listed]
-    first = read_briefly(request, wanted[:MAX_ROWS])
+    first = BriefCohort(request, wanted[:MAX_ROWS])
     blind = any(gap.kind in UNREADABLE for file in first.coverage.files for gap in file.gaps)
-    how = _Claiming(Evidence(subject=Subject.DISPATCH, assessed_at=now, own=request.own()), observe, blind)
+    base = Evidence(subject=Subject.DISPATCH, assessed_at=now, own=request.own())
 
-    def rows() -> Iterator[Answer]:
-        observations = request.observations
+    def rows() -> Iterator[Any]:
+        claiming = _Claiming(base, observe, request.observations, blind, show)
         for start in range(0, len(listed), MAX_ROWS):
-            cohort = read_briefly(request, wanted[start : start + MAX_ROWS]) if start else first
-            batch: list[_Found] = []
-            for number, row in enumerate(cohort.rows):
-                batch.append((listed[start + number], row))
-                if len(batch) >= CLAIMED_AT_ONCE:
-                    answers, observations = _claimed(how, batch, observations)
-                    yield from answers
-                    batch = []
-            answers, observations = _claimed(how, batch, observations)
-            yield from answers
+            those = listed[start : start + MAX_ROWS]
+            cohort = BriefCohort(request, wanted[start : start + MAX_ROWS]) if start else first
+            for batch in cohort.batches(partial(claiming.at_once, those)):
+                made = batch.made
+                yield from claiming.asking(those, batch.start, batch.rows) if made is None else made
 
     return Answers(rows(), first.coverage, first.notes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Claiming:
+    """Says what may be claimed of rows, and shows it."""
+
     base: Evidence
     observe: Observe | None
+    known: Observations
+    """The DNS answers so far."""
     blind: bool
+    show: Show
+
+    def at_once(self, listed: Sequence[Listed], start: int, rows: Sequence[BriefRow]) -> list[Any] | None:
+        """Of what is known; ``None`` where somebody is to be asked first."""
+        if self.observe is None:
+            return self.asking(listed, start, rows)
+        claims = _claims(self.base, rows, self.known)
+        return None if isinstance(claims, frozenset) else self._shown(listed, start, rows, claims)
+
+    def asking(self, listed: Sequence[Listed], start: int, rows: Sequence[BriefRow]) -> list[Any]:
+        """Of what is known, and what is asked now: the questions of all these rows together."""
+        claims, self.known = settling(
+            lambda: settle(
+                lambda known: _claims(self.base, rows, known), self.known, self.observe, self.base.assessed_at
+            ),
+            "trace --cohort",
+        )
+        return self._shown(listed, start, rows, claims)
+
+    def _shown(
+        self, listed: Sequence[Listed], start: int, rows: Sequence[BriefRow], claims: Iterable[Sequence[Claimed]]
+    ) -> list[Any]:
+        shown = []
+        for number, (row, claimed) in enumerate(zip(rows, claims, strict=True), start):
+            worst = min(claimed, key=_badness, default=None)
+            state = worst.claim.state if worst else State.NOT_FOUND
+            shown.append(self.show(Answer(listed[number], state, worst, row.messages, self.blind, row.too_many)))
+        return shown
 
 
-_Found = tuple[Listed, BriefRow]
-
-
-def _claimed(how: _Claiming, batch: Sequence[_Found], observations: Observations) -> tuple[list[Answer], Observations]:
-    """What may be claimed of some rows, and the DNS answers so far."""
-    claims, observations = settling(
-        lambda: settle(lambda known: _claims(how.base, batch, known), observations, how.observe, how.base.assessed_at),
-        "trace --cohort",
-    )
-    answers = []
-    for (listed, row), claimed in zip(batch, claims, strict=True):
-        worst = min(claimed, key=lambda one: WORST_FIRST.index(one.claim.state), default=None)
-        state = worst.claim.state if worst else State.NOT_FOUND
-        answers.append(Answer(listed, state, worst, row.messages, how.blind, row.too_many))
-    return answers, observations
+def _badness(one: Claimed) -> int:
+    return WORST_FIRST.index(one.claim.state)
 
 
 def _claims(
-    base: Evidence, batch: Sequence[_Found], observations: Observations
+    base: Evidence, rows: Sequence[BriefRow], observations: Observations
 ) -> tuple[list[Claimed], ...] | frozenset[Question]:
     """The claims of each row, or all questions that they still rest on."""
     missing: set[Question] = set()
     told: list[list[Claimed]] = []
     evidence = replace(base, observations=observations)
-    for _, row in batch:
+    for row in rows:
         told.append([])
         for brief in row.briefs:
             try:
@@ -195,19 +218,19 @@ def _reply(attempt: Attempt | None) -> str | None:
     return (attempt.reply.text if attempt.reply else attempt.text) if attempt else None
 
 
-def as_csv(answers: Iterable[Answer]) -> Iterator[bytes]:
-    """CSV (RFC 4180, UTF-8 with a byte order mark), a line at a time; no cell is a formula to a spreadsheet."""
+def csv_head() -> bytes:
+    """The beginning of a table: a byte order mark, and the names of the columns."""
+    return b"\xef\xbb\xbf" + _csv(HEAD)
+
+
+def csv_row(one: Answer) -> bytes:
+    """One answer as a line of CSV (RFC 4180, UTF-8); no cell is a formula to a spreadsheet."""
+    return _csv([_harmless(cell) for cell in cells(one)])
+
+
+def _csv(row: Iterable[str]) -> bytes:
     out = io.StringIO()
-    write = csv.writer(out, lineterminator="\r\n").writerow
-    yield b"\xef\xbb\xbf" + _csv(out, write, HEAD)
-    for one in answers:
-        yield _csv(out, write, [_harmless(cell) for cell in cells(one)])
-
-
-def _csv(out: io.StringIO, write: Callable[[Iterable[str]], object], row: Iterable[str]) -> bytes:
-    out.seek(0)
-    out.truncate()
-    write(row)
+    csv.writer(out, lineterminator="\r\n").writerow(row)
     return out.getvalue().encode("utf-8", "backslashreplace")
 
 
@@ -219,10 +242,3 @@ def _harmless(cell: str) -> str:
     seen = cell if plain else printable(cell, limit=len(cell))
     marked = _FORMULA.sub(r"\1'", seen)
     return marked if marked != seen or not _FORMULA.match(cell) else f"'{seen}"
-
-
-def as_ndjson(answers: Iterable[Answer]) -> Iterator[bytes]:
-    """One JSON object a line."""
-    for one in answers:
-        text = dumps(answer_to_json(one))
-        yield text.encode("utf-8", "backslashreplace") + b"\n"

@@ -35,7 +35,7 @@ _DATED = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d \d
 _OTHER_DATE = re.compile(rb"\d{4}-\d\d-\d\d \d")
 # Words of loggers that dropped lines.  A receiver's reply may hold them too: the format decides.
 _LOST = b"messages"
-_LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
+LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class FirstPass:
             return
         begin, stop = (scan.part.begin, scan.part.stop) if scan.part else (0, None)
         try:
-            self._recognise(head(scan.file))
+            self._recognise_head()
             for window in windows(scan.file, ENTRY_REACH, scan.marks, begin, stop):
                 self._note(window)
                 yield from self._found(window)
@@ -180,6 +180,9 @@ class FirstPass:
     def moved(line: LogLine, before: int) -> LogLine:
         """A line that was found in a later part of the file, by its number in the whole file."""
         return replace(line, place=replace(line.place, line=line.place.line + before))
+
+    def _recognise_head(self) -> None:
+        self._recognise(head(self.scan.file))
 
     def _recognise(self, sample: bytes) -> None:
         shown = sniffable(sample)
@@ -313,28 +316,32 @@ class FirstPass:
         raw, end = window.block.raw, window.block.end
         if len(self.scan.lost) >= MAX_NOTED:
             return
-        words = _LOST_WORDS if end >= LARGE and octets.is_quick() else (_LOST,)
         following = 0
-        for at in sorted(at for word in words for at in octets.each_position(raw, word, 0, end)):
+        for at in sorted(self._lost_places(raw, end)):
             if at < following:
                 continue
             start, following = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at) + 1 or end
             said = raw[start:following]
-            if _LOST not in said or not any(word in said for word in _LOST_WORDS):
+            if _LOST not in said or not any(word in said for word in LOST_WORDS):
                 continue
             line, _ = window.line(window.start + start)
             events = (event for fmt in self._every for event in fmt.parse([line]))
             if len(self.scan.lost) < MAX_NOTED and any(event.action is Action.GAP for event in events):
                 self.scan.lost.append(line)
 
+    def _lost_places(self, raw: bytes, end: int) -> Iterable[int]:
+        """Where lines may be that tell of lost ones."""
+        words = LOST_WORDS if end >= LARGE and octets.is_quick() else (_LOST,)
+        return (at for word in words for at in octets.each_position(raw, word, 0, end))
+
     def _events(self, window: Window, start: int, end: int) -> list[DeliveryEvent]:
-        """Events of the lines that start in a part of a window."""
+        """Events of the lines that start in a part of a window, in their order."""
         if not self.scan.formats:
             return []
         at = window.start_of(start)
         at = at if at == start else window.content.find(b"\n", start) + 1 or end
         stop = min(end, window.end)
-        return [event for fmt in self.scan.formats for event in fmt.parse(_lines(window, at, stop))]
+        return events_of(self.scan.formats, lambda: _lines(window, at, stop))
 
     # --- what was looked for ---
 
@@ -361,6 +368,12 @@ class FirstPass:
             self._recognise_line(line.raw)
             if any(True for fmt in self.scan.formats for _ in fmt.parse([line])):
                 yield line
+
+
+def events_of(formats: Iterable[LogFormat], lines: Callable[[], Iterable[LogLine]]) -> list[DeliveryEvent]:
+    """What lines say, in their order, whichever program wrote them; ``lines`` gives them once for each format."""
+    found = [event for fmt in formats for event in fmt.parse(lines())]
+    return sorted(found, key=lambda event: event.line.place.offset)
 
 
 def _lines(window: Window, at: int, stop: int) -> Iterator[LogLine]:

@@ -36,9 +36,12 @@ _Place = tuple[int, int | None]
 
 
 class Words:
-    """Byte strings in lower case, each with the numbers of the rows that asked for it."""
+    """Byte strings in lower case, each with the numbers of the rows that asked for it.
 
-    def __init__(self, wanted: Mapping[bytes, Sequence[int]]) -> None:
+    ``beside`` are words whose places are told too where that costs nothing, in whatever case they stand.
+    """
+
+    def __init__(self, wanted: Mapping[bytes, Sequence[int]], beside: Sequence[bytes] = ()) -> None:
         self._wholes: dict[bytes, list[tuple[bytes, Sequence[int]]]] = {}
         for whole, rows in wanted.items():
             word = max(_PIECES.findall(whole) or [b""], key=len)
@@ -49,15 +52,23 @@ class Words:
         self._locals = frozenset(local[::-1] for local, at, _ in locals_.values() if local and at)
         """What stands before the first "@" of a word, backwards."""
         self._bare = frozenset(word for word, (local, at, _) in locals_.items() if not local or not at)
-        self._asked = False
+        self._asked, self._beside = False, beside
         self._at_once: _AtOnce | None = None
 
     def find(self, content: bytes, end: int) -> list[tuple[int, list[int]]]:
         """Where lines with any of them have it, in order, and the rows that asked; one place a line."""
+        return self.look(content, end)[0]
+
+    def look(self, content: bytes, end: int) -> tuple[list[tuple[int, list[int]]], list[int] | None]:
+        """As :meth:`find`, and where words beside stand; ``None`` where that was not looked for."""
         if not self._asked and end >= WORTHWHILE:
-            self._asked, self._at_once = True, _AtOnce.of(self._words)
+            self._asked, self._at_once = True, _AtOnce.of(self._words, self._beside)
         if self._at_once is not None:
-            return self._on_lines(content, end, self._at_once.find(content, end))
+            places, beside = self._at_once.find(content, end)
+            return self._on_lines(content, end, places), beside
+        return self._found(content, end), None
+
+    def _found(self, content: bytes, end: int) -> list[tuple[int, list[int]]]:
         found = []
         for start, stop in pieces(content, end):
             piece = content[start:stop]
@@ -138,26 +149,33 @@ class _AtOnce:
     """The words that stand around what is found, and how many of their octets come before it; none where too many may."""
 
     @classmethod
-    def of(cls, words: Iterable[bytes]) -> "_AtOnce | None":
+    def of(cls, words: Iterable[bytes], beside: Sequence[bytes]) -> "_AtOnce | None":
         """``None`` without Hyperscan."""
         anchored: dict[bytes, list[tuple[bytes, int]]] = {}
         for word, end in _anchor_ends(words):
             start = max(0, end - ANCHOR)
             anchored.setdefault(word[start:end], []).append((word, start))
-        places = any_of(anchored, caseless=True) if anchored else None
+        places = any_of([*anchored, *beside], caseless=True) if anchored else None
         return None if places is None else cls(places, [w if len(w) <= FEW else () for w in anchored.values()])
 
-    def find(self, content: bytes, end: int) -> "list[_Place]":
-        """Where any of the words may stand, in order: each is somewhere in the line of one of these places."""
+    def find(self, content: bytes, end: int) -> "tuple[list[_Place], list[int]]":
+        """Where any of the words may stand, in order: each is somewhere in the line of one of these places.
+
+        And where the words beside them stand.
+        """
         found: list[_Place] = []
+        others: list[int] = []
         for at, which in self._places(content, end):
+            if which >= len(self._wholes):
+                others.append(at)
+                continue
             wholes = self._wholes[which]
             if not wholes:
                 found.append((at, None))
             for word, before in wholes:
                 if _stands(content, word, at - before):
                     found.append((at, at - before))
-        return sorted(found, key=itemgetter(0))
+        return sorted(found, key=itemgetter(0)), others
 
 
 def _by_line(content: bytes, end: int, places: Iterable["_Place"]) -> Iterator[tuple[int, int, list[int | None]]]:

@@ -7,7 +7,8 @@ from deliverability.compose.case import Case
 from deliverability.compose.kinds import NO_PAGE, Kind, state_key
 from deliverability.compose.mailbox import made
 from deliverability.compose.reason import meaning, meanings, words
-from deliverability.compose.timeline import result_of, timeline
+from deliverability.compose.results import result_of
+from deliverability.compose.timeline import timeline
 from deliverability.compose.when import both, exact, worked_out
 from deliverability.evidence.document import Block, Facts, Paragraph, Quote, Section, Table
 from deliverability.evidence.exhibit import LogLine

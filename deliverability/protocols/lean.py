@@ -12,7 +12,7 @@ from deliverability.evidence.event import Action, DeliveryEvent, Result, Transpo
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.protocols import octets
 from deliverability.protocols.hosts import is_no_store
-from deliverability.protocols.taken_on import kept, passes_on
+from deliverability.protocols.taken_on import by_router, kept, passes_on
 
 MAX_SAYINGS = 8192
 """Distinct sayings that a reader remembers; past it it begins anew."""
@@ -20,6 +20,8 @@ SOMEBODY = b"somebody@recipient.invalid"
 """Stands for the recipient wherever a saying names it."""
 
 _SOMEBODY = SOMEBODY.decode()
+HERE = ("|", ">", "/", ":")
+"""What a program, an automatic reply, a file or a word begins with, in the place of an address: one may name an address."""
 
 
 def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
@@ -30,7 +32,15 @@ def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
     if result in (None, Result.SENT):
         flags = kept(said) if result and passes_on(transport, relay) else (False, False)
         taken_on = transport is Transport.LMTP and result is not None and (flags[0] or is_no_store(relay))
-        return Said(result, transport, relay, stage=fields.get("stage"), taken_on=taken_on, thrown_away=flags[1])
+        return Said(
+            result,
+            transport,
+            relay,
+            stage=fields.get("stage"),
+            taken_on=taken_on,
+            thrown_away=flags[1],
+            router=by_router(fields.get("route")),
+        )
     # Codes tell the reason of a reply; words only where no server of the other side gave one.
     words = "" if reply and reply.code else f"{fields.get('text') or ''} {said}".strip()
     return Said(
@@ -42,18 +52,35 @@ def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
         dsn_code=fields.get("dsn_code"),
         stage=fields.get("stage"),
         words=(words.replace(recipient, _SOMEBODY) if "@" in recipient else words)[:MAX_WORDS].lower(),
+        router=by_router(fields.get("route")),
     )
 
 
-_FIELDS = ("result", "transport", "relay", "reply", "dsn_code", "stage", "text")
+REMOVED = Saying(Said(Result.SENT, Transport.DISCARD, None), b"")
+"""Of a message, with no recipient: somebody, or a rule, took what was left of it out of the queue."""
+
+_FIELDS = ("result", "transport", "relay", "reply", "dsn_code", "stage", "text", "route")
 
 
 def lean_of(event: DeliveryEvent, start: int) -> Lean | None:
-    """The same for an event; ``None`` for one that reports no attempt, or whose outcome nobody could tell."""
+    """The same for an event; ``None`` for one that ends no attempt, or whose outcome nobody could tell."""
+    if event.action is Action.CANCELLED and event.queue_id and not event.recipient:
+        return (
+            start,
+            event.at,
+            b"",
+            b"",
+            event.queue_id.encode("utf-8", "backslashreplace"),
+            b"",
+            None,
+            False,
+            REMOVED,
+        )
     if event.action is not Action.ATTEMPTED or (event.result is None and not event.probe):
         return None
     tried = event.recipient or ""
-    whom = tried if "@" in tried else event.original_recipient or tried
+    of_its_own = "@" in tried and not (event.original_recipient and tried.startswith(HERE))
+    whom = tried if of_its_own else event.original_recipient or tried
     said = said_of({name: getattr(event, name) for name in _FIELDS}, tried)
     queue_id, recipient = (text.encode("utf-8", "backslashreplace") for text in (event.queue_id or "", whom))
     saying = saying_of(said, recipient)
@@ -86,15 +113,20 @@ def by_marks(full: Full, marks: tuple[bytes, ...]) -> Callable[[bytes, int], Ite
     """A reader that gives the full parser only lines with one of ``marks``."""
 
     def read(block: bytes, size: int) -> Iterator[Lean]:
-        starts = set()
-        for mark in marks:
-            following = 0
-            for at in octets.each_position(block, mark, 0, size):
-                if at >= following:
-                    starts.add(block.rfind(b"\n", 0, at) + 1)
-                    following = (block.find(b"\n", at, size) + 1) or size
-        for start in sorted(starts):
-            end = block.find(b"\n", start, size)
-            yield from read_fully(full, block, start, end if end >= 0 else size, ended=end >= 0)
+        return read_marked(full, block, size, marks)
 
     return read
+
+
+def read_marked(full: Full, block: bytes, size: int, marks: tuple[bytes, ...]) -> Iterator[Lean]:
+    """What the full parser makes of the lines of a block with one of ``marks``, in order."""
+    starts = set()
+    for mark in marks:
+        following = 0
+        for at in octets.each_position(block, mark, 0, size):
+            if at >= following:
+                starts.add(block.rfind(b"\n", 0, at) + 1)
+                following = (block.find(b"\n", at, size) + 1) or size
+    for start in sorted(starts):
+        end = block.find(b"\n", start, size)
+        yield from read_fully(full, block, start, end if end >= 0 else size, ended=end >= 0)

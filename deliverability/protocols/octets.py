@@ -63,6 +63,12 @@ def find(content: bytes, what: bytes, start: int, end: int) -> int:
     return next(each_position(content, what, start, end), -1)
 
 
+def last(content: bytes, what: bytes, start: int, end: int) -> int:
+    """Where ``what`` stands last between two places; -1 where it does not."""
+    fast = _vectors() if end - start >= WORTHWHILE else None
+    return content.rfind(what, start, end) if fast is None else int(fast.rfind(content, what, start, end))
+
+
 def each_position(content: bytes, what: bytes, start: int, end: int) -> Iterator[int]:
     """Where ``what`` stands between two places, no octet in two of them."""
     fast = _vectors() if end - start >= WORTHWHILE else None

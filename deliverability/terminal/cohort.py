@@ -1,9 +1,10 @@
 """``deliverability trace --cohort``: a list of notices → which of them lack acceptance, and whom to tell."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -91,22 +92,24 @@ def trace_cohort(given: dict[str, Any], request: "Request") -> int:
             raise UsageError("--cohort -: name a file with --alert-state, by which no notice is announced twice")
         command = alerts.command_of(given["alert"])
         how = alerts.Alerting(command, state, timedelta(minutes=given["after"]), given["alert_timeout"])
+    form = _form(given)
+    show = partial(_shown, _maker(form, given, _language(given, request)))
     with progress():
-        answers = answer(request, listed.rows, _observer(request))
+        answers = answer(request, listed.rows, _observer(request), *(() if how else (show,)))
     for note in answers.notes:
         say(note)
     done = alerts.Announced()
-    rows = alerts.announced(answers.rows, how, now, say, done) if how else answers.rows
+    rows = map(show, alerts.announced(answers.rows, how, now, say, done)) if how else answers.rows
     counts: Counter[str] = Counter()
     statuses: set[int] = {COULD_NOT_LOOK} if listed.bad else set()
 
-    def counted() -> Iterator["Answer"]:
-        for one in rows:
-            counts[one.state.value] += 1
-            statuses.add(dispatch_status(one.state, _Looked(blind=one.blind)))  # type: ignore[arg-type]
-            yield one
+    def counted() -> Iterator[bytes]:
+        for state, status, piece in rows:
+            counts[state] += 1
+            statuses.add(status)
+            yield piece
 
-    _write(given, answers, counted(), listed, _language(given, request))
+    _write(given, _whole(form, answers, counted(), listed, _language(given, request)))
     say(
         ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
         + f" of {number(len(listed.rows), 'notice')}"
@@ -158,17 +161,77 @@ def _language(given: dict[str, Any], request: "Request") -> str:
     return language_of(reader_for(given.get("lang")), request)
 
 
-def _write(
-    given: dict[str, Any], answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile", lang: str
-) -> None:
-    """The answers as they come, to a file or to stdout; every row is gone through whoever listens."""
-    from deliverability.api.cohorts import as_csv
-
+def _form(given: dict[str, Any]) -> str:
     form, output = str(given.get("form") or "text"), given.get("output")
-    if form == "text" and output is not None and output.suffix.lower() == ".csv":
-        form = "csv"
-    told = {"csv": lambda: as_csv(rows), "json": lambda: _json(answers, rows, listed)}
-    pieces = told.get(form, lambda: _text(given, rows, lang))()
+    return "csv" if form == "text" and output is not None and output.suffix.lower() == ".csv" else form
+
+
+def _maker(form: str, given: dict[str, Any], lang: str) -> "Callable[[Answer], bytes]":
+    """What shows one answer in a form."""
+    if form == "csv":
+        from deliverability.api.cohorts import csv_row
+
+        return csv_row
+    return _as_json if form == "json" else _lines(every=bool(given.get("every")), lang=lang)
+
+
+def _shown(make: "Callable[[Answer], bytes]", one: "Answer") -> tuple[str, int, bytes]:
+    """The state of an answer, the exit status it asks for, and the answer as it is written."""
+    status = dispatch_status(one.state, _Looked(blind=one.blind))  # type: ignore[arg-type]
+    return one.state.value, status, make(one)
+
+
+def _as_json(one: "Answer") -> bytes:
+    from deliverability.api.cohorts import answer_to_json
+
+    return dumps(answer_to_json(one)).encode("utf-8", "backslashreplace")
+
+
+def _lines(*, every: bool, lang: str) -> "Callable[[Answer], bytes]":
+    """Shows rows that lack acceptance, or all with ``--all``."""
+    from deliverability.api.alerts import TAKEN
+    from deliverability.compose.catalog import catalog
+    from deliverability.terminal.cohort_table import shown
+
+    t = catalog(lang)
+    return lambda one: shown(one, t).encode("utf-8", "backslashreplace") if every or one.state not in TAKEN else b""
+
+
+def _whole(form: str, answers: "Answers", pieces: Iterator[bytes], listed: "CohortFile", lang: str) -> Iterator[bytes]:
+    """What is written, with what stands around the answers."""
+    if form == "json":
+        yield from _json(answers, pieces, listed)
+        return
+    if form == "csv":
+        from deliverability.api.cohorts import csv_head
+
+        yield csv_head()
+    else:
+        from deliverability.compose.catalog import catalog
+        from deliverability.terminal.cohort_table import heading
+
+        yield heading(catalog(lang)).encode()
+    yield from pieces
+
+
+def _json(answers: "Answers", pieces: Iterator[bytes], listed: "CohortFile") -> Iterator[bytes]:
+    problems = [{"line": bad.line, "why": bad.why} for bad in listed.problems]
+    head = {
+        "schema_version": 1,
+        "kind": "cohort",
+        "notes": list(answers.notes),
+        "problems": problems,
+        "bad": listed.bad,
+    }
+    yield dumps(head)[:-1].encode("utf-8", "backslashreplace") + b', "rows": [\n'
+    for place, piece in enumerate(pieces):
+        yield b",\n" + piece if place else piece
+    yield b"\n]}\n"
+
+
+def _write(given: dict[str, Any], pieces: Iterator[bytes]) -> None:
+    """The answers as they come, to a file or to stdout; every row is gone through whoever listens."""
+    output = given.get("output")
     with ExitStack() as opened:
         stream: IO[bytes] | None = None
         try:
@@ -185,36 +248,3 @@ def _write(
                 stream.write(piece)
             except BrokenPipeError:
                 stream = None  # the alerts are run all the same
-
-
-def _text(given: dict[str, Any], rows: Iterator["Answer"], lang: str) -> Iterator[bytes]:
-    """Rows that lack acceptance, or all with ``--all``."""
-    from deliverability.api.alerts import TAKEN
-    from deliverability.compose.catalog import catalog
-    from deliverability.terminal.cohort_table import heading, shown
-
-    t = catalog(lang)
-    yield heading(t).encode()
-    for one in rows:
-        if given.get("every") or one.state not in TAKEN:
-            yield shown(one, t).encode("utf-8", "backslashreplace")
-
-
-def _json(answers: "Answers", rows: Iterator["Answer"], listed: "CohortFile") -> Iterator[bytes]:
-    from deliverability.api.cohorts import answer_to_json
-
-    problems = [{"line": bad.line, "why": bad.why} for bad in listed.problems]
-    head = {
-        "schema_version": 1,
-        "kind": "cohort",
-        "notes": list(answers.notes),
-        "problems": problems,
-        "bad": listed.bad,
-    }
-    yield dumps(head)[:-1].encode("utf-8", "backslashreplace") + b', "rows": [\n'
-    first = True
-    for one in rows:
-        text = dumps(answer_to_json(one))
-        yield (b"" if first else b",\n") + text.encode("utf-8", "backslashreplace")
-        first = False
-    yield b"\n]}\n"

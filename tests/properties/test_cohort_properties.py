@@ -67,6 +67,19 @@ def test_words_that_end_alike() -> None:
     assert [rows for _, rows in found] == [[7], [9]]
 
 
+@given(st.lists(st.sampled_from((b"lost", b"LOST", b"a@b", b"dropped", b"drop", b" ", b"\n")), max_size=20))
+def test_words_beside_are_found_in_the_same_look(parts: list[bytes]) -> None:
+    content = LONG + b"".join(parts)
+    spelled, beside = {b"a@b": [0], b"lost": [1]}, (b"lost", b"dropped")
+    found, others = Words(spelled, beside).look(content, len(content))
+    assert found == Words(spelled).find(content, len(content))
+    lower = content.lower()
+    every = {at for word in beside for at in range(len(LONG), len(lower)) if lower.startswith(word, at)}
+    assert others is not None
+    assert set(others) == every
+    assert without_libraries(lambda: Words(spelled, beside).look(content, len(content))) == (found, None)
+
+
 def line(shape: str, first: str, second: str) -> bytes:
     return shape.replace("FIRST", first).replace("SECOND", second).encode()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliverability.api import cohort
+from deliverability.api import cohort_telling
 from deliverability.api.archiving import ingest
 from deliverability.api.cohort import Wanted, read_cohort
 from deliverability.api.cohorts import WORST_FIRST, answer, answer_to_json
@@ -111,7 +112,7 @@ def test_two_processes_say_the_same(monkeypatch):
     monkeypatch.setattr(aside, "Stream", lambda work: streams.append(stream(work)) or streams[-1])
     monkeypatch.setattr(aside, "possible", lambda: True)
     monkeypatch.setattr(aside, "WORTHWHILE", 1)
-    monkeypatch.setattr(cohort, "WORTHWHILE", 2)
+    monkeypatch.setattr(cohort_telling, "WORTHWHILE", 2)
     assert [answer_to_json(one) for one in answer(Request(logs=(str(log),), now=NOW), rows).rows] == once
     assert len(began) >= 2  # both passes
     assert len(streams) == 1  # the telling
@@ -127,10 +128,10 @@ def test_a_child_that_fails_is_done_again(made, monkeypatch):
     stream = aside.Stream
     fails = (1 // 0 for _ in "x")
     monkeypatch.setattr(aside, "Stream", lambda work: stream(lambda: chain(islice(work(), made), fails)))
-    monkeypatch.setattr(cohort, "AT_ONCE", 3)
+    monkeypatch.setattr(cohort_telling, "AT_ONCE", 3)
     monkeypatch.setattr(aside, "possible", lambda: True)
     monkeypatch.setattr(aside, "WORTHWHILE", 1)
-    monkeypatch.setattr(cohort, "WORTHWHILE", 2)
+    monkeypatch.setattr(cohort_telling, "WORTHWHILE", 2)
     assert [answer_to_json(one) for one in answer(Request(logs=(str(log),), now=NOW), rows).rows] == once
 
 
@@ -179,3 +180,21 @@ def test_mangled_logs_too(tmp_path, data):
     except CannotLookError:
         with pytest.raises(CannotLookError):
             alone(log, rows[0])
+
+
+def test_lost_lines_are_told_alike_with_the_libraries_and_without(tmp_path, monkeypatch):
+    log = tmp_path / "mail.log"
+    lines = POSTFIX.read_bytes()
+    head = b" ".join(lines.split(b" ", 4)[:4])
+    filler = head + b" systemd[1]: Started a session.\n"
+    lost = head + b" rsyslogd: imuxsock lost 12 messages from pid 9 due to rate-limiting\n"
+    log.write_bytes(filler * 20_000 + lost + filler * 40_000 + lines + lost + filler * 3_000)
+    rows = listed(lines.decode("utf-8", "replace"), 9)
+    request = Request(logs=(str(log),), now=NOW)
+    with_them = answer(request, rows)
+    monkeypatch.setitem(sys.modules, "hyperscan", None)
+    without = answer(request, rows)
+    gaps = [gap.line.place.line for file in with_them.coverage.files for gap in file.gaps if gap.kind == "rate-limit"]
+    assert gaps == [20_001, 20_002 + 40_000 + lines.count(b"\n")]
+    assert with_them.coverage == without.coverage
+    assert [answer_to_json(one) for one in with_them.rows] == [answer_to_json(one) for one in without.rows]

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from deliverability.api.alerts import command_of
-from deliverability.api.cohorts import Answer, as_csv
+from deliverability.api.cohorts import Answer, csv_row
 from deliverability.capture.alerting import key_of, memory, run
 from deliverability.compose.catalog import catalog
 from deliverability.errors import CannotLookError, UsageError
@@ -167,7 +167,7 @@ def test_the_table_speaks_chinese_and_fits_too(tmp_path):
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-x", "@sum", "\t=1", " =1", "\r=1"])
 def test_no_cell_is_a_formula(cell):
     listed = Listed(2, message_id=None, address=cell)
-    _, line = list(as_csv([Answer(listed, State.NOT_FOUND, None, 0, blind=False)]))
+    line = csv_row(Answer(listed, State.NOT_FOUND, None, 0, blind=False))
     (row,) = csv.reader(io.StringIO(line.decode()))
     assert not row[1].lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
     assert row[1].lstrip("'").replace("\\x09", "\t").replace("\\x0d", "\r") == cell
@@ -180,7 +180,7 @@ def test_no_cell_is_a_formula(cell):
 def test_no_cell_is_a_formula_however_the_spreadsheet_splits_the_line(cell, delimiter):
     """Where commas are decimal points, a spreadsheet splits at semicolons; wide signs are formulas in East Asia."""
     listed = Listed(2, message_id=None, address=cell)
-    _, line = list(as_csv([Answer(listed, State.NOT_FOUND, None, 0, blind=False)]))
+    line = csv_row(Answer(listed, State.NOT_FOUND, None, 0, blind=False))
     for row in csv.reader(io.StringIO(line.decode()), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL):
         for seen in (one for one in row if one != "-1"):  # the level of what was not found
             assert not seen.strip('" \u3000\xa0\ufeff').startswith(tuple("=+-@＝＋－＠\t\r"))

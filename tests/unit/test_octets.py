@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deliverability.protocols import octets
 
@@ -87,3 +89,13 @@ def test_short_texts_load_no_library() -> None:
 
 def test_nothing_is_looked_for_without_strings() -> None:
     assert octets.any_of([]) is None
+
+
+@given(st.binary(min_size=1, max_size=6), st.lists(st.integers(0, 4000), max_size=5), st.integers(0, 3000))
+def test_the_last_place_is_found_alike(what: bytes, places: list[int], start: int) -> None:
+    content = bytearray(b"." * octets.WORTHWHILE * 2)
+    for at in places:
+        content[at : at + len(what)] = what
+    text = bytes(content)
+    assert octets.last(text, what, start, len(text)) == text.rfind(what, start)
+    assert octets.last(text, what, start, 2000) == text.rfind(what, start, 2000)

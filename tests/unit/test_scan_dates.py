@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.api.archiving import ingest
+from deliverability.api.from_archive import read_archive
+from deliverability.api.requests import Request
 from deliverability.api.scan import FileScan
 from deliverability.api.search import search
+from deliverability.api.tracing import read_logs
 from deliverability.capture.blocks import BLOCK
 from deliverability.capture.files import LogFile
 
@@ -70,3 +74,23 @@ def test_what_the_logger_says_is_found_among_lines_that_are_not_its_own(
     lines.insert(number, head + LOST)
     scan = scanned(tmp_path / "main.log", lines)
     assert [(line.raw + b"\n", line.place.line) for line in scan.lost] == [(head + LOST, number + 1)]
+
+
+def test_a_log_of_several_programs_goes_as_far_as_its_last_line(tmp_path: Path) -> None:
+    lines = (
+        "2026-11-22T05:00:01+00:00 mx1 opendkim[55]: 8DC3BBDEAF: DKIM-Signature field added (s=a, d=hosting.example)",
+        "2026-11-22T05:00:02+00:00 mx1 postfix/qmgr[103]: 8DC3BBDEAF: from=<r@hosting.example>, size=1, nrcpt=1 (queue active)",
+        "2026-11-27T05:00:01+00:00 mx1 postfix/qmgr[103]: 9DC3BBDEAF: from=<r@hosting.example>, size=1, nrcpt=1 (queue active)",
+        "2026-11-28T05:00:01+00:00 mx1 opendkim[55]: 9DC3BBDEAF: DKIM-Signature field added (s=a, d=hosting.example)",
+        "2026-11-29T05:00:01+00:00 mx1 postfix/qmgr[103]: 9DC3BBDEAF: removed",
+    )
+    log = tmp_path / "mail.log"
+    log.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    found, _ = read_logs(Request(logs=(str(log),), to=("nobody@x.example",)))
+    (covered,) = found.coverage.files
+    assert covered.first is not None
+    assert covered.last is not None
+    assert (covered.first.logged, covered.last.logged) == ("2026-11-22T05:00:01+00:00", "2026-11-29T05:00:01+00:00")
+    ingest(Request(logs=(str(log),)), tmp_path / "a.db")
+    kept, _ = read_archive(Request(to=("nobody@x.example",)), tmp_path / "a.db")
+    assert [(file.first, file.last) for file in kept.coverage.files] == [(covered.first, covered.last)]
