@@ -28,7 +28,7 @@ HEAD = (
 def spamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = shutil.which("spamd") or shutil.which("spamd", path="/usr/sbin:/sbin")
     if program is None:
-        reason = "spamd is not installed (Debian: apt-get install spamassassin)"
+        reason = "spamd is not installed (Debian: apt-get install spamd)"
         if os.environ.get("REQUIRE_SERVERS") == "1":
             pytest.fail(f"REQUIRE_SERVERS=1, but {reason}")
         pytest.skip(reason)
