@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from deliverability.api import archive_facts as facts
 from deliverability.api import archive_shape as shape
@@ -55,6 +56,8 @@ class Tools:
 
     archive: Archive
     packing: Executor
+    waiting: Executor
+    """Waits for the disk."""
     hints: TimeHints
     now: datetime
     every: tuple[LogFormat, ...]
@@ -106,6 +109,21 @@ class Segmenter:
         self._formats = _formats(segments, tools.every)
         self._facts: dict[str, Any] = shape.of_source(source)
         self._like: list[DeliveryEvent] = []
+        self._under_way: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._settle()
+
+    def _settle(self) -> None:
+        """What was put into the archive is kept, or raises why it is not."""
+        under_way, self._under_way = self._under_way, None
+        if under_way:
+            under_way.result()
 
     def cuts(self, stream: Reading) -> Iterator[Cut]:
         """What is new, each segment looked through while another thread compresses it."""
@@ -125,7 +143,7 @@ class Segmenter:
             yield cut
 
     def keep(self, batch: Sequence[Cut], damaged: str | None = None, *, complete: bool = False) -> None:
-        """Keep segments, and with them how far the file was read."""
+        """Keep segments, and with them how far the file was read: that is done when the next are, or at the end."""
         had = self.source.position if self.source.id else 0
         self._sample(batch, complete=complete)
         segments = [self._segment(cut) for cut in batch]
@@ -134,9 +152,11 @@ class Segmenter:
         if batch:
             for cut in batch:
                 self._ending = cut.content[-TAIL:] if len(cut.content) >= TAIL else (self._ending + cut.content)[-TAIL:]
-            line = batch[-1].line + batch[-1].content.count(b"\n")
+            line = batch[-1].line + batch[-1].line_ends()
             source = replace(source, position=batch[-1].end, line=line, tail=tail_of(self._ending))
-        self.source = self._tools.archive.keep(source, segments, self._tools.now, had)
+        self._settle()
+        tools = self._tools
+        self.source, self._under_way = tools.archive.keep_soon(source, segments, tools.now, had, tools.waiting)
 
     def _sample(self, batch: Sequence[Cut], *, complete: bool) -> None:
         """Lines of both ends, which tell the times of the log."""

@@ -93,9 +93,9 @@ def ingest(request: Request, archive: Path, keep: timedelta | None = None) -> In
     now = request.now or datetime.now(UTC)
     # On one processor threads would only get in one another's way.
     packing = ThreadPoolExecutor(THREADS) if aside.processors() > 1 else _AtOnce()
-    with Archive.open(archive, write=True, create=True) as kept, packing:
+    with Archive.open(archive, write=True, create=True) as kept, packing, ThreadPoolExecutor(1) as waiting:
         index_rest(kept)
-        run = _Run(Tools(kept, packing, hints, now, load_formats()), files)
+        run = _Run(Tools(kept, packing, waiting, hints, now, load_formats()), files)
         done = tuple(run.take(file) for file in files)
         pruned = drop_outdated(kept, now - keep) if keep else 0
     return IngestResult(done, pruned)
@@ -237,8 +237,7 @@ class _Run:
 
     def _read_on(self, file: LogFile, source: Source, beginning: Beginning, look: str | None) -> Ingested:
         progress.tell(file.path, source.position)
-        segmenter = Segmenter(self._tools, file, source, look)
-        with reading(file) as stream:
+        with reading(file) as stream, Segmenter(self._tools, file, source, look) as segmenter:
             batch: list[Cut] = []
             nature = Nature(known=bool(source.id))
             for cut in segmenter.cuts(stream):

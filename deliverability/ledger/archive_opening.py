@@ -11,6 +11,7 @@ from deliverability.ledger.locking import take_lock
 
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
 VERSION = 2
+PAGE_SIZE = 1 << 14  # octets; a segment takes some 64 KiB, so that few pages are to be written for it
 MAX_CELL = 128 << 20  # octets; no row of ours comes near
 
 _KEPT = """
@@ -84,6 +85,7 @@ def opened_to_write(path: Path) -> sqlite3.Connection:
         schema=_KEPT + _INDEX,
         migrations={1: _to_version_2},
         journal="DELETE",
+        page_size=PAGE_SIZE,
     )
     return _checked(database, path)
 

@@ -30,18 +30,20 @@ def open_database(  # noqa: PLR0913 - each is named
     schema: str,
     migrations: Mapping[int, Migration] | None = None,
     journal: Literal["WAL", "DELETE"] = "WAL",
+    page_size: int = 4096,
 ) -> sqlite3.Connection:
     """Open the file for writing, and make it where there is none.
 
     With ``journal="DELETE"`` others may read without the right to write beside the file.  ``application_id`` (SQLite
-    header, offset 68) tells our files from others; ``migrations[n]`` brings version ``n`` to ``n + 1``.  Raises :class:`CannotLookError` for a file of something else, of a newer version, or that cannot be
-    opened.
+    header, offset 68) tells our files from others; ``migrations[n]`` brings version ``n`` to ``n + 1``.  Raises
+    :class:`CannotLookError` for a file of something else, of a newer version, or that cannot be opened.
     """
     _make_private(path)
     connection = _connect(f"{path.absolute().as_uri()}?mode=rw", path)
     try:
         if not _is_empty(connection):
             _check(connection, path, application_id, version)  # before anything is changed
+        connection.execute(f"PRAGMA page_size = {page_size}")  # of a file that is yet to be made
         connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -99,9 +101,16 @@ def holds_something(path: Path) -> bool:
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; the lock for writing is taken at once, so that nobody fails halfway for want of it."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with or_undone(connection):
         yield
         connection.execute("COMMIT")
+
+
+@contextmanager
+def or_undone(connection: sqlite3.Connection) -> Iterator[None]:
+    """What fails within ends the transaction, and nothing of that is kept."""
+    try:
+        yield
     except BaseException:
         if connection.in_transaction:  # on a full disk SQLite may have rolled back by itself
             connection.execute("ROLLBACK")
