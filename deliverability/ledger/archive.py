@@ -12,7 +12,6 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
@@ -39,7 +38,7 @@ from deliverability.ledger.archive_rows import (
     text_of,
     unpack,
 )
-from deliverability.ledger.database import PROBLEMS, copies_of, or_undone, transaction
+from deliverability.ledger.database import PROBLEMS, copies_of, transaction
 from deliverability.ledger.packing import NotHereError
 
 __all__ = ["MAX_SEGMENT", "Archive", "ChangedMeanwhileError", "NewSegment", "Packed", "Segment", "Source", "pack"]
@@ -115,39 +114,19 @@ class Archive:
         ``had`` is how far it was kept before: raises :class:`CannotLookError` when another run came between.
         """
         with self._writing():
-            return self._put(source, segments, looked_at, had)
-
-    def keep_soon(
-        self, source: Source, segments: Sequence[NewSegment], looked_at: datetime, had: int, waiting: Executor
-    ) -> tuple[Source, Future[None]]:
-        """As :meth:`keep`, but it is another thread that waits for the disk.
-
-        Until the second of what it returns is done nothing is kept, and the archive is to be left alone.
-        """
-        with self._refused():
-            self._database.execute("BEGIN IMMEDIATE")
-            with or_undone(self._database):
-                kept = self._put(source, segments, looked_at, had)
-        return kept, waiting.submit(self._commit)
-
-    def _commit(self) -> None:
-        with self._refused(), or_undone(self._database):
-            self._database.execute("COMMIT")
-
-    def _put(self, source: Source, segments: Sequence[NewSegment], looked_at: datetime, had: int) -> Source:
-        identity = source.id or self._insert_source(source, looked_at)
-        known = next(iter(self._rows("SELECT position FROM source WHERE id = ?", identity)), (None,))[0]
-        if known != had:
-            raise CannotLookError(f"{self._shown}: another run kept the same log meanwhile; run again")
-        self._insert_segments(identity, segments)
-        self._database.execute(
-            "UPDATE source SET path = ?, position = ?, line = ?, tail = ?, modified = ?, facts = ?, looked_at = ?"
-            " WHERE id = ?",
-            (
-                *(source.path, source.position, source.line, source.tail, text_of(source.modified)),
-                *(source.facts, text_of(looked_at), identity),
-            ),
-        )
+            identity = source.id or self._insert_source(source, looked_at)
+            known = next(iter(self._rows("SELECT position FROM source WHERE id = ?", identity)), (None,))[0]
+            if known != had:
+                raise CannotLookError(f"{self._shown}: another run kept the same log meanwhile; run again")
+            self._insert_segments(identity, segments)
+            self._database.execute(
+                "UPDATE source SET path = ?, position = ?, line = ?, tail = ?, modified = ?, facts = ?, looked_at = ?"
+                " WHERE id = ?",
+                (
+                    *(source.path, source.position, source.line, source.tail, text_of(source.modified)),
+                    *(source.facts, text_of(looked_at), identity),
+                ),
+            )
         return next(source_of(row) for row in self._rows(f"{SOURCE} WHERE id = ?", identity))
 
     def note_source(self, source: Source) -> None:
@@ -309,14 +288,9 @@ class Archive:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """A transaction whose failures are ours; one within another is a part of it."""
-        with self._refused(), nullcontext() if self._database.in_transaction else transaction(self._database):
-            yield
-
-    @contextmanager
-    def _refused(self) -> Iterator[None]:
-        """What SQLite raises within becomes ours."""
         try:
-            yield
+            with nullcontext() if self._database.in_transaction else transaction(self._database):
+                yield
         except PROBLEMS as problem:
             said = printable(str(problem))
             raise CannotLookError(f"{self._shown}: nothing was kept of this step: {said}") from problem

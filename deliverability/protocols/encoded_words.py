@@ -95,6 +95,13 @@ def decode_octets(raw: bytes) -> str:
     return (_guess(raw) if text is None or text.isascii() else text)[:MAX_TEXT]
 
 
+def decode_said(raw: bytes) -> str:
+    r"""A server's words as its peer logged them: UTF-8, else Big5 or GB 18030 where plausible; other octets as ``\xNN``."""
+    if len(raw) <= MAX_RAW and not raw.isascii() and not _strict("utf_8", raw):
+        return _chinese(raw) or raw.decode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
+
+
 def unescape_exim(raw: bytes) -> bytes:
     r"""Undo Exim's ``string_printing``: ``\323`` is an octet, ``\n`` a line feed, ``\\`` and ``\"`` themselves.
 
@@ -152,6 +159,10 @@ def _strict(codec: str, data: bytes) -> str | None:
 
 
 def _guess(raw: bytes) -> str:
+    return _chinese(raw) or raw.decode("cp1252", "replace")
+
+
+def _chinese(raw: bytes) -> str | None:
     # Both Chinese charsets put their frequent characters first: Big5 level 1 has lead octets A4 to C6,
     # GB 2312 level 1 has B0 to D7 with both octets high.  The wrong reading gives mostly rare characters.
     readings = [(_common_share(raw, 0xA4, 0xC6, 0x40), "cp950"), (_common_share(raw, 0xB0, 0xD7, 0xA1), "gb18030")]
@@ -160,7 +171,7 @@ def _guess(raw: bytes) -> str:
             text = _strict(candidate, raw) if share >= 0.5 else None
             if text is not None and not any(unicodedata.category(c) in ("Co", "Cn") for c in text):
                 return text
-    return raw.decode("cp1252", "replace")
+    return None
 
 
 def _common_share(raw: bytes, first: int, last: int, trail: int) -> float:

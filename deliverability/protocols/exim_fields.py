@@ -34,6 +34,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _ANGLE = octets_regex(rf'<((?:{_QUOTED}|[^"<>])*+)>')
 _ADDR_SPEC = octets_regex(rf'(?:{_QUOTED}@)?[^\s"]*?(?=:?(?:\s|\Z))')
 _PARENTS = octets_regex(rf' \((?:{_QUOTED}|[^"()])*+\)')
+_PIPED = octets_regex(r"([\w.=-]{1,64})(?:\+[\w.+=-]{0,64})? (?=\|)")
 _QUOTED_START = octets_regex(rf"{_QUOTED}@[^\s\",()<>]+(?=[,)])")
 _BOUNDARY = octets_regex(r" ?: | ?:?\Z| (?:[A-Z][A-Za-z0-9]{0,7}=|defer \(|routing defer \()")
 _FIELD = octets_regex(r" (?:([A-Za-z][A-Za-z0-9]{0,7}\*?)=|(DS|K|PRDR|ARC|SPF|L[*.-]{0,2}|TFO\*{0,2})(?=:? |:?\Z))")
@@ -137,8 +138,9 @@ def target(text: str) -> Target | None:
         redirected = _repeated_by_parent(text)
         if redirected:
             return redirected
-    if text.startswith(("|", ">", "/", "save ", ":", "discarded ")):
-        return _special(text)
+    piped = None if ' <"' in text else _PIPED.match(text)
+    if piped or text.startswith(("|", ">", "/", "save ", ":", "discarded ")):
+        return _special_of(text, piped) if piped else _special(text)
     plain = addr_spec(text, 0)
     if plain:
         shown, end = plain
@@ -174,6 +176,15 @@ def _special(text: str) -> Target | None:
         return Target("discarded", None, len("discarded (system filter)"))
     end = text.find(" ")
     return Target(text if end < 0 else text[:end], None, len(text) if end < 0 else end)
+
+
+def _special_of(text: str, piped: re.Match[str]) -> Target | None:
+    """``ana+spam |program … (ana@d) <ana@d>``, as cPanel's Exim logs it: the local part before the program."""
+    found = _special(text[piped.end() :])
+    local = found.original.partition("@")[0] if found and found.original else None
+    if found is None or local is None or local.lower() != piped[1].lower():
+        return None
+    return found._replace(end=found.end + piped.end())
 
 
 def _unquote(address: str) -> tuple[str, str]:

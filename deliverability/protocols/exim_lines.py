@@ -213,8 +213,8 @@ def _about_host(words: str, queue_id: str | None) -> Facts | None:
 
 
 def _new_trouble(found: Fields, rest: str) -> Facts | None:
-    if rest.startswith(": "):
-        return _trouble(found, failure(rest[2:]))
+    if rest.startswith((": ", " SMTP error from ")):  # no colon where RCPT was put off and hosts are left to try
+        return _trouble(found, failure(rest.removeprefix(":")[1:]))
     short = _SHORT.match(rest)
     return _trouble(found, Failure(readable(short[1]), stage="connect")) if short else None
 

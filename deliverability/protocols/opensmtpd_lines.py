@@ -14,6 +14,7 @@ from typing import Any
 
 from deliverability.evidence.event import Action, Result, Session, Transport
 from deliverability.evidence.smtp import Host, Tls
+from deliverability.protocols.encoded_words import decode_said
 from deliverability.protocols.smtp import parse_reply, remote_queue_id
 
 Facts = dict[str, Any]
@@ -128,7 +129,7 @@ def _mta(words: bytes, at: int, cut: bool) -> Facts | None:
     if match is None or text(match["result"]) not in _RESULTS:
         return None
     whole = match["stat"].endswith(b'"')
-    stat = text(match["stat"][:-1] if whole else match["stat"])
+    stat = decode_said(match["stat"][:-1] if whole else match["stat"])
     if not whole and not cut:
         return None
     facts = _delivery(match)

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from deliverability.evidence.smtp import Host
+from deliverability.protocols.encoded_words import decode_said
 
 QUEUE_ID = rb"[0-9A-Za-z]{8}\d{5,8}"
 """Regular expression (bytes): six digits of time in base 60, two of a counter, the process id (8.12 and later)."""
@@ -144,8 +145,8 @@ def parse_delivery(words: bytes) -> Delivery | None:
         mailer=text(match["mailer"]) if match["mailer"] else None,
         relay=host(text(match["relay"])) if match["relay"] else None,
         dsn_code=text(match["dsn"]) if match["dsn"] else None,
-        reply=text(match["reply"]) if match["reply"] is not None else None,
-        stat=text(words[match.end() :]),
+        reply=decode_said(match["reply"]) if match["reply"] is not None else None,
+        stat=decode_said(words[match.end() :]),
     )
 
 

@@ -81,11 +81,15 @@ PROGRAMS = (
     "_COMM",
 )
 """``syslogtag`` before ``programname``: rsyslog cuts the latter at the slash of ``postfix/smtp``."""
+TAG = "tag"
+"""The same in rsyslog's template for Elasticsearch, where it is a syslog tag; Fluentd's field of this name is a route."""
+_TAG = re.compile(r"[!-Z\\^-~]{1,128}\[\d{1,10}\]:")
 HOSTS = (
     "_HOSTNAME",
     "host.hostname",
     "log.syslog.hostname",
     "hostname",
+    "sysloghost",
     "host.name",
     "host",
     "HOSTNAME",
@@ -132,7 +136,7 @@ class Layout:
         at = _first_time(record)
         if words is None or at is None:
             return _inert(record)
-        program = _first(record, PROGRAMS)
+        program = _program(record)
         if program:
             return compose(at, _first(record, HOSTS), program, _first(record, PIDS), words)
         if self.tagged and (match := _TAGGED.match(words)):
@@ -168,7 +172,7 @@ def _layout(flats: Sequence[Flat], *, nested: bool) -> Layout | None:
             return Layout(nested=name, inner=_layout(inside, nested=False))
     timed = [one for one in flats if _first_time(one)]
     texts = [(one, words) for one in timed if (words := _first_octets(one, TEXTS)) is not None]
-    if any(_first(one, PROGRAMS) for one, _ in texts):
+    if any(_program(one) for one, _ in texts):
         return Layout()
     if texts and sum(_TAGGED.match(words) is not None for _, words in texts) >= _SHARE * len(texts):
         return Layout(tagged=True)
@@ -176,6 +180,12 @@ def _layout(flats: Sequence[Flat], *, nested: bool) -> Layout | None:
         return Layout(whole=RAW)
     # A container may say a lot before its mail server writes: in Docker's records there is only one place for a line.
     return Layout(whole="log") if flats and all(one.keys() >= _DRIVER for one in flats) else None
+
+
+def _program(record: Flat) -> str:
+    """The program, perhaps with its number, or nothing."""
+    tag = record.get(TAG)
+    return _first(record, PROGRAMS) or (tag if isinstance(tag, str) and _TAG.fullmatch(tag) else "")
 
 
 def _share(flats: Sequence[Flat], name: str, test: Callable[[bytes], bool]) -> bool:

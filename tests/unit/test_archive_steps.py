@@ -18,26 +18,29 @@ LOGS = Path(__file__).parents[1] / "cases" / "logs"
 LOG = (LOGS / "exim" / "4.98-cpanel" / "mainlog").read_bytes()
 RUN = """
 import os, signal, sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from deliverability.api import archive_segments, archiving
 from deliverability.api.requests import Request
-from deliverability.ledger import archive
+from deliverability.ledger import archive, database
 
 archiving.BATCH, archive_segments.BLOCK = 1, 1 << 15  # many steps
 step, when, path, log = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4]
 steps = 0
 
-def commit(self):
+@contextmanager
+def stopped(connection):
     global steps
     steps += 1
-    if steps == step and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    committing(self)
+    with database.transaction(connection):
+        yield
+        if steps == step and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
     if steps == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
-committing, archive.Archive._commit = archive.Archive._commit, commit
+archive.transaction = stopped
 archiving.ingest(Request(logs=(log,), now=datetime(2026, 11, 25, tzinfo=UTC)), path)
 print(steps)
 """

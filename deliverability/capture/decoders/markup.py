@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deliverability.capture.decoders.plain import NO_BREAK, OPENING
+from deliverability.capture.decoders.plain import NO_BREAK, OPENING, UNBRACKETED
 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]{0,32}[mK]")  # ECMA-48 §8.3.117 (SGR) and §8.3.41 (EL)
 _LINKED = re.compile(
@@ -21,6 +21,16 @@ _ENDS = frozenset(b"<>[]()\"'=,;: \t")
 """What may stand before an address, so that it is seen whole."""
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
 _CLOSING = b"\xe2\x80\x9d"
+_NAMED = (
+    re.compile(rb"(: from=)([^\s<>\",]{1,320})(, size=)"),
+    re.compile(rb"(; from=)([^\s<>\",]{1,320})( to=)"),
+    re.compile(rb"( to=)([^\s<>\",]{1,320})( proto=)"),
+    re.compile(rb"(: message-id=)([^\s<>\"]{1,998})(\Z)"),
+)
+"""Where else Postfix writes brackets: the sender, a refused envelope, the Message-ID.
+
+Nothing in the sender's place may be a sender that the page swallowed: it is not told as the empty one.
+"""
 
 Known = Callable[[bytes], bool]
 
@@ -38,6 +48,8 @@ class Markup:
     """What stands for blanks."""
     curly: bool = False
     """Quotation marks were made curly."""
+    unbracketed: bool = False
+    """The angle brackets around addresses are lost."""
 
     def undone(self, line: bytes) -> bytes:
         """The line as it was."""
@@ -51,6 +63,7 @@ class Markup:
             line = _unlinked(line) if self.linked else line
         for blank in self.blanks:
             line = line.replace(blank, b" ")
+        line = _bracketed(line) if self.unbracketed else line
         return _straight(line) if self.curly else line
 
 
@@ -65,9 +78,11 @@ def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
     blanks = tuple(blank for blank in (NO_BREAK, b"\t") if _are_blanks(bare, blank, known, read))
     bare = [Markup(blanks=blanks).undone(line) for line in bare]
     told = [line for line in bare if known(line)]
-    escaped = any(b"&lt;" in line for line in told) and not any(b"<" in line for line in told)
+    open_ = any(b"<" in line for line in told)
+    escaped = any(b"&lt;" in line for line in told) and not open_
+    unbracketed = any(UNBRACKETED.search(line) for line in told) and not (open_ or escaped)
     curly = any(b"=" + OPENING in line for line in told) and not any(b'"' in line for line in told)
-    return Markup(found.coloured, _is_linked(sampled, linked=linked), escaped, blanks, curly)
+    return Markup(found.coloured, _is_linked(sampled, linked=linked), escaped, blanks, curly, unbracketed)
 
 
 def _is_linked(sampled: Sequence[bytes], *, linked: bool) -> bool:
@@ -101,6 +116,19 @@ def _unlinked(line: bytes) -> bytes:
         made.append(line[at : match.end()] if kept is None else kept)
         at = match.end()
     return b"".join((*made, line[at:])) if made else line
+
+
+def _bracketed(line: bytes) -> bytes:
+    """Postfix's addresses in angle brackets again, in a line that has none."""
+    if b"<" in line:
+        return line
+    match = UNBRACKETED.search(line)
+    if match is None:
+        for named in _NAMED:
+            line = named.sub(rb"\1<\2>\3", line, count=1)
+        return line
+    original = b", orig_to=<%s>" % match["original"] if match["original"] else b""
+    return b"%s: to=<%s>%s, relay=%s" % (line[: match.start()], match["address"], original, line[match.end() :])
 
 
 def _ends_with(text: bytes, target: bytes) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deliverability.capture.decoders.markup import Markup, markup_of
-from deliverability.capture.decoders.plain import SPACED, closed, is_spaced, may_be_marked_up
+from deliverability.capture.decoders.plain import headed, is_spaced, may_be_marked_up
 from deliverability.capture.decoders.streams import Stream, lines
 from deliverability.protocols.whole_line import begins_whole, is_whole
 
@@ -30,8 +30,9 @@ _WRAP_SLACK = 20  # octets by which a word that cannot be broken stands out
 _PIECE = re.compile(rb"(?:> ?)++|[ \t]++")
 _QUOTED = rb"[ \t]*+(?:>[ \t]*+)*+"
 _ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
-_LOG = (
-    rb"(?=\d{4}-\d\d-\d\d[T \t]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]?\d |[A-Z][a-z]{2} \d{4}-|<\d|\d{9})"  # how a line begins
+_LOG = (  # how a line begins
+    rb"(?=\d{4}-\d\d-\d\d[T \t]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]?\d |[A-Z][a-z]{2} \d{4}-|<\d|\d{9}"
+    rb"| ?1?\d\xe6\x9c\x88 )"
 )
 _BULLET = rb"(?:(?:[-*+]|\xe2\x80\xa2)[ \t]++)?+`{0,3}+"
 _NAMED = rb"(?:\[[^\]\s]{1,200}\] |[\w.-]{1,100} +\| )"  # kubectl logs --prefix, docker compose logs
@@ -76,7 +77,7 @@ class Shape:
     markup: Markup = _UNCHANGED
     """What was done within the lines."""
     spaced: bool = False
-    """Date and time are parted by a blank, or the head's parts by tabs."""
+    """Date and time are parted by a blank, the head's parts by tabs, or the month has a Chinese name."""
 
 
 def shape_of(head: bytes, *, complete: bool) -> Shape | None:
@@ -98,9 +99,9 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     if not plain and prefix is None:
         return None
     width, joint = _wrapping(every[:-1] if complete and _is_begun(every) else every, prefix)
-    headed = [bare for line in every if _begins(bare := _without(line, prefix))]
-    spaced = sum(map(is_spaced, headed)) >= _SHARE * len(headed)
-    shape = Shape(prefix, width, joint, markup, bool(headed) and spaced)
+    begun = [bare for line in every if _begins(bare := _without(line, prefix))]
+    spaced = sum(map(is_spaced, begun)) >= _SHARE * len(begun)
+    shape = Shape(prefix, width, joint, markup, bool(begun) and spaced)
     strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
     return None if strange else shape
 
@@ -152,9 +153,7 @@ def straightened(line: bytes, shape: Shape) -> bytes:
 def _bared(line: bytes, shape: Shape) -> bytes:
     """The same of a line within which nothing is changed any more."""
     line = _without(line, shape.prefix)
-    if shape.spaced and (match := SPACED.match(line)):
-        line = closed(match) + line[match.end() :]
-    return line
+    return headed(line) if shape.spaced else line
 
 
 def _is_rejected(line: bytes, prefix: re.Pattern[bytes] | None) -> bool:
