@@ -7,24 +7,24 @@ transaction: a run may be ended at any moment.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from deliverability.api import archive_shape as shape
 from deliverability.api import progress
-from deliverability.api.archive_segments import Cut, Segmenter, Tools
+from deliverability.api.archive_cuts import Cut
+from deliverability.api.archive_looks import Looks
+from deliverability.api.archive_segments import Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
 from deliverability.api.natures import NO_MAIL, Nature, is_void, not_kept
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
 from deliverability.api.times import MAX_HEAD, stamp
 from deliverability.api.tracing import surroundings
-from deliverability.capture import aside, rotation
+from deliverability.capture import rotation
 from deliverability.capture.continued import (
     Beginning,
     Known,
@@ -41,10 +41,6 @@ from deliverability.evidence.log_format import LogFormat
 from deliverability.ledger.archive import MAX_SEGMENT, Archive, Segment, Source
 
 BATCH = 16  # segments that are kept in one transaction
-THREADS = 2
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +87,14 @@ def ingest(request: Request, archive: Path, keep: timedelta | None = None) -> In
     """
     hints, files = surroundings(request)
     now = request.now or datetime.now(UTC)
-    # On one processor threads would only get in one another's way.
-    packing = ThreadPoolExecutor(THREADS) if aside.processors() > 1 else _AtOnce()
-    with Archive.open(archive, write=True, create=True) as kept, packing, ThreadPoolExecutor(1) as waiting:
+    every = load_formats()
+    # The child is made first: it is not to hold the archive open.
+    with Looks(every, files) as looks, Archive.open(archive, write=True, create=True) as kept:
         index_rest(kept)
-        run = _Run(Tools(kept, packing, waiting, hints, now, load_formats()), files)
+        run = _Run(Tools(kept, looks, hints, now, every), files)
         done = tuple(run.take(file) for file in files)
         pruned = drop_outdated(kept, now - keep) if keep else 0
     return IngestResult(done, pruned)
-
-
-class _AtOnce(Executor):
-    """Does what it is given before anything else."""
-
-    def submit(self, work: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Future[T]:
-        done: Future[T] = Future()
-        done.set_result(work(*args, **named))
-        return done
 
 
 def drop_outdated(archive: Archive, before: datetime) -> int:
@@ -237,7 +224,8 @@ class _Run:
 
     def _read_on(self, file: LogFile, source: Source, beginning: Beginning, look: str | None) -> Ingested:
         progress.tell(file.path, source.position)
-        with reading(file) as stream, Segmenter(self._tools, file, source, look) as segmenter:
+        segmenter = Segmenter(self._tools, file, source, look)
+        with reading(file) as stream:
             batch: list[Cut] = []
             nature = Nature(known=bool(source.id))
             for cut in segmenter.cuts(stream):

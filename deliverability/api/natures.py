@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from deliverability.api.archive_segments import Cut
+from deliverability.api.archive_cuts import Cut
 from deliverability.api.covering import NO_LOG, why_unread
 from deliverability.protocols import syslog
 
@@ -36,12 +36,12 @@ def is_void(batch: Sequence[Cut]) -> bool:
 
 def not_kept(batch: Sequence[Cut]) -> str:
     """What is said of a file of which nothing was kept, by the segments that were looked through."""
-    reasons = [why_unread(cut.scan) for cut in batch if cut.scan]
+    reasons = [why_unread(cut.found.scan) for cut in batch]
     return f"{next((reason for reason in reasons if reason != NO_LOG), NO_LOG)}; nothing of it was kept"
 
 
 def _shows_mail(batch: Sequence[Cut]) -> bool:
-    scans = [cut.scan for cut in batch if cut.scan]
+    scans = [cut.found.scan for cut in batch]
     return any(scan.formats for scan in scans) or all(scan.blank for scan in scans)
 
 

@@ -51,11 +51,20 @@ class Aside:
         """End the child, whose result nobody wants any more."""
         if self.pid:
             os.close(self._pipe)
-            _end(self.pid)
+            end(self.pid)
             self.pid = 0
 
 
-def _end(pid: int) -> None:
+def widen(pipe: int) -> None:
+    """Let a child go on while nobody takes what it made, where the system can keep that much."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, WAITING)
+
+
+def end(pid: int) -> None:
+    """End a child."""
     import signal
 
     os.kill(pid, signal.SIGKILL)
@@ -74,7 +83,7 @@ def _end_with(parent: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, 1, 1)
 
 
-def _child(work: Callable[[], object]) -> int:
+def child(work: Callable[[], object]) -> int:
     """A child that does ``work`` and ends; its process id.
 
     Whoever watches the parent (context variables) does not watch the child: two would talk into one another's line.
@@ -140,7 +149,7 @@ def _start(work: Callable[[], Iterable[object]]) -> tuple[int, int]:
         os.close(reading)
         _hand_over(work(), writing)
 
-    pid = _child(hand_over)
+    pid = child(hand_over)
     os.close(writing)
     return pid, reading
 
@@ -158,14 +167,7 @@ class Stream:
 
     def __init__(self, work: Callable[[], Iterable[object]]) -> None:
         self._pid, self._pipe = _start(work)
-        self._widen()
-
-    def _widen(self) -> None:
-        """Let the child go on while nobody takes what it made, where the system can keep that much."""
-        with suppress(ImportError, AttributeError, OSError):
-            import fcntl
-
-            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, WAITING)
+        widen(self._pipe)
 
     def __iter__(self) -> Iterator[Any]:
         """Each thing that the child makes."""
@@ -183,7 +185,7 @@ class Stream:
         """End the child; nobody takes any more."""
         if self._pid:
             os.close(self._pipe)
-            _end(self._pid)
+            end(self._pid)
             self._pid = 0
 
 
@@ -205,10 +207,10 @@ class Feed:
             self._fill(make, taken, filling)
 
         try:
-            self._pid = _child(fill)
+            self._pid = child(fill)
         except OSError:  # no more processes are allowed
-            for end in (filled, filling, taken, taking):
-                os.close(end)
+            for pipe in (filled, filling, taken, taking):
+                os.close(pipe)
             raise
         os.close(filling)
         os.close(taken)
@@ -246,7 +248,7 @@ class Feed:
     def close(self) -> None:
         """End the child; nobody takes any more."""
         if self._pid:
-            _end(self._pid)
+            end(self._pid)
             self._pid = 0
             self._filled.close()
             os.close(self._taking)

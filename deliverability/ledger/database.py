@@ -101,16 +101,9 @@ def holds_something(path: Path) -> bool:
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; the lock for writing is taken at once, so that nobody fails halfway for want of it."""
     connection.execute("BEGIN IMMEDIATE")
-    with or_undone(connection):
-        yield
-        connection.execute("COMMIT")
-
-
-@contextmanager
-def or_undone(connection: sqlite3.Connection) -> Iterator[None]:
-    """What fails within ends the transaction, and nothing of that is kept."""
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # on a full disk SQLite may have rolled back by itself
             connection.execute("ROLLBACK")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliverability.api import archive_segments, archiving
+from deliverability.api import archive_cuts, archiving
 from deliverability.api.archiving import IngestResult, ingest
 from deliverability.api.erasing import erase
 from deliverability.api.from_archive import read_archive
@@ -36,7 +36,7 @@ WHO = Request(to=("jo32@corp.example",), now=NOW)
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a log in several small segments."""
-    monkeypatch.setattr(archive_segments, "BLOCK", 1 << 15)
+    monkeypatch.setattr(archive_cuts, "BLOCK", 1 << 15)
     log, path = tmp_path / "mainlog", tmp_path / "a.db"
     log.write_bytes(EXIM)
     ingest(Request(logs=(str(log),), now=NOW), path)

@@ -21,11 +21,11 @@ import os, signal, sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from deliverability.api import archive_segments, archiving
+from deliverability.api import archive_cuts, archiving
 from deliverability.api.requests import Request
 from deliverability.ledger import archive, database
 
-archiving.BATCH, archive_segments.BLOCK = 1, 1 << 15  # many steps
+archiving.BATCH, archive_cuts.BLOCK = 1, 1 << 15  # many steps
 step, when, path, log = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4]
 steps = 0
 
@@ -109,8 +109,8 @@ exec "$@"
 FILL = """
 import sys
 from deliverability.__main__ import run
-from deliverability.api import archive_segments, archiving
-archiving.BATCH, archive_segments.BLOCK = 1, 1 << 15
+from deliverability.api import archive_cuts, archiving
+archiving.BATCH, archive_cuts.BLOCK = 1, 1 << 15
 log, archive = sys.argv[1:]
 print(run(["ingest", "--log", log, "--archive", archive]))
 print(run(["archive", "verify", "--archive", archive]))
