@@ -1,5 +1,6 @@
 """What counting makes of a part of a log: numbers by domain, cause and quarter of an hour, and what is still open."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from deliverability.evidence.summary import FATES, Fate
@@ -16,7 +17,11 @@ SMTP, TLS = len(FATES), len(FATES) + 1
 WIDTH = len(FATES) + 2
 OPEN = frozenset(FATES.index(fate) for fate in (Fate.DEFERRED, Fate.UNKNOWN))
 """Fates after which our server tries again."""
+UNKNOWN = FATES.index(Fate.UNKNOWN)
+"""It may have arrived, whatever is tried afterwards, but for an attempt that succeeds (RFC 1047)."""
 EXPIRED, DISCARDED = FATES.index(Fate.EXPIRED), FATES.index(Fate.DISCARDED)
+ENDED = frozenset(FATES.index(fate) for fate in (Fate.REFUSED, Fate.FAILED, Fate.EXPIRED))
+"""Fates after which nothing more is tried, and nothing arrived."""
 
 OTHERS = b"\0others"
 """Stands for the domains past :data:`MAX_DOMAINS`."""
@@ -61,13 +66,16 @@ class Tally:
     settled: list[bytes] = field(default_factory=list)
     """Queue ids of what needs no further attempt; their recipients stand in :attr:`settled_for`, in the same order."""
     settled_for: list[bytes] = field(default_factory=list)
+    ended: list[tuple[bytes, bytes, Open]] = field(default_factory=list)
+    """Queue id and recipient of what ended without success, with its fate."""
     copies: dict[bytes, dict[bytes, list[Open]]] = field(default_factory=dict)
     """What stayed on this machine, by queue id and recipient, of the last :data:`MAX_COPIES` messages of Exim's: a copy, if
     another router sends the same address on."""
     unmade: set[tuple[bytes, bytes]] = field(default_factory=set)
     """Queue ids and recipients of such a delivery that did not succeed: it sends nothing on."""
-    copied: dict[bytes, list[int]] = field(default_factory=dict)
-    """By domain and fate, the attempts that proved copies: no outcome of their message."""
+    no_outcome: dict[bytes, list[int]] = field(default_factory=dict)
+    """By domain and fate, the attempts that are no outcome of their message, though nothing more was tried: copies, and
+    what our server gave up after the connection had broken when it may have been accepted."""
     given_up: list[tuple[bytes, int]] = field(default_factory=list)
     """Queue ids whose remaining recipients our server gave up, or somebody removed, and which fate that is."""
     lapsed: dict[Open, int] = field(default_factory=dict)
@@ -83,8 +91,8 @@ class Tally:
         noted.append(here)
         kept = [one for one in noted if one[0] != DISCARDED]
         if kept and len(kept) < len(noted):
-            for fate, domain in noted:
-                self.copied.setdefault(domain, [0] * len(FATES))[fate] += fate == DISCARDED
+            for reply in (one for one in noted if one[0] == DISCARDED):
+                self.is_no_outcome(reply)
             noted[:] = kept
         if len(self.copies) > MAX_COPIES:
             del self.copies[next(iter(self.copies))]
@@ -92,10 +100,27 @@ class Tally:
     def goes_on(self, queue_id: bytes, recipient: bytes) -> None:
         """The address is tried elsewhere: what stayed was a copy."""
         waiting = self.copies[queue_id]
-        for fate, domain in waiting.pop(recipient, ()):
-            self.copied.setdefault(domain, [0] * len(FATES))[fate] += 1
+        for here in waiting.pop(recipient, ()):
+            self.is_no_outcome(here)
         if not waiting:
             del self.copies[queue_id]
+
+    def is_no_outcome(self, of: Open) -> None:
+        """An attempt that was counted leaves its message's outcome as it is."""
+        fate, domain = of
+        self.no_outcome.setdefault(domain, [0] * len(FATES))[fate] += 1
+
+    def lapse(self, waiting: Iterable[Open], fate: int) -> None:
+        """What was still to be tried will not be; what may have been accepted stays unknown."""
+        for before, domain in waiting:
+            of = (UNKNOWN if before == UNKNOWN else fate, domain)
+            self.lapsed[of] = self.lapsed.get(of, 0) + 1
+
+
+def wait(waiting: dict[bytes, Open], recipient: bytes, again: Open) -> None:
+    """Note what is to be tried again; a deferral does not take back that the mail may have been accepted."""
+    if again[0] == UNKNOWN or waiting.get(recipient, again)[0] != UNKNOWN:
+        waiting[recipient] = again
 
 
 def add_row(total: list[int], counts: list[int]) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from deliverability.api.line_clock import Clock
 from deliverability.api.tallies import (
     DISCARDED,
+    ENDED,
     EXPIRED,
     MAX_CAUSE_DOMAINS,
     MAX_CAUSES,
@@ -21,12 +22,14 @@ from deliverability.api.tallies import (
     SLOWEST,
     SMTP,
     TLS,
+    UNKNOWN,
     WIDTH,
     CauseKey,
     CauseTally,
     Open,
     Tally,
     add_row,
+    wait,
 )
 from deliverability.compose.fates import Judged, judge
 from deliverability.evidence.attempted import Lean, Said, Saying
@@ -161,7 +164,11 @@ class Counter:
                 numbers[0] += 1
                 if (waiting := opened.get(queue_id)) is None:
                     waiting = opened[queue_id] = {}
-                waiting[recipient] = again
+                wait(waiting, recipient, again)
+                continue
+            if fate in ENDED:
+                numbers[0] += 1
+                self._end(queue_id, recipient, (fate, saying.domain))
                 continue
             if queue_id in opened:
                 opened[queue_id].pop(recipient, None)
@@ -275,8 +282,16 @@ class Counter:
     def _give_up(self, queue_id: bytes, fate: int) -> None:
         """The queue manager returned the message, or somebody removed it: what was still to be tried will not be."""
         self.tally.given_up.append((queue_id, fate))
-        for _, domain in self.tally.opened.pop(queue_id, {}).values():
-            self.tally.lapsed[fate, domain] = self.tally.lapsed.get((fate, domain), 0) + 1
+        self.tally.lapse(self.tally.opened.pop(queue_id, {}).values(), fate)
+
+    def _end(self, queue_id: bytes, recipient: bytes, end: Open) -> None:
+        """It was refused, or given up; had the connection broken before, it stays unknown whether it arrived."""
+        waiting = self.tally.opened.get(queue_id, {})
+        if waiting.get(recipient, end)[0] == UNKNOWN:
+            self.tally.is_no_outcome(end)
+            return
+        waiting.pop(recipient, None)
+        self.tally.ended.append((queue_id, recipient, end))
 
     def _since_arrival(
         self, queue_id: bytes, minute: bytes | LogTime, seconds: bytes, zone: bytes, slot: "_Slot"

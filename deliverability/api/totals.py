@@ -12,11 +12,14 @@ from deliverability.api.tallies import (
     OTHERS,
     QUARTER,
     SLOWEST,
+    UNKNOWN,
     WIDTH,
     CauseTally,
+    Open,
     Slowness,
     Tally,
     add_row,
+    wait,
 )
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.summary import BOUNDS, FATES
@@ -82,6 +85,7 @@ class Whole:
         if copies:
             settled = zip(part.settled, part.settled_for, strict=True)
             tried = list(compress(settled, map(copies.__contains__, part.settled)))
+            tried += [(key, whom) for key, whom, _ in part.ended if key in copies]
             tried += [(key, whom) for key, waiting in part.opened.items() if key in copies for whom in waiting]
             for queue_id, whom in tried:
                 stayed = (queue_id, whom) in part.unmade or whom in part.copies.get(queue_id, ())
@@ -91,23 +95,37 @@ class Whole:
             for whom, stayed_here in waiting.items():
                 for here in stayed_here:
                     self.tally.stays(queue_id, whom, here)
-        for domain, counts in part.copied.items():
-            add_row(self.tally.copied.setdefault(domain, [0] * len(FATES)), counts)
+        for domain, counts in part.no_outcome.items():
+            add_row(self.tally.no_outcome.setdefault(domain, [0] * len(FATES)), counts)
 
     def _settle(self, part: Tally) -> None:
         pending = self.tally.opened
         if pending:
+            for queue_id, recipient, end in part.ended:
+                self._end(queue_id, recipient, end)
             settled = zip(part.settled, part.settled_for, strict=True)
             for queue_id, recipient in compress(settled, map(pending.__contains__, part.settled)):
-                waiting = pending.get(queue_id)
-                if waiting and waiting.pop(recipient, None) and not waiting:
-                    del pending[queue_id]
+                self._forget(queue_id, recipient)
             for queue_id, fate in part.given_up:
-                for _, domain in pending.pop(queue_id, {}).values():
-                    self.tally.lapsed[fate, domain] = self.tally.lapsed.get((fate, domain), 0) + 1
-        for queue_id, waiting in part.opened.items():
-            if waiting:
-                pending.setdefault(queue_id, {}).update(waiting)
+                self.tally.lapse(pending.pop(queue_id, {}).values(), fate)
+        for queue_id, opened in part.opened.items():
+            if opened:
+                waiting = pending.setdefault(queue_id, {})
+                for recipient, again in opened.items():
+                    wait(waiting, recipient, again)
+
+    def _end(self, queue_id: bytes, recipient: bytes, end: Open) -> None:
+        before = self.tally.opened.get(queue_id, {}).get(recipient)
+        if before and before[0] == UNKNOWN:
+            self.tally.is_no_outcome(end)
+        elif before:
+            self._forget(queue_id, recipient)
+
+    def _forget(self, queue_id: bytes, recipient: bytes) -> None:
+        """It needs no further attempt."""
+        waiting = self.tally.opened.get(queue_id)
+        if waiting and waiting.pop(recipient, None) and not waiting:
+            del self.tally.opened[queue_id]
 
 
 def outcomes(tally: Tally) -> dict[bytes, list[int]]:
@@ -116,9 +134,9 @@ def outcomes(tally: Tally) -> dict[bytes, list[int]]:
         domain: [0 if at in OPEN else count for at, count in enumerate(row[: len(FATES)])]
         for domain, row in tally.rows.items()
     }
-    for domain, copied in tally.copied.items():
+    for domain, counts in tally.no_outcome.items():
         row = found[domain if domain in found else OTHERS]
-        for at, count in enumerate(copied):
+        for at, count in enumerate(counts):
             row[at] -= count
     for waiting in tally.opened.values():
         for fate, domain in waiting.values():

@@ -596,6 +596,51 @@ def test_what_somebody_removed_waits_for_no_other_try(log, monkeypatch, part, li
     assert (total.attempts, total.outcomes) == ({Fate.DEFERRED: 1}, {Fate.DISCARDED: 1})
 
 
+UNCERTAIN = "lost connection with mx.x[192.0.2.1] while sending end of data -- message may be sent more than once"
+GIVEN_UP = "2026-11-22T05:09:00+00:00 h postfix/qmgr[9]: 4jXH3k3V2zzLhRZ: from=<s@h.example>, status=expired, returned to sender\n"
+UNCERTAIN_EXIM = """\
+== a@x.example R=dns T=smtp defer (-18) H=mx.x [192.0.2.1]: Remote host closed connection in response to end of data
+== a@x.example R=dns T=smtp defer (-54) DT=0s: retry time not reached for any host for 'x.example'
+** a@x.example: retry timeout exceeded
+""".splitlines()
+
+
+@pytest.mark.parametrize("part", [8 << 20, 64])
+@pytest.mark.parametrize(
+    ("lines", "fate"),
+    [
+        (
+            [
+                attempt(1, "a@x.example", f"deferred ({UNCERTAIN})"),
+                attempt(2, "a@x.example", "deferred (host mx said: 450 4.2.0 later)"),
+                attempt(3, "a@x.example", "bounced (host mx said: 550 5.1.1 unknown)"),
+            ],
+            Fate.UNKNOWN,
+        ),
+        ([attempt(1, "a@x.example", f"deferred ({UNCERTAIN})"), GIVEN_UP], Fate.UNKNOWN),
+        (
+            [
+                attempt(1, "a@x.example", f"deferred ({UNCERTAIN})"),
+                attempt(3, "a@x.example", "sent (250 2.0.0 ok)"),
+            ],
+            Fate.HANDED_OVER,
+        ),
+        (
+            [f"2025-11-22 07:13:3{n} 1vMhoQ-00000001AbC-0aBc {said}\n" for n, said in enumerate(UNCERTAIN_EXIM)],
+            Fate.UNKNOWN,
+        ),
+        (
+            [f"2025-11-22 07:13:3{n} 1vMhoQ-00000001AbC-0aBc {said}\n" for n, said in enumerate(UNCERTAIN_EXIM[1:])],
+            Fate.EXPIRED,
+        ),
+    ],
+    ids=["refused later", "the message is given up", "sent later", "Exim gives up", "never uncertain"],
+)
+def test_what_may_have_been_accepted_stays_unknown_unless_it_is_sent(log, monkeypatch, part, lines, fate):
+    monkeypatch.setattr(counting, "PART", part)
+    assert of(log(*lines)).total.outcomes == {fate: 1}
+
+
 def test_a_stranger_removes_nothing_by_what_a_header_says(log):
     subject = '<= <> U=a P=local S=1 T="1vMhoQ-00000001AbC-0aBc removed by root" for b@x.example'
     lines = (f"2025-11-22 07:13:38 1vMhoQ-00000001AbC-0aBc {words}\n" for words in (DEFERRED, subject))
