@@ -14,7 +14,7 @@ from deliverability.evidence.story import State
 
 FAILED = frozenset({State.REFUSED, State.FAILED, State.BOUNCED, State.EXPIRED, State.CANCELLED})
 TAKEN = frozenset({State.DELIVERED, State.ACCEPTED, State.HANDED_OVER})
-"""A next hop answered 2yz: nothing to tell."""
+"""A next hop answered 2yz, be it no server that the recipient's domain names: nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _is_due(answer: Answer, how: Alerting, now: datetime, known: Memory) -> bool
         return False
     if answer.state in FAILED:
         return True
-    if answer.blind and answer.state is State.NOT_FOUND:
+    if answer.unseen:
         return False  # it may stand where nobody could look: that is told otherwise
     began = answer.arrived or answer.listed.since or known.seen.get(key)
     if began is None:

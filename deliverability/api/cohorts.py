@@ -11,7 +11,6 @@ from typing import Any
 
 from deliverability.api.cohort import MAX_ROWS, BriefCohort, Wanted
 from deliverability.api.cohort_telling import BriefRow
-from deliverability.api.covering import UNREADABLE
 from deliverability.api.observe import Observe, settle, settling
 from deliverability.api.requests import Request
 from deliverability.assess import claim_for
@@ -27,6 +26,7 @@ WORST_FIRST = (
     *(State.UNKNOWN, State.NOT_FOUND, State.RECORDED, State.REFUSED, State.FAILED, State.BOUNCED, State.EXPIRED),
     *(State.CANCELLED, State.DEFERRED, State.QUEUED, State.HANDED_OVER, State.ACCEPTED, State.DELIVERED),
 )
+COULD_NOT_LOOK = "could-not-look"
 HEAD = ("line", "notice", "recipient", "state", "level", "arrived", "answered", "server", "reply", "messages")
 # What a spreadsheet takes for a formula at the beginning of a cell (OWASP, "CSV Injection"), wide forms as well; and
 # behind a semicolon, at which one splits whose language writes decimals with a comma.
@@ -54,6 +54,11 @@ class Answer:
     """A log could not be read, or not to its end."""
     partial: bool = False
     """More lines spoke of it than are kept."""
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it was not found, and may stand where nobody could look."""
+        return self.blind and self.state is State.NOT_FOUND
 
     @property
     def arrived(self) -> datetime | None:
@@ -86,7 +91,7 @@ def answer(request: Request, listed: Sequence[Listed], observe: Observe | None =
     now = request.now or datetime.now(UTC)
     wanted = [Wanted(row.address, row.message_id, row.since, row.until) for row in listed]
     first = BriefCohort(request, wanted[:MAX_ROWS])
-    blind = any(gap.kind in UNREADABLE for file in first.coverage.files for gap in file.gaps)
+    blind = first.coverage.blind
     base = Evidence(subject=Subject.DISPATCH, assessed_at=now, own=request.own())
 
     def rows() -> Iterator[Any]:
@@ -184,7 +189,7 @@ def answer_to_json(one: Answer) -> Json:
         "queue_ids": list(told.brief.queue_ids) if told else [],
         "messages": one.messages,
         "partial": one.partial,
-        "could_not_look": one.blind and one.state is State.NOT_FOUND,
+        "could_not_look": one.unseen,
     }
 
 
@@ -196,7 +201,7 @@ def cells(one: Answer) -> tuple[str, ...]:
         str(one.listed.line),
         one.listed.shown,
         one.listed.address or (told.brief.delivery.recipient if told else ""),
-        one.state.value,
+        state_of(one),
         str(_level(told)),
         instant_to_json(one.arrived) or "",
         instant_to_json(attempt.instant if attempt else None) or "",
@@ -204,6 +209,11 @@ def cells(one: Answer) -> tuple[str, ...]:
         _reply(attempt) or "",
         str(one.messages),
     )
+
+
+def state_of(one: Answer) -> str:
+    """The state in a word; what was not found where not all could be read is no finding."""
+    return COULD_NOT_LOOK if one.unseen else one.state.value
 
 
 def _level(told: Claimed | None) -> int:

@@ -12,12 +12,9 @@ from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
-from deliverability.evidence.story import Coverage, FileCoverage, Gap, Looked, Message
+from deliverability.evidence.story import UNREADABLE, Coverage, FileCoverage, Gap, Looked, Message
 from deliverability.protocols.headless import is_headless
 from deliverability.protocols.whole_line import is_whole
-
-UNREADABLE = frozenset({"unreadable", "damaged"})
-"""Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""
 
 HEADLESS = (
     "lines without a time, as journalctl -o cat prints them, cannot be read: take them with journalctl -o short-iso or"

@@ -161,7 +161,7 @@ def _time(at: LogTime | None, where: tzinfo) -> str:
 
 def _not_found(result: "TraceResult", t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     asked = ", ".join(told.delivery.recipient for told in result.told if told.delivery.recipient) or t("timeline.it")
-    lines = [visible(t("timeline.nothing", recipient=asked))]
+    lines = [visible(t("timeline.nothing-read" if result.blind else "timeline.nothing", recipient=asked))]
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
     files = result.trace.coverage.files
     rows = [(f.file, _time(f.first, where), _time(f.last, where), str(f.lines), str(f.unread)) for f in files]

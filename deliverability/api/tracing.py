@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from deliverability.api.asked import asked_in
-from deliverability.api.covering import UNREADABLE, coverage_of, notes, require_mail_log
+from deliverability.api.covering import coverage_of, notes, require_mail_log
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
 from deliverability.api.search import MAX_IDS, MAX_LINES, Found, look
@@ -47,7 +47,7 @@ class TraceResult:
     @property
     def blind(self) -> bool:
         """Whether a log could not be read, or not to its end: what was not found may stand there."""
-        return any(gap.kind in UNREADABLE for file in self.trace.coverage.files for gap in file.gaps)
+        return self.trace.coverage.blind
 
 
 def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:

@@ -72,7 +72,7 @@ class _Words:
         if rows:
             pieces += [chart, Table(t("summary.chart-fates"), head, rows)]
         else:
-            pieces.append(Note(t("summary.nothing")))
+            pieces.append(Note(t("summary.nothing-read" if self.summary.coverage.blind else "summary.nothing")))
         return Part("result", t("summary.heading-result"), (*pieces, Paragraph(t("summary.counting"))))
 
     def _period(self) -> str:

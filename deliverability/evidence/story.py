@@ -188,6 +188,10 @@ class Message:
         return tuple(stay.queue_id for stay in self.stays if stay.queue_id)
 
 
+UNREADABLE = frozenset({"unreadable", "damaged"})
+"""Kinds of gaps that no look could reach into: a "not found" beside one is "could not look"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A place where the log itself shows that something is missing."""
@@ -275,6 +279,11 @@ class Coverage:
     files: tuple[FileCoverage, ...]
     sources: tuple[SourceCoverage, ...] = ()
     """The same by log source: which times are covered, and which are missing."""
+
+    @property
+    def blind(self) -> bool:
+        """Whether a file could not be read, or not to its end: what was not found may stand there."""
+        return any(gap.kind in UNREADABLE for file in self.files for gap in file.gaps)
 
     @property
     def unread(self) -> int:

@@ -1,7 +1,7 @@
 """Octets packed for storage, and unpacked again: by Zstandard where the ``logs`` extra is there, else as zlib does it.
 
-Zstandard (RFC 8878) takes less time than zlib (RFC 1950) and a third of the room for what logs hold.  Each kind is known
-by its first octets; what one machine packed another can only read with the same extra.
+Zstandard (RFC 8878) takes less time than zlib (RFC 1950), and less than half of the room for what logs hold.  Each
+kind is known by its first octets; what one machine packed another can only read with the same extra.
 """
 
 import zlib

@@ -41,7 +41,7 @@ AlertOption = Annotated[
     typer.Option(
         "--alert",
         metavar="COMMAND",
-        help="With --cohort: run this, without a shell, once for each notice that failed or has no acceptance after"
+        help="With --cohort: run this, without a shell, once for each notice that failed, or that no server took by"
         " --after; the notice is JSON on its standard input.",
     ),
 ]
@@ -55,13 +55,6 @@ AlertStateOption = Annotated[
 AlertTimeoutOption = Annotated[
     float, typer.Option("--alert-timeout", metavar="SECONDS", min=1, max=3600, help="For one run of the command.")
 ]
-
-
-class _Looked:
-    """What exit statuses ask of a look: whether a log could not be read."""
-
-    def __init__(self, *, blind: bool) -> None:
-        self.blind = blind
 
 
 def refuse_lone_alert(alert: str | None, cohort: Path | None) -> None:
@@ -177,8 +170,10 @@ def _maker(form: str, given: dict[str, Any], lang: str) -> "Callable[[Answer], b
 
 def _shown(make: "Callable[[Answer], bytes]", one: "Answer") -> tuple[str, int, bytes]:
     """The state of an answer, the exit status it asks for, and the answer as it is written."""
-    status = dispatch_status(one.state, _Looked(blind=one.blind))  # type: ignore[arg-type]
-    return one.state.value, status, make(one)
+    from deliverability.api.cohorts import state_of
+
+    status = dispatch_status(one.state, blind=one.blind)
+    return state_of(one), status, make(one)
 
 
 def _as_json(one: "Answer") -> bytes:

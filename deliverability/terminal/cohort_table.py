@@ -33,7 +33,7 @@ def shown(one: "Answer", t: "Catalog") -> str:
     answered = f"{when:{_UNTIL_SECONDS}}" if when else "-"
     # in English by the words of the other forms, by which it can be searched
     word = one.state.value if t.lang == "en" else t(f"state.{one.state}")
-    state = t("cohort.could-not-look") if one.blind and not told else word
+    state = t("cohort.could-not-look") if one.unseen else word
     lines = _row(t, str(one.listed.line), notice, state, answered)
     recipient = told.brief.delivery.recipient if told and not one.listed.address else None
     words = (attempt.reply.text if attempt.reply else attempt.text) if attempt else ""

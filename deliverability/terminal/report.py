@@ -144,4 +144,6 @@ def report(
         raise
     talk(result.traced, unread=unread)
     write_pages(result.assessments, reader, request, wanted)
-    raise typer.Exit(worst(dispatch_status(a.claim.state, result.traced) for a in result.assessments if a.claim))
+    raise typer.Exit(
+        worst(dispatch_status(a.claim.state, blind=result.traced.blind) for a in result.assessments if a.claim)
+    )

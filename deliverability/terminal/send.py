@@ -207,5 +207,5 @@ def receipt_assessments(name: str, folder: Path | None, request: "Request") -> "
         assessment, traced = blocking(lambda r=records: assess_records(r, request), "report")  # type: ignore[misc]
         talk(traced, unread=False)
         assessments.append(assessment)
-        statuses.append(dispatch_status(assessment.claim.state, traced) if assessment.claim else UNKNOWN)
+        statuses.append(dispatch_status(assessment.claim.state, blind=traced.blind) if assessment.claim else UNKNOWN)
     return assessments, worst(statuses)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deliverability.api import TraceResult
     from deliverability.evidence.bundle import Assessment
     from deliverability.evidence.story import State
     from deliverability.terminal.options import FailOn
@@ -23,9 +22,9 @@ ACCEPTED, NEGATIVE, USAGE, PENDING, UNKNOWN, TAMPERED, COULD_NOT_LOOK, INTERNAL,
 WORST_FIRST = (TAMPERED, INTERNAL, COULD_NOT_LOOK, UNKNOWN, NEGATIVE, PENDING, ACCEPTED)
 
 
-def dispatch_status(state: "State", traced: "TraceResult") -> int:
-    """What "was it dispatched?" exits with."""
-    if state.value == "not-found" and traced.blind:
+def dispatch_status(state: "State", *, blind: bool) -> int:
+    """What "was it dispatched?" exits with; ``blind``: a log could not be read, or not to its end."""
+    if state.value == "not-found" and blind:
         return COULD_NOT_LOOK  # it may stand where nobody could look
     return {
         "delivered": ACCEPTED,

@@ -64,7 +64,6 @@ def summary(
     now: NowOption = None,
 ) -> None:
     """See :data:`SUMMARY_HELP`."""
-    from deliverability.api.covering import UNREADABLE
     from deliverability.api.readers import zone_of
     from deliverability.api.summary import summarise
     from deliverability.api.summary_rendering import rendered
@@ -77,5 +76,4 @@ def summary(
         say(note)
     form = form or _BY_SUFFIX.get(output.suffix.lower() if output else "", SummaryFormat.TEXT)
     write(rendered(counted, reader, form.value, request), output)
-    blind = any(gap.kind in UNREADABLE for file in counted.coverage.files for gap in file.gaps)
-    raise typer.Exit(COULD_NOT_LOOK if blind else ACCEPTED)
+    raise typer.Exit(COULD_NOT_LOOK if counted.coverage.blind else ACCEPTED)

@@ -129,4 +129,4 @@ def trace(
     if not result.picked_one:
         say(several_match(result))
         raise typer.Exit(USAGE)
-    raise typer.Exit(worst(dispatch_status(t.claim.state, result) for t in result.told))
+    raise typer.Exit(worst(dispatch_status(t.claim.state, blind=result.blind) for t in result.told))

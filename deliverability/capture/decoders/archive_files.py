@@ -25,9 +25,9 @@ _ENCRYPTED = 1
 _DAMAGE = (zipfile.BadZipFile, EOFError, ValueError, KeyError, zlib.error)
 _FAILURES = (
     *_DAMAGE,
-    OSError,
-    RuntimeError,
-)  # the disk; what this reader does not know (NotImplementedError), a password
+    OSError,  # the disk
+    RuntimeError,  # a password, and NotImplementedError: a way of packing that this reader lacks
+)
 _SYSTEM = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
