@@ -10,7 +10,7 @@ import typer
 from deliverability.errors import UsageError, printable
 from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import moment, request_from, settings_of
-from deliverability.terminal.options import ConfigOption, NowOption, TableFormat, ToOption
+from deliverability.terminal.options import ConfigOption, NowOption, TableFormat
 from deliverability.terminal.status import ACCEPTED, TAMPERED
 from deliverability.terminal.streams import number, say, write
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ArchiveOption = Annotated[
     Path | None, typer.Option("--archive", metavar="FILE", help="The archive; else that of the configuration.")
+]
+PersonOption = Annotated[
+    list[str] | None, typer.Option("--to", metavar="ADDRESS...", help="The person's own address; may be repeated.")
 ]
 FormOption = Annotated[TableFormat, typer.Option("--format", help="Table or JSON.")]
 
@@ -127,7 +130,11 @@ def prune(
 
 @archive_app.command(short_help="Erase a person.")
 def erase(
-    to: ToOption = None, archive: ArchiveOption = None, config: ConfigOption = None, now: NowOption = None
+    to: PersonOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: what is erased cannot be brought back.")] = False,
+    archive: ArchiveOption = None,
+    config: ConfigOption = None,
+    now: NowOption = None,
 ) -> None:
     """Erase the log lines that speak of a person, and their address from lines that speak of others too.
 
@@ -136,6 +143,8 @@ def erase(
     from deliverability.api.erasing import erase as erased
 
     path = required(archive, config)
+    if not yes:
+        raise UsageError("erasing cannot be undone: add --yes")
     done = erased(request_from({"to": to, "config": config, "now": now}), path)
     say(
         f"{number(done.blanked, 'line')} made blank; the address struck out of {number(done.struck, 'line')} "

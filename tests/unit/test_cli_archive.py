@@ -73,7 +73,7 @@ def test_looked_over_verified_erased_pruned(place: Path, capfd: pytest.CaptureFi
         0,
         f"a.db: 1 segment, {len(EXIM)} octets: all as they were kept\n",
     )
-    assert "made blank; the address" in answer(capfd, "archive", "erase", "--archive", "a.db", "--to", WHO)[2]
+    assert "made blank; the address" in answer(capfd, "archive", "erase", "--archive", "a.db", "--to", WHO, "--yes")[2]
     assert WHO.encode() not in (place / "a.db").read_bytes()
     assert answer(capfd, "trace", "--archive", "a.db", "--to", WHO, "--offline")[0] == 4
     status, out, _ = answer(capfd, "archive", "status", "--archive", "a.db", "--format", "json")
@@ -101,7 +101,8 @@ def test_looked_over_verified_erased_pruned(place: Path, capfd: pytest.CaptureFi
         (("archive", "verify", "--archive", "mainlog"), 6, "not a database"),
         (("archive", "prune", "--archive", "none.db", "--before", "2026-01-01"), 6, "no such archive"),
         (("archive", "prune", "--archive", "none.db", "--before", "soon"), 2, "--before"),
-        (("archive", "erase", "--archive", "a.db", "--to", "@corp.example"), 2, "own addresses"),
+        (("archive", "erase", "--archive", "a.db", "--to", "@corp.example", "--yes"), 2, "own addresses"),
+        (("archive", "erase", "--archive", "a.db", "--to", WHO), 2, "add --yes"),
         (("trace", "--archive", "none.db", "--to", WHO), 6, "no such file"),
         (("trace", "--log", "mainlog", "--to", WHO, "--for", "5m"), 2, "--follow"),
         (("trace", "--log", "mainlog", "--to", WHO, "--follow", "--format", "json"), 2, "ndjson"),
