@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Any
 
 from deliverability.api.archive_shape import of_segment
+from deliverability.api.first_pass import FirstPass
 from deliverability.api.holes import MAX_TOLD, SMALL, steps, steps_in_large
-from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, FirstPass, Step, events_of
+from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, Edge, FileScan, Step, events_of
 from deliverability.capture.blocks import BLOCK, MAX_LINE, Block, Window, blocks
 from deliverability.capture.files import LogFile, Stream
 from deliverability.evidence.event import Action, DeliveryEvent

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from deliverability.api import progress
+from deliverability.api.first_pass import LARGE, FirstPass
 from deliverability.api.halves import first_pass, in_one
 from deliverability.api.ids import Finder
 from deliverability.api.many_ids import many_ids
 from deliverability.api.nearby import Found, Nearby
-from deliverability.api.scan import LARGE, FileScan, FirstPass, Part
+from deliverability.api.scan import FileScan, Part
 from deliverability.api.search import MAX_PASSES, clock_of
 from deliverability.api.surroundings import SESSION_REACH
 from deliverability.api.words import Words

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 
-from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, FileScan, FirstPass, Part
+from deliverability.api.first_pass import FirstPass
+from deliverability.api.scan import MAX_NOTED, MAX_UNREAD_KEPT, FileScan, Part
 from deliverability.capture import aside
 from deliverability.capture.files import LogFile
 from deliverability.capture.sources import plain

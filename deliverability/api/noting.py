@@ -5,7 +5,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deliverability.api.scan import MAX_NOTED, MAX_SNIFFED, MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, SAMPLE, strange
+from deliverability.api.scan import (
+    LOST_WORDS,
+    MAX_NOTED,
+    MAX_SNIFFED,
+    MAX_UNREAD_KEPT,
+    MAX_UNREAD_SHOWN,
+    SAMPLE,
+    strange,
+)
 from deliverability.api.sniffing import sniffable
 from deliverability.capture.blocks import Block, Window
 from deliverability.evidence.event import Action, DeliveryEvent
@@ -22,7 +30,6 @@ SIGNS = {
     "sendmail": b", stat=",
 }
 """Of formats that come through syslog, whose heads tell nobody apart: what stands in every line with an attempt."""
-_LOST_WORDS = (b"rate-limit", b"uppressed ", b"drop messages")
 
 
 @dataclass(slots=True)
@@ -161,7 +168,7 @@ class Noting:
             start, stop = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at)
             stop = stop if stop >= 0 else end
             words = raw[start:stop]
-            if any(word in words for word in _LOST_WORDS):
+            if any(word in words for word in LOST_WORDS):
                 line, _ = window.line(window.start + start)
                 said = (event for fmt in self.formats for event in fmt.parse([line]))
                 if any(event.action is Action.GAP for event in said):

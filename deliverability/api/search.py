@@ -14,9 +14,10 @@ from itertools import islice
 
 from deliverability import plugins
 from deliverability.api import progress
+from deliverability.api.first_pass import FirstPass
 from deliverability.api.halves import first_pass, in_one, middle_of
 from deliverability.api.ids import Finder, finder
-from deliverability.api.scan import FileScan, FirstPass, Part
+from deliverability.api.scan import FileScan, Part
 from deliverability.api.surroundings import SESSION_REACH, session_before, whole_entry
 from deliverability.capture import aside
 from deliverability.capture.blocks import MAX_LINE, Window, windows

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.api import noting
-from deliverability.api.scan import FirstPass
+from deliverability.api.first_pass import FirstPass
 from deliverability.api.search import load_formats
 from deliverability.api.sniffing import SHORTEST, sniffable
 from deliverability.capture.blocks import windows
