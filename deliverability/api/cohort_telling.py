@@ -15,10 +15,10 @@ from deliverability.api.cohort_look import Look, Where
 from deliverability.api.whole_logs import WholeLogs
 from deliverability.capture import aside
 from deliverability.correlate import Query, tell
-from deliverability.correlate.clock import Known, resolve_beside
+from deliverability.correlate.clock import Known, OneZone, resolve_beside
 from deliverability.correlate.plain import Brief, Fact, facts_of, tell_plainly
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.event import Action, DeliveryEvent
 from deliverability.evidence.log_format import Glance, LogFormat
 from deliverability.evidence.story import Delivery, Message
 
@@ -79,6 +79,7 @@ class Telling:
     logs: WholeLogs
     own: Own
     _known: Known | None = None
+    _zones: dict[int, OneZone | None] = field(default_factory=dict)
     _latest: tuple[tuple[Where, ...], list[DeliveryEvent]] = field(default=((), []))
 
     def told(self, row: int, query: Query) -> tuple[Message, ...]:
@@ -143,20 +144,38 @@ class Telling:
     ) -> list[Fact] | None:
         """What the lines of one file say; only those of which a glance does not tell are parsed."""
         facts: list[Fact] = []
+        zone = self._zone(number)
         for found in self.look.found(number, places):
             offset, _, raw, cut = found
             seen = None if cut else glance(raw)
             if seen:
-                facts.append(Fact(offset, *seen))
+                instant = seen.instant
+                if instant is None and zone:
+                    arrived = seen.action is Action.ARRIVED
+                    instant = zone.instant(seen.local, seen.queue_id, fmt.id, arrived=arrived)
+                if instant is None:
+                    return None  # what other lines say of the time may count
+                facts.append(Fact(offset, seen.action, seen.queue_id, seen.host, seen.message_id, instant))
                 continue
-            events = list(fmt.parse(self.look.lines(number, (found,))))
-            if not all(event.at.instant for event in events):
-                return None  # what other lines say of the time may count
-            told = facts_of(resolve_beside(events, self.logs.hints, self._samples()))
+            told = facts_of(self._resolved(list(fmt.parse(self.look.lines(number, (found,)))), zone))
             if told is None:
                 return None
             facts += told
         return facts
+
+    def _resolved(self, events: list[DeliveryEvent], zone: OneZone | None) -> Sequence[DeliveryEvent]:
+        """The events of one line with their instants; without, where what other lines say of the time may count."""
+        if all(event.at.instant for event in events):
+            return resolve_beside(events, self.logs.hints, self._samples())
+        told = [zone.resolve(event) for event in events] if zone else []
+        return [event for event in told if event] if all(told) else events
+
+    def _zone(self, number: int) -> OneZone | None:
+        """The zone that the ids in one file agree on."""
+        if number not in self._zones:
+            file = self.look.scans[number].file
+            self._zones[number] = OneZone.of(self._samples(), (file.log, file.path))
+        return self._zones[number]
 
     def _samples(self) -> Known:
         """What the ends of the files tell of their times."""

@@ -7,7 +7,7 @@ ids are found in one go.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache, partial
 
 from deliverability.api.archive_tokens import COVERED, MARKS
@@ -17,7 +17,8 @@ from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols.octets import WORTHWHILE, any_of, each_position
 
 MAX_BEGINNINGS = 3
-CLOCK = 12  # octets that tell most ids apart: Hyperscan takes longer where endings are alike
+TELLING = 8  # octets at the end of a string by which Hyperscan tells it from others: it takes long where many are alike
+BEGINNINGS = (12, 7)  # octets of an id that tell most apart; all ids begin with their clock
 _EXIM = re.compile(rb"-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}(?![0-9A-Za-z-])")
 _EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
 _BEFORE_OWN = (b": ", b"] ", b"- ")  # where a program begins to speak: RFC 3164, Solaris, RFC 5424
@@ -63,9 +64,11 @@ def many_ids(ids: Iterable[str], leads: Iterable[str], formats: Sequence[LogForm
 
 def _at_once(ours: frozenset[bytes], theirs: frozenset[bytes]) -> Finder | None:
     """All of them in one go, where Hyperscan is there: ``theirs`` without a dash where a program begins to speak."""
+    sought = ours | {name for name in theirs if b"-" in name}
+    length = _told_apart(sought)
     whole: dict[bytes, list[bytes]] = {}
-    for name in ours | {name for name in theirs if b"-" in name}:
-        whole.setdefault(name[:CLOCK], []).append(name)
+    for name in sought:
+        whole.setdefault(name[:length], []).append(name)
     places = any_of([*whole, *(b"%s:" % name for name in theirs if b"-" not in name)])
     if places is None:
         return None
@@ -83,6 +86,17 @@ def _at_once(ours: frozenset[bytes], theirs: frozenset[bytes]) -> Finder | None:
         return sorted(found)
 
     return find
+
+
+def _told_apart(names: Collection[bytes]) -> int | None:
+    """How many octets of each to look for, so that few end alike; ``None``: all.
+
+    What stands behind an id's clock may be a process' number, which hardly differs from one id to the next.
+    """
+    for length in (None, *BEGINNINGS[:-1]):
+        if 2 * len({name[:length][-TELLING:] for name in names}) >= len(names):
+            return length
+    return BEGINNINGS[-1]
 
 
 def _any_stands(content: bytes, names: Iterable[bytes], at: int) -> bool:

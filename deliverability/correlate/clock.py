@@ -102,6 +102,34 @@ def resolve_beside(events: Sequence[DeliveryEvent], hints: TimeHints, beside: Kn
     return [_at_instant(e, _checked(e, _resolve(e, known[_file(e)], hints))) for e in events]
 
 
+@dataclass(frozen=True, slots=True)
+class OneZone:
+    """The zone of a file whose own ids all show the same one: its lines' times need no look at each other."""
+
+    zone: timedelta
+    basis: TimeBasis
+
+    @classmethod
+    def of(cls, known: Known, file: tuple[str, str]) -> "OneZone | None":
+        """What the samples of a file agree on; ``None``: they do not, or there is none."""
+        found = {(sample.zone, sample.basis) for sample in known.samples.get(file, ())}
+        return cls(*found.pop()) if len(found) == 1 else None
+
+    def instant(self, local: datetime, queue_id: str, writer: str, *, arrived: bool) -> datetime | None:
+        """When a line was written that states no zone; ``None`` where the id that it introduces shows another."""
+        clock = _clock(queue_id, writer) if arrived else None
+        if clock and _shift(local, clock) not in (None, self.zone):
+            return None
+        return local.replace(tzinfo=UTC) - self.zone
+
+    def resolve(self, event: DeliveryEvent) -> DeliveryEvent | None:
+        """As :func:`resolve_beside` would, of an event that introduces no id; ``None`` where other lines count."""
+        at = event.at
+        if at.instant or at.unclear or at.offset is not None or not at.has_year or event.action is Action.ARRIVED:
+            return None
+        return _at_instant(event, _checked(event, _at(at, at.local.replace(tzinfo=UTC), self.zone, self.basis)))
+
+
 def _at_instant(event: DeliveryEvent, at: LogTime) -> DeliveryEvent:
     return event if at is event.at else replace(event, at=at)
 

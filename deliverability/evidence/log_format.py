@@ -20,8 +20,10 @@ class Glance(NamedTuple):
     queue_id: str
     host: str | None
     message_id: str | None
-    instant: datetime
-    """UTC, from what the line itself states."""
+    instant: datetime | None
+    """UTC, from what the line itself states; ``None``: it states no zone."""
+    local: datetime
+    """The wall-clock time that the line states, naive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

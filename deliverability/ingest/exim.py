@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, TimeBasis
 from deliverability.evidence.exhibit import LogLine
-from deliverability.evidence.log_format import LogFormat
+from deliverability.evidence.log_format import Glance, LogFormat
 from deliverability.evidence.names import Mailbox
 from deliverability.protocols.exim_fields import MESSAGE_ID, angle, octets_regex
 from deliverability.protocols.ingesting import Recogniser
@@ -356,6 +356,12 @@ def _deliveries(sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]] | None
     return reader(parse, sample)
 
 
+def _glance() -> Callable[[bytes], Glance | None]:
+    from deliverability.protocols.exim_glance import glance
+
+    return glance
+
+
 FORMAT = LogFormat(
     id="exim",
     title="Exim (main log, reject log, syslog)",
@@ -366,4 +372,5 @@ FORMAT = LogFormat(
     needles=needles,
     head=rb"%s|%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD, _QUOTED),
     deliveries=_deliveries,
+    glance=_glance,
 )

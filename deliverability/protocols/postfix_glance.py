@@ -43,4 +43,5 @@ def glance(raw: bytes) -> Glance | None:
     mail = match["mail"]
     queue_id = match["described"] if mail else match[kind]
     told = None if mail is None else mail.decode("ascii")
-    return Glance(_ACTIONS[kind], queue_id.decode("ascii"), match["host"].decode("ascii"), told, at.astimezone(UTC))
+    host, local = match["host"].decode("ascii"), at.replace(tzinfo=None)
+    return Glance(_ACTIONS[kind], queue_id.decode("ascii"), host, told, at.astimezone(UTC), local)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deliverability.api import cohort, cohort_telling
 from deliverability.api.cohort import BriefCohort, Wanted
 from deliverability.api.requests import Request
+from deliverability.api.scan import SAMPLE
 from deliverability.api.search import load_formats
 from deliverability.capture import aside
 from deliverability.correlate import Query
@@ -90,7 +91,64 @@ def story(
     ]
 
 
+EXIM_FIRST, EXIM_SECOND = "1xUzl6-0000000002z-42Us", "1xUzl7-00000000039-0n0k"
+EXIM_MADE = "2026-11-22 13:05:0{}{} {} "
+"""When that first id was made, by a clock eight hours ahead of UTC."""
+CAME = (
+    "<= s@h.example H=out1.h.example (whmcs.h.example) [192.0.2.7]:53332 P=esmtps X=TLS1.3:ECDHE:256 CV=no"
+    ' A=dovecot_login:s@h.example S=583 id={} T="Renewal \\"id=2@h.example\\"" from <s@h.example> for {}'
+)
+
+
+def exim(
+    recipient: str = "a@b.example", queue_id: str = EXIM_FIRST, mail: str = "1@h.example", zone: str = ""
+) -> list[str]:
+    return [
+        EXIM_MADE.format(0, zone, queue_id) + CAME.format(mail, recipient),
+        EXIM_MADE.format(2, zone, queue_id)
+        + f'=> {recipient} R=dnslookup T=remote_smtp H=mx.b.example [192.0.2.1] C="250 OK id=7" QT=2s DT=0s',
+        EXIM_MADE.format(3, zone, queue_id) + "Completed",
+    ]
+
+
+def shifted(lines: list[str], hours: int) -> list[str]:
+    return [line.replace(" 13:", f" {13 + hours}:") for line in lines]
+
+
 ODD = {
+    "exim": exim(),
+    "exim, two messages": exim() + exim(queue_id=EXIM_SECOND, mail="2@h.example"),
+    "exim, a zone in each line": exim(zone=" +0800"),
+    "exim, a zone in one line": [*exim(zone=" +0800")[:1], *exim()[1:]],
+    "exim, summer time between": exim() + shifted(exim(queue_id=EXIM_SECOND, mail="2@h.example"), 1),
+    "exim, summer time before the end": [
+        exim()[0],
+        *shifted(exim("x@y.example", EXIM_SECOND, "2@h.example"), 1),
+        *shifted(exim()[1:], 1),
+    ],
+    "exim, summer time over before the end": [
+        exim()[0],
+        *shifted(exim("x@y.example", EXIM_SECOND, "2@h.example"), -1),
+        *shifted(exim()[1:], -1),
+    ],
+    "exim, another's zone": exim("x@y.example") + shifted(exim(queue_id=EXIM_SECOND, mail="2@h.example"), 1),
+    "exim, a clock that contradicts the id": [
+        *exim("x@y.example"),
+        *shifted(exim(queue_id="1xVClY-0000000002z-42Us"), 0),
+    ],
+    "exim, a clock that nothing tells": [line.replace(EXIM_FIRST, "zzzzzz-0000000002z-42Us") for line in exim()],
+    "exim, a line of a day that is none": [*exim()[:2], exim()[2].replace("2026-11-22", "2026-02-30")],
+    "exim, a leap second": [*exim()[:2], exim()[2].replace("13:05:03", "13:05:60")],
+    "exim, a notice": [exim()[0].replace("<= s@h.example", f"<= <> R={EXIM_SECOND}"), *exim()[1:]],
+    "exim, two recipients": [exim("a@b.example c@b.example")[0], exim()[1], exim("c@b.example")[1], exim()[2]],
+    "exim, no end": exim()[:2],
+    "exim, a copy": [exim()[0], exim()[1].replace("=> a@b", "=> /x <a@b.example> R=archiver T=y a@b"), *exim()[1:]],
+    "exim, deferred first": [exim()[0], exim()[1].replace("=>", "==").split(" H=")[0] + " defer (110): x", *exim()[1:]],
+    "exim, newest first": exim()[::-1],
+    "exim, a name of blanks": [exim()[0].replace("(whmcs.h.example)", "(a id=2@h.example)"), *exim()[1:]],
+    "exim, two Message-IDs": [exim()[0].replace(" T=", " id=2@h.example T="), *exim()[1:]],
+    "exim, refused after all": [exim()[0].replace("<=", "(="), *exim()[1:]],
+    "exim, by cron": [exim("root")[0], *exim()[1:]],
     "two messages": story() + story(queue_id=SECOND, mail="2@h.example"),
     "the same mail twice": story() + story(queue_id=SECOND),
     "one led to the other": story(reply=": queued as " + SECOND) + story(queue_id=SECOND),
@@ -129,30 +187,49 @@ def test_what_is_not_plain_is_told_at_length(lines: list[str], tmp_path: Path, m
     assert rows_of(log, wanted) == at_length(log, wanted, monkeypatch)
 
 
+@pytest.mark.parametrize("hours", [0, 1, -1, -24])
+def test_a_message_amid_others_whose_ids_show_one_zone(
+    hours: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the ends of a file are read for its zone: what an id in its middle shows counts for its own message."""
+    others = exim("x@y.example", EXIM_SECOND, "2@h.example") * 400
+    middle = [line.replace("11-22 13:", "11-21 13:") for line in exim()] if hours == -24 else shifted(exim(), hours)
+    log = tmp_path / "mail.log"
+    log.write_text("\n".join([*others, *middle, *others, ""]))
+    assert log.stat().st_size > 4 * SAMPLE
+    wanted = [Wanted(address="a@b.example"), Wanted(message_id="1@h.example")]
+    rows = rows_of(log, wanted)
+    assert rows == at_length(log, wanted, monkeypatch)
+    assert len(rows) == 2
+
+
 def parsed(raw: bytes, fmt: LogFormat) -> Iterator[object]:
     for event in fmt.parse([LogLine(Place("", "mail.log", 1, 0), raw)]):
         assert not event.related
         assert not event.writer.startswith("dovecot")
-        yield event.action, event.queue_id, event.host, event.message_id, event.at.instant
+        yield event.action, event.queue_id, event.host, event.message_id, event.at.instant, event.at.local
 
 
 def assert_said(raw: bytes) -> bool:
     for fmt in QUICK:
         seen = fmt.glance()(raw) if fmt.glance else None
         if seen:
-            assert [*parsed(raw, fmt)] == [tuple(seen)]
+            (told,) = parsed(raw, fmt)
+            assert told == (tuple(seen) if told[-1] == seen.local else (*seen[:-1], told[-1]))
+            assert told[-1] == seen.local or told[-2]  # Postfix: the parser tells local time in UTC
             return True
     return False
 
 
 def test_a_glance_says_what_the_line_says() -> None:
-    seen = [assert_said(raw) for log in sorted(LOGS.glob("postfix/*")) for raw in log.read_bytes().splitlines()]
-    assert sum(seen) > 600
-    assert {fmt.id for fmt in QUICK} == {"postfix"}
+    for logs, least in (("postfix/*", 600), ("exim/*/*", 400)):
+        files = [path for path in sorted(LOGS.glob(logs)) if path.is_file()]
+        assert sum(assert_said(raw) for log in files for raw in log.read_bytes().splitlines()) > least
+    assert {fmt.id for fmt in QUICK} == {"exim", "postfix"}
 
 
 @given(
-    st.sampled_from([line.encode() for line in story()]),
+    st.sampled_from([line.encode() for line in (*story(), *exim(), *exim(zone=" +0800"))]),
     st.lists(st.tuples(st.integers(0, 160), st.integers(0, 4), st.binary(max_size=3)), max_size=3),
 )
 def test_of_a_line_that_differs_a_little(line: bytes, changes: list[tuple[int, int, bytes]]) -> None:
@@ -189,7 +266,7 @@ def test_a_format_of_somebody_else_is_given_the_numbers_of_lines(
         seen.extend(line.place.line for line in lines)
         return iter(())
 
-    (ours,) = QUICK
+    (ours,) = (fmt for fmt in QUICK if fmt.id == "postfix")
     others = replace(ours, id="others", parse=parse, glance=None)
     monkeypatch.setattr(cohort, "load_formats", lambda: (ours, others))
     assert len(rows_of(log, [Wanted(address="a@b.example")])) == 1
