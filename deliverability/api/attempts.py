@@ -73,10 +73,11 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
     counter: Counter | None = None
     readers: list[Reader] = []
     slow: list[LogFormat] = []
-    first, last = not task.edges, None
+    first, earlier, last = not task.edges, None, None
     try:
         for window in windows(task.file, 0, None, task.begin, task.stop):
-            block = last = window.block
+            earlier, last = last, window.block
+            block = last
             found = noting.take(window)
             if counter is None:
                 counter = _counter(task, job, noting.formats, window)
@@ -97,7 +98,9 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
     except CannotLookError as problem:
         noting.seen.damaged = str(problem)
     if task.edges and last is not None:
-        noting.seen.last = last_events(task.file, noting.formats, last)
+        # The last block may be half a line.
+        ends = (last_events(task.file, noting.formats, block) for block in (last, earlier) if block)
+        noting.seen.last = next(filter(None, ends), [])
     yield (counter.renew() if counter else Tally()), noting.renew()
 
 

@@ -10,6 +10,7 @@ import typer
 from deliverability.errors import UsageError, printable
 from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import moment, request_from, settings_of
+from deliverability.terminal.light import LightCommand
 from deliverability.terminal.options import ConfigOption, NowOption, TableFormat
 from deliverability.terminal.status import ACCEPTED, TAMPERED
 from deliverability.terminal.streams import number, say, write
@@ -61,7 +62,7 @@ def required(given: Path | None, config: Path | None) -> Path:
     return found
 
 
-@archive_app.command(short_help="What is in it.")
+@archive_app.command(cls=LightCommand, short_help="What is in it.")
 def status(archive: ArchiveOption = None, form: FormOption = TableFormat.TEXT, config: ConfigOption = None) -> None:
     """What an archive holds: each log, from when to when, and how much."""
     from deliverability.api.keeping import status as looked_over
@@ -113,7 +114,7 @@ def _file(file: "KeptFile") -> dict[str, object]:
     }
 
 
-@archive_app.command(short_help="Drop what is older than a date.")
+@archive_app.command(cls=LightCommand, short_help="Drop what is older than a date.")
 def prune(
     before: Annotated[str, typer.Option("--before", metavar="DATE", help="Lines before that day, UTC, are dropped.")],
     archive: ArchiveOption = None,
@@ -128,7 +129,7 @@ def prune(
     say(f"{number(count, 'segment')} dropped; lines that are as old and stand beside newer ones stay with them")
 
 
-@archive_app.command(short_help="Erase a person.")
+@archive_app.command(cls=LightCommand, short_help="Erase a person.")
 def erase(
     to: PersonOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it: what is erased cannot be brought back.")] = False,
@@ -152,7 +153,7 @@ def erase(
     )
 
 
-@archive_app.command(short_help="Hold it against its digests.")
+@archive_app.command(cls=LightCommand, short_help="Hold it against its digests.")
 def verify(archive: ArchiveOption = None, config: ConfigOption = None) -> None:
     """Hold everything that is kept against its digests.
 
@@ -175,7 +176,7 @@ def verify(archive: ArchiveOption = None, config: ConfigOption = None) -> None:
     raise typer.Exit(ACCEPTED if good else TAMPERED)
 
 
-@archive_app.command(short_help="Build its index again.")
+@archive_app.command(cls=LightCommand, short_help="Build its index again.")
 def reindex(archive: ArchiveOption = None, config: ConfigOption = None) -> None:
     """Build the index again from what is kept."""
     from deliverability.api.keeping import reindex as indexed

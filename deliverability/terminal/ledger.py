@@ -10,6 +10,7 @@ import typer
 
 from deliverability.errors import UsageError, printable
 from deliverability.terminal.asking import MAX_BUNDLE_FILE, MAX_HEAD_FILE, moment, read_file, settings_of
+from deliverability.terminal.light import LightCommand
 from deliverability.terminal.options import ConfigOption, LedgerOption, NowOption, OutputOption, TableFormat
 from deliverability.terminal.status import COULD_NOT_LOOK
 from deliverability.terminal.streams import number, say, write, write_lines
@@ -31,7 +32,7 @@ AddressOption = Annotated[str | None, typer.Option("--to", metavar="ADDRESS", he
 DispatchOption = Annotated[str | None, typer.Option("--dispatch", metavar="ID", help="One message to one recipient.")]
 
 
-@ledger.command(short_help="Make a ledger with a key of its own.")
+@ledger.command(cls=LightCommand, short_help="Make a ledger with a key of its own.")
 def init(
     origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="Its name for all time: example.com/dispatch.")],
     folder: LedgerOption = None,
@@ -50,7 +51,7 @@ def init(
         write(f"{made.verifier_keys()[0].to_text()}\n".encode(), None)
 
 
-@ledger.command(short_help="Entries, heads, open dispatches, time-stamps.")
+@ledger.command(cls=LightCommand, short_help="Entries, heads, open dispatches, time-stamps.")
 def status(
     folder: LedgerOption = None,
     form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
@@ -85,7 +86,7 @@ def status(
     write(("\n".join(lines) + "\n").encode(), None)
 
 
-@ledger.command(short_help="Take in what was spooled, sign a head, have it stamped.")
+@ledger.command(cls=LightCommand, short_help="Take in what was spooled, sign a head, have it stamped.")
 def checkpoint(
     folder: LedgerOption = None,
     stamp: Annotated[
@@ -120,7 +121,7 @@ def _tell_stamps(done: Iterable["Anchored"]) -> None:
             say(f"{one.authority}: our clock is {minutes} {behind} that: times in records made by it are off alike")
 
 
-@ledger.command(name="anchor", short_help="Have the newest head stamped.")
+@ledger.command(cls=LightCommand, name="anchor", short_help="Have the newest head stamped.")
 def anchor_(folder: LedgerOption = None, config: ConfigOption = None, now: NowOption = None) -> None:
     """Ask every configured authority for a time-stamp over the newest head."""
     from deliverability.api.sealing import anchor, clock, open_ledger
@@ -135,7 +136,7 @@ def anchor_(folder: LedgerOption = None, config: ConfigOption = None, now: NowOp
         raise typer.Exit(COULD_NOT_LOOK)
 
 
-@ledger.command(short_help="Build the tree again and hold it against what is kept.")
+@ledger.command(cls=LightCommand, short_help="Build the tree again and hold it against what is kept.")
 def verify(folder: LedgerOption = None, config: ConfigOption = None) -> None:
     """Read every entry: exit status 5 when one is not what was sealed, or a record went without an erasure."""
     from deliverability.api.sealing import incident_lines, open_ledger
@@ -152,7 +153,7 @@ def verify(folder: LedgerOption = None, config: ConfigOption = None) -> None:
             say(line)
 
 
-@ledger.command(short_help="A bundle that anyone can verify.")
+@ledger.command(cls=LightCommand, short_help="A bundle that anyone can verify.")
 def prove(
     account: AccountOption = None,
     to: AddressOption = None,
@@ -177,7 +178,7 @@ def prove(
     write(bundle.to_bytes(), output, exact=True)
 
 
-@ledger.command(short_help="The whole log, as JSON lines.")
+@ledger.command(cls=LightCommand, short_help="The whole log, as JSON lines.")
 def export(folder: LedgerOption = None, output: OutputOption = None, config: ConfigOption = None) -> None:
     """Every entry: number, leaf, salt and record, one a line; the newest head last."""
     from deliverability.api.sealing import exported, open_ledger
@@ -186,7 +187,7 @@ def export(folder: LedgerOption = None, output: OutputOption = None, config: Con
         write_lines(exported(log), output)
 
 
-@ledger.command(short_help="Erase a person's records; every other proof stays.")
+@ledger.command(cls=LightCommand, short_help="Erase a person's records; every other proof stays.")
 def erase(
     account: AccountOption = None,
     to: AddressOption = None,
@@ -216,7 +217,7 @@ def erase(
         raise typer.Exit(COULD_NOT_LOOK)
 
 
-@ledger.command(name="rotate-key", short_help="Let a new key sign, with the old one for a while.")
+@ledger.command(cls=LightCommand, name="rotate-key", short_help="Let a new key sign, with the old one for a while.")
 def rotate_key(
     retire: Annotated[bool, typer.Option("--retire", help="End the overlap: destroy the oldest key in use.")] = False,
     folder: LedgerOption = None,
@@ -245,11 +246,12 @@ def rotate_key(
         log.sign(at, signers_for(log, settings))
 
 
-@ledger.command(short_help="After a fork or a restore: a new log that names the last good head.")
+@ledger.command(cls=LightCommand, short_help="After a fork or a restore: a new log that names the last good head.")
 def incident(
     origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="Name of the new log: example.com/dispatch/2.")],
     last_head: Annotated[
-        Path, typer.Option("--last-head", metavar="HEAD", help="The last head that is known to be good.")
+        Path,
+        typer.Option("--last-head", metavar="HEAD", readable=False, help="The last head that is known to be good."),
     ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What happened, for everybody to read.")],
     folder: LedgerOption = None,

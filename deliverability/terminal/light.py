@@ -6,7 +6,6 @@ else (numbers, what is wrong) is left to typer.
 """
 
 import inspect
-import os
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
@@ -90,6 +89,4 @@ def _made(kind: type, value: Any) -> Any:
         return None
     if issubclass(kind, Enum):
         return next((one for one in kind if one.value == value), None)
-    if kind is Path and (os.access(value, os.R_OK) or not os.path.lexists(value)):
-        return Path(value)
-    return None
+    return Path(value) if kind is Path else None

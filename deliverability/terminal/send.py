@@ -66,7 +66,7 @@ ReceiptOption = Annotated[
 
 
 def send(
-    file: Annotated[Path, typer.Argument(metavar="FILE.eml", help="The message; - is standard input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.eml", readable=False, help="The message; - is standard input.")],
     to: Annotated[
         list[str] | None, typer.Option("--to", metavar="ADDRESS", help="Recipient; repeatable; else To, Cc and Bcc.")
     ] = None,

@@ -467,6 +467,44 @@ def test_a_log_of_somebody_else_could_not_be_looked_at(
     assert "group adm" in capfd.readouterr().err
 
 
+def test_a_file_of_somebody_else_is_no_wrong_use(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is given beside the logs: it could not be looked at."""
+    with tempfile.TemporaryDirectory() as made:
+        directory = Path(made)
+        monkeypatch.setenv("HOME", made)
+        monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+        monkeypatch.chdir(directory)
+        directory.chmod(0o755)
+        Path("open.log").write_bytes(POSTFIX.read_bytes())
+        Path("mail.eml").write_bytes(b"From: a@host.example\n\n")
+        assert run_here(["ingest", "--log", "open.log", "--archive", "a.db"]) == 0
+        commands = [
+            ["archive", "status", "--archive", "a.db"],
+            ["check", "--offline", "--message", "mail.eml"],
+            ["explain", "mail.eml"],
+            ["report", "--offline", "--log", "open.log", "--to", "a@corp.example", "--message", "mail.eml"],
+            ["send", "mail.eml"],
+            ["trace", "--archive", "a.db", "--to", "a@corp.example"],
+            ["trace", "--log", "open.log", "--cohort", "mail.eml"],
+            ["verify", "mail.eml"],
+        ]
+        for command in commands:
+            run_here(command)  # everything is imported now
+        for file in directory.iterdir():
+            file.chmod(0o444 if file.name == "open.log" else 0)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            statuses = {" ".join(command): run_here(command) for command in commands}
+        finally:
+            os.seteuid(user)
+    assert statuses == dict.fromkeys(statuses, 6)
+    assert "Invalid value" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_an_empty_log_is_named_and_is_a_not_found(tmp_path: Path, content: bytes) -> None:
     log = tmp_path / "mail.log"

@@ -15,6 +15,7 @@ from deliverability.api import counting
 from deliverability.api.archiving import ingest
 from deliverability.api.requests import Reader, Request
 from deliverability.api.scan import Part
+from deliverability.capture.blocks import BLOCK
 from deliverability.api.summary import summarise
 from deliverability.api.summary_rendering import rendered
 from deliverability.api.tracing import read_logs
@@ -241,6 +242,16 @@ def test_lines_of_other_programs_at_both_ends_hide_neither(tmp_path, wrapped):
     assert (file.first.instant.second, file.last.instant.second) == (1, 9)
 
 
+def test_half_a_line_behind_the_last_whole_block_hides_no_time(tmp_path):
+    """A compressed log is read in pieces that end at line ends: the last may be half a line alone."""
+    one, two = (attempt(at, "a@x.example", "sent (250 ok)") for at in (1, 9))
+    content = (one * (BLOCK // len(one) + 1) + two).encode()
+    path = tmp_path / "mail.log.gz"
+    path.write_bytes(gzip.compress(content + two.encode()[:60]))
+    file = of(path).coverage.files[0]
+    assert (file.first.instant.second, file.last.instant.second) == (1, 9)
+
+
 def attempts_of(*logs):
     """By fate, over all logs."""
     found = {}
@@ -277,7 +288,7 @@ def test_lines_of_another_server_in_the_midst_are_counted_too(tmp_path, monkeypa
                 "sendmail[9]: 5AM51Dpx000009: to=<c@y.example>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1,"
                 " relay=mx.y.example. [192.0.2.2], dsn=5.1.1, stat=User unknown"
             ),
-            Fate.FAILED,
+            Fate.REFUSED,
         ),
         (
             (
