@@ -167,8 +167,8 @@ class Telling:
         """The events of one line with their instants; without, where what other lines say of the time may count."""
         if all(event.at.instant for event in events):
             return resolve_beside(events, self.logs.hints, self._samples())
-        told = [zone.resolve(event) for event in events] if zone else []
-        return [event for event in told if event] if all(told) else events
+        told = [event for one in events if zone and (event := zone.resolve(one))]
+        return told if len(told) == len(events) else events
 
     def _zone(self, number: int) -> OneZone | None:
         """The zone that the ids in one file agree on."""

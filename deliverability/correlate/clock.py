@@ -53,8 +53,8 @@ class Known:
 
     samples: Mapping[tuple[str, str], Sequence[_Sample]]
     """What our own ids show, by file."""
-    events: Mapping[tuple[str, str], Sequence[DeliveryEvent]]
-    """Those of files whose own ids show nothing, but whose receivers' replies may."""
+    replies: Mapping[tuple[str, str], Sequence[_Sample]]
+    """What receivers' replies show in files whose own ids show nothing."""
     files: frozenset[tuple[str, str]]
 
     @classmethod
@@ -66,10 +66,9 @@ class Known:
             sample = _own_sample(event)
             if sample:
                 samples.setdefault(_file(event), []).append(sample)
-            replies = others.setdefault(_file(event), [])
-            if _has_reply_clock(event):
-                replies.append(event)
-        return cls(samples, {f: found for f, found in others.items() if f not in samples}, frozenset(others))
+            others.setdefault(_file(event), []).append(event)
+        replies = {file: _reply_samples(found) for file, found in others.items() if file not in samples}
+        return cls(samples, replies, frozenset(others))
 
 
 _NOTHING = Known({}, {}, frozenset())
@@ -91,8 +90,8 @@ def resolve_beside(events: Sequence[DeliveryEvent], hints: TimeHints, beside: Kn
             by_file.setdefault(_file(event), []).append(sample)
     without = (beside.files | {_file(e) for e in events}) - by_file.keys()
     for file in sorted(without):
-        replies = _reply_samples([*beside.events.get(file, ()), *(e for e in events if _file(e) == file)])
-        if replies:
+        replies = [*beside.replies.get(file, ()), *_reply_samples(e for e in events if _file(e) == file)]
+        if _may_be_believed(replies):
             by_file[file] = replies
     by_log: dict[str, list[_Sample]] = {}
     for (log, _), samples in by_file.items():
@@ -169,7 +168,7 @@ _clock = lru_cache(maxsize=1024)(idclock.own)  # the lines of one id come togeth
 
 
 def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:
-    """What receivers' clocks say, if those of several hosts agree on the zone and none goes back in time."""
+    """What receivers' clocks say, each for itself."""
     samples = []
     for event in events:
         if event.reply and _has_reply_clock(event):
@@ -178,10 +177,15 @@ def _reply_samples(events: Iterable[DeliveryEvent]) -> list[_Sample]:
             if sample:
                 told_by = (event.relay.ip or event.relay.name or "") if event.relay else ""
                 samples.append(replace(sample, told_by=told_by))
-    samples.sort(key=lambda s: s.offset_in_file)
-    zones, hosts = {s.zone for s in samples}, {s.told_by for s in samples}
-    forward = all(later.instant > earlier.instant - _REORDERED for earlier, later in pairwise(samples))
-    return samples if len(hosts) >= MIN_REPLIES and len(zones) == 1 and forward else []
+    return samples
+
+
+def _may_be_believed(replies: list[_Sample]) -> bool:
+    """Whether the clocks of several receivers agree on the zone, and none goes back in time."""
+    if len({s.told_by for s in replies}) < MIN_REPLIES or len({s.zone for s in replies}) != 1:
+        return False
+    replies.sort(key=lambda s: s.offset_in_file)
+    return all(later.instant > earlier.instant - _REORDERED for earlier, later in pairwise(replies))
 
 
 def _has_reply_clock(event: DeliveryEvent) -> bool:
@@ -254,8 +258,8 @@ def _from_hints(at: LogTime, path: str, hints: TimeHints, clock: datetime | None
         year_from = TimeBasis.FILE_DATE if path in hints.modified else TimeBasis.ASSUMED
         # A line cannot be younger than its file; a day of grace for zones.
         latest = (dated or datetime(2000, 12, 31, tzinfo=UTC)).replace(tzinfo=None) + timedelta(days=1)
-        years = [c for back in range(_LEAP_YEARS) if (c := _in_year(local, latest.year - back))]
-        local = next((c for c in years if c <= latest), local)
+        years = (_in_year(local, latest.year - back) for back in range(_LEAP_YEARS))
+        local = next((c for c in years if c and c <= latest), local)
     if at.offset is not None:
         instant = local.replace(tzinfo=UTC) - at.offset
         return replace(at, instant=instant, local=local, year_from=year_from, zone_from=TimeBasis.LOGGED)

@@ -120,6 +120,7 @@ ODD = {
     "exim, two messages": exim() + exim(queue_id=EXIM_SECOND, mail="2@h.example"),
     "exim, a zone in each line": exim(zone=" +0800"),
     "exim, a zone in one line": [*exim(zone=" +0800")[:1], *exim()[1:]],
+    "exim, no zone in the attempt": [exim(zone=" +0800")[0], exim()[1], exim(zone=" +0800")[2]],
     "exim, summer time between": exim() + shifted(exim(queue_id=EXIM_SECOND, mail="2@h.example"), 1),
     "exim, summer time before the end": [
         exim()[0],
