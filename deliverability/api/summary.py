@@ -12,6 +12,7 @@ from deliverability.api.search import load_formats
 from deliverability.api.seeking import TimeWindow, parts_of
 from deliverability.api.tallies import OTHERS, SMTP, TLS, Tally
 from deliverability.api.totals import Reason, Whole, instant_of, outcomes
+from deliverability.api.twins import twins
 from deliverability.api.whole_logs import WholeLogs, whole_logs
 from deliverability.compose.reason import words
 from deliverability.compose.recognise import providers, recognise
@@ -82,6 +83,7 @@ def summarise(request: Request, *, zone: str | None = None, jobs: int | None = N
         parts = parts_of(logs.files, TimeWindow(request.since, request.until), logs.hints, every)
         counted = count_logs(logs.files, every, job, jobs=jobs or _jobs(size), parts=parts)
         scans = logs.described(counted.scans)
+        given_twice = () if logs.kept else tuple(twins(logs.files))
     require_mail_log(scans)
     coverage = coverage_of(scans, logs.hints)
     name = zone or request.configuration.report.timezone or "UTC"
@@ -90,7 +92,7 @@ def summarise(request: Request, *, zone: str | None = None, jobs: int | None = N
     days, hours = _times(tally.quarters, zone_of(name))
     return Summary(
         coverage=coverage,
-        notes=(*logs.notes, *notes(coverage, Query(), ())),
+        notes=(*logs.notes, *given_twice, *notes(coverage, Query(), ())),
         since=request.since,
         until=request.until,
         zone=name,

@@ -252,6 +252,31 @@ def test_half_a_line_behind_the_last_whole_block_hides_no_time(tmp_path):
     assert (file.first.instant.second, file.last.instant.second) == (1, 9)
 
 
+def test_a_log_that_is_given_twice_is_named(tmp_path):
+    """Its lines count twice: nobody can tell a copy from a log that goes on where it stopped."""
+    text = POSTFIX.read_bytes()
+    half = text[: text.index(b"\n", len(text) // 2) + 1]
+    files = {
+        "mail.log": text,
+        "mail.log.bak": text,
+        "half.log": half,
+        "other.log": EXIM.read_bytes(),
+        "short.log": b"x\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(text))
+
+    def said(*names):
+        return [note for note in of(*(tmp_path / name for name in names)).notes if "counted twice" in note]
+
+    assert said("mail.log", "other.log") == []
+    for name in ("mail.log.bak", "packed.gz", "half.log"):
+        (note,) = said("mail.log", "other.log", name)
+        assert f"{name} begins with the same lines as" in note or f"same lines as {tmp_path / name}" in note
+    assert said("short.log", "mail.log") == []
+
+
 def attempts_of(*logs):
     """By fate, over all logs."""
     found = {}
