@@ -32,8 +32,8 @@ _FORWARDED = rb"forwarded as ([0-9A-Za-z]{5,40}+)"
 _ORIGINAL = rb"orig_(?:queue_)?id=([0-9A-Za-z]{5,40}+)"
 _NOTIFIED = rb"notification: ([0-9A-Za-z]{5,40}+)"
 _SYSLOG = (_OWN, SOLARIS, _STRUCTURED)
-_EXIM = re.compile(rb"-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4}(?![0-9A-Za-z])")
-_EXIM_FIRST = 6  # characters before the first hyphen of an Exim id
+# An id of Exim in two halves: looked for by its hyphen, for what stands before it may be anywhere.
+_EXIM = re.compile(rb"-(?<=([0-9A-Za-z]{6})-)((?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4})(?![0-9A-Za-z])")
 COVERED = {
     "postfix": (*_SYSLOG, _QUEUED_AS, _FORWARDED, _ORIGINAL, _NOTIFIED),
     "sendmail": (
@@ -112,10 +112,10 @@ def addresses_in(content: bytes) -> set[bytes]:
 
 def _around(text: bytes) -> bytes:
     """The lines with an "@", where that is little of a text; no address goes beyond a line."""
-    most, lines, end = len(text) // SELDOM, [], -1
-    for number, at in enumerate(octets.each_position(text, b"@", 0, len(text)), 1):
-        if number > most:
-            return text
+    if octets.count(text, b"@", 0, len(text)) > len(text) // SELDOM:
+        return text
+    lines, end = [], -1
+    for at in octets.each_position(text, b"@", 0, len(text)):
         if at > end:
             start, end = text.rfind(b"\n", 0, at), text.find(b"\n", at)
             lines.append(text[start + 1 : end if end >= 0 else None])
@@ -171,10 +171,7 @@ def _met(content: bytes, formats: Sequence[LogFormat]) -> list[LogFormat]:
 
 
 def _exim_ids(content: bytes) -> Iterable[bytes]:
-    for match in _EXIM.finditer(content, _EXIM_FIRST):
-        first = match.start() - _EXIM_FIRST
-        if content[first : match.start()].isalnum():
-            yield content[first : match.end()]
+    return map(b"-".join, set(_EXIM.findall(content)))
 
 
 def _asked(lines: Sequence[bytes], formats: Sequence[LogFormat]) -> Iterable[str]:

@@ -6,6 +6,7 @@ days, every line is held against the one before it; of a large log that is kept,
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
@@ -33,7 +34,8 @@ MAX_TOLD = 10  # in one file
 SMALL = 4 << 20  # octets of a file whose lines are all looked at
 APART = 8 << 10  # octets from one line to the next that is looked at in a large log
 _DATE = 10  # octets of a line's time that are the same on one day, or for some hours
-_YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ 0-3]\d [0-2]\d:[0-5]\d:[0-5]\d(?= )")
+# Times to the second, without a zone: what stands behind them tells no order.
+_TO_THE_SECOND = re.compile(rb"(?:[A-Z][a-z]{2} [ 0-3]\d|\d{4}-\d\d-\d\d) [0-2]\d:[0-5]\d:[0-5]\d(?= (?![+-]\d{4} ))")
 
 
 def clock_gaps(scan: FileScan) -> Iterator[Gap]:
@@ -89,28 +91,33 @@ def steps(whole: Iterable[Block]) -> Iterator[Step]:
         lines = block.content.split(b"\n")
         if not lines[-1]:  # behind the last line end
             lines.pop()
-        offset = block.offset
-        for number, raw in enumerate(lines, block.line + 1):
-            head = raw[:MAX_HEAD]
+        beginnings = _beginnings(lines)
+        ordered = _are_ordered(beginnings)
+        at, offset = 0, block.offset
+        while at < len(lines):
+            head, following = lines[at][:MAX_HEAD], at + 1
             # Lines of one day that do not go back are not looked at any closer.
-            if head[:_DATE] != last[:_DATE] or head < last:
-                at = stamp(head)
+            if head[:_DATE] != last[:_DATE] or beginnings[at] < last[: len(beginnings[at])]:
+                told = stamp(head)
                 before = before or (stamp(last) if last else None)
-                by = _step(before, at) if before and at else None
+                by = _step(before, told) if before and told else None
                 if by is not None and not -BACK <= by <= SILENCE:
-                    yield Step(offset, number, head, by)
-                last, before = (head, at) if at else (last, before)
+                    yield Step(offset, block.line + following, head, by)
+                last, before = (head, told) if told else (last, before)
             else:
                 last, before = head, None
-            if number == block.line + 1 and last == head and _go_on(lines):
-                last, before = lines[-1][:MAX_HEAD], None
-                break
-            offset += len(raw) + 1
+            if ordered and last == head:
+                following = bisect_right(lines, head[:_DATE], lo=following, key=_date)
+                if following > at + 1:
+                    last, before = lines[following - 1][:MAX_HEAD], None
+            offset += sum(map(len, lines[at:following])) + following - at
+            at = following
 
 
 def steps_in_large(block: Block) -> Iterator[Step]:
     """As :func:`steps` of a block of a large log, whose lines are not each looked at where some all over it go on."""
-    return iter(()) if _go_on(list(_here_and_there(block.content))) else steps([block])
+    lines = list(_here_and_there(block.content))
+    return iter(()) if _are_ordered(_beginnings(lines)) and _soon_after(lines[0], lines[-1]) else steps([block])
 
 
 def _here_and_there(content: bytes) -> Iterator[bytes]:
@@ -123,14 +130,28 @@ def _here_and_there(content: bytes) -> Iterator[bytes]:
     yield content[last : last + MAX_HEAD]
 
 
-def _go_on(lines: list[bytes]) -> bool:
-    """Whether lines are of one day, or of one hour, and none goes back: found without a look at each."""
-    if lines[0][:_DATE] != lines[-1][:_DATE]:
-        return False
-    time = _YEARLESS.match(lines[0])
-    # Of lines in order their beginnings are in order; without a fraction of a second many have the same time.
-    ordered = [raw[: time.end()] for raw in lines] if time else lines
-    return all(map(le, ordered, islice(ordered, 1, None)))
+def _beginnings(lines: Sequence[bytes]) -> list[bytes]:
+    """As much of lines as is in order where their times are: many have the same time, without a fraction of a second."""
+    time = _TO_THE_SECOND.match(lines[0]) if lines else None
+    return [raw[: time.end() if time else MAX_HEAD] for raw in lines]
+
+
+def _are_ordered(beginnings: Sequence[bytes]) -> bool:
+    """Whether none goes back: found without a look at each."""
+    return all(map(le, beginnings, islice(beginnings, 1, None)))
+
+
+def _soon_after(first: bytes, last: bytes) -> bool:
+    """Whether so little time is from one line to a later one that no silence can be between them."""
+    if first[:_DATE] == last[:_DATE]:
+        return True
+    before, after = stamp(first), stamp(last)
+    by = _step(before, after) if before and after else None
+    return by is not None and -BACK <= by <= SILENCE
+
+
+def _date(raw: bytes) -> bytes:
+    return raw[:_DATE]
 
 
 def _times(scan: FileScan) -> Iterator[tuple[Edge, LogTime]]:

@@ -8,9 +8,10 @@ the full parser.  Exim through syslog is for the full parser alone, because an e
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from deliverability.evidence.attempted import Lean, Said
-from deliverability.evidence.event import Action
+from deliverability.evidence.attempted import Lean, Said, Saying
+from deliverability.evidence.event import Action, Result
 from deliverability.protocols.exim_fields import MESSAGE_ID
 from deliverability.protocols.exim_lines import read_words
 from deliverability.protocols.lean import (
@@ -24,7 +25,7 @@ from deliverability.protocols.lean import (
     said_of,
     saying_of,
 )
-from deliverability.protocols.taken_on import kept
+from deliverability.protocols.taken_on import kept, kept_plainly, passes_on
 
 _TO_THE_MINUTE, _SECONDS, _ZONE = (
     rb"[12]\d{3}-\d\d-\d\d [0-2]\d:[0-5]\d",
@@ -59,9 +60,30 @@ _REMOVED = (
 )  # by an operator, or by a queue runner's age
 _NO_TRIM = (b"retry timeout exceeded", b"overflowed log buffer ****")
 _OVERFLOWED = b"overflowed log buffer ****"
+_CLOSED = re.compile(rb' C="([ !#-\[\]-~]*)"(?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?\Z')
+_C = b' C="'
+_FAILED = (b"**", b"==")
 _AN_ID = "1vcYV9-0000000002z-42Us"
 _SAYINGS: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
+_Form = tuple[bytes, bytes, bool, bytes]
+"""The flag; what stands for the recipient, where that is no address; whether another stands beside it; and the fields
+before the confirmation."""
+_Words = tuple[bool, bool] | None
+"""What a server's words tell beside its 2yz (:func:`kept`); ``None`` where they are not asked."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken by a server: how, by its words, with a saying for each domain."""
+
+    tls: bool
+    asked: bool
+    """Whether the words of the server matter."""
+    by_words: dict[_Words, tuple[Said, dict[bytes, Saying]]] = field(default_factory=dict)
+
+
+_TAKEN_SO: dict[_Form, _Taken] = {}
 
 
 class Reader:
@@ -72,7 +94,6 @@ class Reader:
 
     def __call__(self, block: bytes, size: int) -> Iterator[Lean]:
         """The attempts that the whole lines before ``size`` report, in order."""
-        known = _SAYINGS.get
         done = 0
         for match in _LINE.finditer(block, 0, size):
             minute, seconds, zone, queue_id, flag, rest = match.groups()
@@ -80,22 +101,11 @@ class Reader:
             if done < start:
                 yield from self._others(block, done, start)
             done = match.end()
-            found = _split(flag, rest)
-            said = (known(found[1]) or _learn(found[1])) if found is not None else None
-            if found is None or said is None:
+            told = _told(flag, rest)
+            if told is None:
                 yield from read_fully(self._full, block, start, done - 1)
             else:
-                yield (
-                    start,
-                    minute,
-                    seconds,
-                    zone,
-                    queue_id,
-                    found[0],
-                    None,
-                    b" X=" in found[1][1],
-                    saying_of(said, found[0]),
-                )
+                yield (start, minute, seconds, zone, queue_id, told[0], None, told[1], told[2])
         yield from self._others(block, done, size)
         removed = read_marked(self._full, block, size, _REMOVED)
         yield from (lean for lean in removed if lean[-1] is REMOVED)
@@ -113,16 +123,66 @@ class Reader:
             yield from read_fully(self._full, block, start, begin, ended=stop >= 0)
 
 
-def _split(flag: bytes, rest: bytes) -> tuple[bytes, tuple[bytes, ...]] | None:
-    """The recipient, and the wording without anything that is one message's own."""
+def _told(flag: bytes, rest: bytes) -> tuple[bytes, bool, Saying] | None:
+    """The recipient, whether it was over TLS, and how it ended; ``None`` where the full parser has to read it."""
     target = _TARGET.match(rest)
-    if target is None or rest.startswith(_HERE) or rest.endswith(_OVERFLOWED):
+    if target is None:
+        return None
+    shown, original = target.groups()
+    end = target.end()
+    at = rest.find(_C, end) if flag not in _FAILED else -1
+    form = (flag, b"" if b"@" in shown else shown, original is None, rest[end:at])
+    so = _TAKEN_SO.get(form) if at >= 0 else None
+    closed = _CLOSED.match(rest, at) if so else None
+    if so and closed:
+        known = so.by_words.get(kept_plainly(closed[1].strip()) if so.asked else None)
+        if known:
+            whom = shown if b"@" in shown or not original else original[2:-1]
+            return whom, so.tls, _saying(known, whom)
+    found = _split(flag, rest, target)
+    said = (_SAYINGS.get(found[1]) or _learn(found[1])) if found is not None else None
+    if found is None or said is None:
+        return None
+    tls = b" X=" in found[1][1]
+    if at >= 0 and b" S=" not in form[3] and b" I=[" not in form[3]:
+        _remember(form, rest[at:], said, tls=tls)
+    return found[0], tls, saying_of(said, found[0])
+
+
+def _saying(known: tuple[Said, dict[bytes, Saying]], whom: bytes) -> Saying:
+    """As :func:`saying_of`, kept with what was said."""
+    said, sayings = known
+    domain = whom.rpartition(b"@")[2] if b"@" in whom else b""
+    saying = sayings.get(domain)
+    if saying is None:
+        if len(sayings) >= MAX_SAYINGS:
+            sayings.clear()
+        saying = sayings[domain] = saying_of(said, whom)
+    return saying
+
+
+def _remember(form: _Form, ending: bytes, said: Said, *, tls: bool) -> None:
+    """Lines of the same form, whose words tell the same, say the same."""
+    closed = _CLOSED.match(ending)
+    if not closed or said.result is not Result.SENT:
+        return
+    so = _TAKEN_SO.get(form)
+    if so is None:
+        if len(_TAKEN_SO) >= MAX_SAYINGS:
+            _TAKEN_SO.clear()
+        so = _TAKEN_SO[form] = _Taken(tls, passes_on(said.transport, said.relay))
+    so.by_words[kept_plainly(closed[1].strip()) if so.asked else None] = (said, {})
+
+
+def _split(flag: bytes, rest: bytes, target: re.Match[bytes]) -> tuple[bytes, tuple[bytes, ...]] | None:
+    """The recipient, and the wording without anything that is one message's own."""
+    if rest.startswith(_HERE) or rest.endswith(_OVERFLOWED):
         return None
     shown, original = target[1], target[2]
     tail = rest[target.end() :]
     form = b"%s %s%s" % (flag, SOMEBODY if b"@" in shown else shown, b" <" + SOMEBODY + b">" if original else b"")
     whom = shown if b"@" in shown or not original else original[2:-1]
-    if flag in (b"**", b"=="):
+    if flag in _FAILED:
         tail, ending = _essence(tail.replace(shown, SOMEBODY) if b"@" in shown else tail), b""
     else:
         match = _CONFIRMED.match(tail)

@@ -10,8 +10,10 @@ Dovecot ``guid.c`` (session ids of LMTP and LDA since 2.3); Gmail's and qmail's 
 
 import base64
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import product
 
 from deliverability.protocols.smtp import MAX_REPLY, remote_queue_id
 
@@ -133,10 +135,19 @@ def reply_clock(text: str) -> datetime | None:
 
 
 def _number(digits: str, alphabet: str) -> int:
-    value = 0
-    for digit in digits:
-        value = value * len(alphabet) + alphabet.index(digit)
+    pairs, base, value = _pairs(alphabet), len(alphabet) ** 2, 0
+    odd = len(digits) % 2
+    if odd:
+        value = alphabet.index(digits[0])
+    for at in range(odd, len(digits), 2):
+        value = value * base + pairs[digits[at : at + 2]]
     return value
+
+
+@cache
+def _pairs(alphabet: str) -> Mapping[str, int]:
+    """The value of each two digits: to look for one digit in its alphabet takes as long as all the rest."""
+    return {first + second: n for n, (first, second) in enumerate(product(alphabet, repeat=2))}
 
 
 def _instant(seconds: int, microseconds: int) -> datetime | None:

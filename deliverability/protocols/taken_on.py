@@ -7,23 +7,22 @@ from deliverability.evidence.event import Transport
 from deliverability.evidence.smtp import Host
 from deliverability.protocols.hosts import is_loopback
 
-
-@cache
-def _taken_on() -> re.Pattern[str]:
-    return re.compile(
-        r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b"
-        r"|\bOK \([0-9A-F]{14,32}\)\Z",  # Proxmox Mail Gateway's filter
-        re.IGNORECASE,
-    )
+_TAKEN_ON = (
+    r"\bqueued\b|\bfrom MTA\(|\bid=[0-9A-Za-z]{6}-|\baccepted for delivery\b|\bforwarded\b"
+    r"|\bOK \([0-9A-F]{14,32}\)\Z"  # Proxmox Mail Gateway's filter
+)
+# amavis: "Ok, discarded, id=…", "Ok, id=…, DISCARD(bounce.suppressed)", and BOUNCE, for which it tells the sender.
+_THROWN_AWAY = r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, (?:discarded\b|id=[0-9-]{3,32}, (?:DISCARD\b|BOUNCE\Z))"
 
 
 @cache
-def _thrown_away() -> re.Pattern[str]:
-    """amavis: "Ok, discarded, id=…", "Ok, id=…, DISCARD(bounce.suppressed)", and BOUNCE, for which it tells the sender."""
-    return re.compile(
-        r"\b25\d(?:[ -][245]\.\d{1,3}\.\d{1,3})? Ok, (?:discarded\b|id=[0-9-]{3,32}, (?:DISCARD\b|BOUNCE\Z))",
-        re.IGNORECASE,
-    )
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(_TAKEN_ON, re.IGNORECASE), re.compile(_THROWN_AWAY, re.IGNORECASE)
+
+
+@cache
+def _patterns_of_octets() -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    return re.compile(_TAKEN_ON.encode(), re.IGNORECASE), re.compile(_THROWN_AWAY.encode(), re.IGNORECASE)
 
 
 def by_router(route: str | None) -> bool:
@@ -41,4 +40,11 @@ def passes_on(transport: Transport | None, relay: Host | None) -> bool:
 
 def kept(words: str) -> tuple[bool, bool]:
     """Whether a host that is perhaps a filter of ours says that it queued the message, and that it kept nothing."""
-    return _taken_on().search(words) is not None, _thrown_away().match(words) is not None
+    taken_on, thrown_away = _patterns()
+    return taken_on.search(words) is not None, thrown_away.match(words) is not None
+
+
+def kept_plainly(words: bytes) -> tuple[bool, bool]:
+    """As :func:`kept`, of printable ASCII."""
+    taken_on, thrown_away = _patterns_of_octets()
+    return taken_on.search(words) is not None, thrown_away.match(words) is not None
