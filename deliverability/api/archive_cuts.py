@@ -57,18 +57,19 @@ def look(content: bytes, start: int, every: Sequence[LogFormat], known: Sequence
     return Looked(pack(content), scan, tokens_of(content, scan.formats, every))
 
 
-def cuts(stream: Reading, start: int, line: int, had: bytes = b"") -> Iterator[Cut]:
+def cuts(stream: Reading, start: int, line: int, had: bytes = b"", *, settled: bool = False) -> Iterator[Cut]:
     """A log from an offset on, in whole lines, as many as a block holds; the same wherever an earlier run ended.
 
-    ``had`` is what is known already from ``start`` on.
+    ``had`` is what is known already from ``start`` on.  A last line without its end is given only of what grows no
+    more: a log that is no plain file, or is ``settled``.
     """
-    rest, ended = had, False
+    rest, ended, grows = had, False, stream.grows and not settled
     while not ended:
         more = stream.read(start + len(rest), BLOCK)
         ended = len(more) < BLOCK
         content = rest + more
         at = 0
-        while size := _size(content, at, ended=ended, grows=stream.grows):
+        while size := _size(content, at, ended=ended, grows=grows):
             cut = Cut(start + at, line, content[at : at + size])
             at += size
             yield cut

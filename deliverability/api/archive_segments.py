@@ -36,8 +36,8 @@ class Tools:
 class Segmenter:
     """Makes segments of one source, in order."""
 
-    def __init__(self, tools: Tools, file: LogFile, source: Source, look: str | None) -> None:
-        self._tools, self._file, self.source, self._look = tools, file, source, look
+    def __init__(self, tools: Tools, file: LogFile, source: Source, look: str | None, *, settled: bool = False) -> None:
+        self._tools, self._file, self.source, self._look, self._settled = tools, file, source, look, settled
         segments = tools.archive.segments(source.id) if source.id else ()
         self.growing = _growing(source, segments)
         """The last segment, where it is short and whole: what is new is put to it, as if all had been read at once."""
@@ -59,18 +59,23 @@ class Segmenter:
             yield cut
 
     def _new(self, stream: Reading, start: int, line: int) -> Iterator[Cut]:
-        for cut in cuts(stream, start, line, self._had):
+        for cut in cuts(stream, start, line, self._had, settled=self._settled):
             if self.growing and (cut.start, len(cut.content)) == (self.growing.start, self.growing.size):
                 self._ending = (self._ending + cut.content)[-TAIL:]  # nothing was put to it
             else:
                 yield cut
 
-    def keep(self, batch: Sequence[Cut], damaged: str | None = None, *, complete: bool = False) -> None:
-        """Keep segments, and with them how far the file was read."""
+    def keep(
+        self, batch: Sequence[Cut], damaged: str | None = None, *, waiting: int = 0, complete: bool = False
+    ) -> None:
+        """Keep segments, and with them how far the file was read; ``waiting``: octets behind them that are held back."""
         had = self.source.position if self.source.id else 0
         self._sample(batch, complete=complete)
         segments = [self._segment(cut) for cut in batch]
-        known = {**self._facts, "damaged": damaged, "look": self._look if complete and not damaged else None}
+        if not complete:  # whoever asks before there is more is told so, for the run may be broken off here
+            damaged = f"kept up to octet {batch[-1].end if batch else self.source.position}; the rest was not kept yet"
+        look = self._look if complete and not damaged else None
+        known = {**self._facts, "damaged": damaged, "look": look, "waiting": waiting or None}
         source = replace(self.source, facts=json.dumps({k: v for k, v in known.items() if v is not None}))
         if batch:
             for cut in batch:

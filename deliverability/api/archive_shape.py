@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from deliverability.errors import CannotLookError
-from deliverability.ledger.archive import Segment, Source
+from deliverability.ledger.archive import MAX_SEGMENT, Segment, Source
 
 MAX_STEP = 1e10  # seconds by which a clock was set back; more is no time any more
 MAX_PLACE = 1 << 62
@@ -106,5 +106,7 @@ _IN_SOURCE: dict[str, Shape] = {
     "last": _SAMPLE,
     "look": _is_text,
     "missing": _is_text,
+    "changed": _is_text,
     "damaged": _is_text,
+    "waiting": _up_to(MAX_SEGMENT),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from deliverability.api.archive_copies import is_shorter_copy
 from deliverability.capture import rotation
 from deliverability.capture.continued import Known, beginning_of, furthest
 from deliverability.capture.files import LogFile
@@ -25,6 +26,9 @@ def apart(
         index = furthest(file, [Known(s.position, s.tail) for s in same]) if same else None
         if index is not None:
             del known[same[index].id]
+        # What was erased from the archive, and stands in the file, is to be found there.
+        elif any(is_shorter_copy(archive, file, one, erased=False) for one in same):
+            continue
         alone.append(file)
     return alone, known
 

@@ -5,7 +5,6 @@ compression and truncation between two runs are seen for what they are.  What wa
 transaction: a run may be ended at any moment.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -17,25 +16,15 @@ from deliverability.api import archive_shape as shape
 from deliverability.api import progress
 from deliverability.api.archive_cuts import Cut
 from deliverability.api.archive_looks import Looks
+from deliverability.api.archive_origins import Origins, look_of
 from deliverability.api.archive_segments import Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
 from deliverability.api.natures import NO_MAIL, Nature, is_void, not_kept
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
-from deliverability.api.times import MAX_HEAD, stamp
 from deliverability.api.tracing import surroundings
-from deliverability.capture import rotation
-from deliverability.capture.continued import (
-    Beginning,
-    Known,
-    Reading,
-    beginning_of,
-    furthest,
-    is_prefix,
-    reading,
-    tail_of,
-)
-from deliverability.capture.files import LogFile, container_of, head
+from deliverability.capture.continued import MAX_HEAD, Beginning, Reading, beginning_of, reading
+from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.log_format import LogFormat
 from deliverability.ledger.archive import MAX_SEGMENT, Archive, Segment, Source
@@ -131,11 +120,8 @@ class _Run:
     """One run over all files."""
 
     def __init__(self, tools: Tools, files: Sequence[LogFile]) -> None:
-        self._tools, self._archive, self._files = tools, tools.archive, files
-        known = tools.archive.sources()
-        self._before = {source.id for source in known}
-        looks = ((shape.of_source(source).get("look"), source) for source in known)
-        self._looks = {(source.log, look): source for look, source in looks if look}
+        self._tools, self._archive = tools, tools.archive
+        self._origins = Origins(tools.archive, files)
 
     def take(self, file: LogFile) -> Ingested:
         """Keep what is new in a file."""
@@ -152,127 +138,69 @@ class _Run:
 
     def _taken(self, file: LogFile) -> Ingested:
         nothing = Ingested(file.log, file.path)
-        look = _look_of(file)
-        unchanged = self._looks.get((file.log, look))
+        look = look_of(file)
+        unchanged = self._origins.unchanged(file, look)
         if unchanged:
             self._rename(unchanged, file)
             return nothing
         beginning = beginning_of(file)
         if beginning is None:
-            return nothing
-        source = self._source_of(file, beginning)
+            return replace(nothing, waiting=len(head(file, MAX_HEAD)))
+        source = self._origins.source_of(file, beginning)
         if source is None:
             return replace(nothing, note=f"{printable(file.path)}: shorter than what is kept of it: nothing new")
         if source.id:
             return self._read_on(file, source, beginning, look)
-        note = self._unseen(file)
-        new = replace(source, facts=json.dumps({"missing": note} if note else {}))
-        done = self._read_on(file, new, beginning, look)
+        known = self._origins.of_new(file, beginning)
+        done = self._read_on(file, replace(source, facts=json.dumps(known)), beginning, look)
+        note = next(iter(known.values()), None)
         return replace(done, note=done.note or f"{printable(file.path)}: {note}") if note else done
-
-    # --- which source it is ---
 
     def _rename(self, source: Source, file: LogFile) -> None:
         if source.path != file.path:
             moved = replace(source, path=file.path, modified=file.modified)
             self._archive.keep(moved, (), self._tools.now, source.position)
 
-    def _source_of(self, file: LogFile, beginning: Beginning) -> Source | None:
-        """What is kept of this file, or a source that is new; ``None`` for a copy that is shorter than what is kept."""
-        candidates = [s for s in self._archive.candidates(beginning.head) if s.log == file.log]
-        index = furthest(file, [Known(s.position, s.tail) for s in candidates]) if candidates else None
-        if index is not None:
-            return replace(candidates[index], path=file.path, modified=file.modified)
-        for one in candidates:
-            segments = self._archive.segments(one.id)
-            if segments and not segments[0].start and is_prefix(file, map(self._archive.content, segments)):
-                return None
-        return Source(
-            *(0, file.log, file.path, beginning.head, 0, 0, tail_of(b"")),
-            modified=file.modified,
-            container=container_of(file),
-            facts="{}",
-        )
-
-    def _unseen(self, file: LogFile) -> str | None:
-        """What was never seen before a file that is read for the first time."""
-        said = [text for text in (self._rotated_away(file), file.missing) if text]
-        return "; ".join(said) or None
-
-    def _rotated_away(self, file: LogFile) -> str | None:
-        """That none of the files at hand goes on from where the last run ended."""
-        base = _base(file.log, file.path)
-        siblings = [f for f in self._files if _base(f.log, f.path) == base]
-        before = [s for s in self._archive.sources() if s.id in self._before and _base(s.log, s.path) == base]
-        if siblings[0] is not file or not before or any(map(self._is_known, siblings[1:])):
-            return None
-        ends = [one.last for s in before for one in self._archive.segments(s.id)[-1:] if one.last]
-        since = f"{max(ends):%Y-%m-%dT%H:%M:%SZ}" if ends else "the last run"
-        first = stamp(head(file, MAX_HEAD))
-        until = first.logged if first else "its first line"
-        return f"the log was rotated away between two runs: lines between {since} and {until} were never seen"
-
-    def _is_known(self, file: LogFile) -> bool:
-        try:
-            beginning = beginning_of(file)
-            source = self._source_of(file, beginning) if beginning else None
-        except CannotLookError:
-            return False
-        return source is not None and source.id in self._before
-
     # --- reading on ---
 
     def _read_on(self, file: LogFile, source: Source, beginning: Beginning, look: str | None) -> Ingested:
         progress.tell(file.path, source.position)
-        segmenter = Segmenter(self._tools, file, source, look)
-        with reading(file) as stream:
-            batch: list[Cut] = []
-            nature = Nature(known=bool(source.id))
-            for cut in segmenter.cuts(stream):
-                batch.append(cut)
-                if len(batch) >= BATCH:
-                    _still(stream, beginning, file)
-                    if not (nature.may_be_kept(batch) or is_void(batch)):
-                        break
-                    segmenter.keep(batch)
-                    batch = []
-            _still(stream, beginning, file)
-            if not nature.may_be_kept(batch) and not segmenter.source.position:
-                note = stream.damaged or f"{printable(file.path)}: {not_kept(batch)}"
-                return Ingested(file.log, file.path, note=note, failed=bool(stream.damaged), unknown=True)
-            segmenter.keep(batch, stream.damaged, complete=True)
-            end = segmenter.source.position
-            return Ingested(
-                *(file.log, file.path, end - source.position, segmenter.source.line - source.line),
-                new=not source.id,
-                waiting=len(stream.read(end, MAX_SEGMENT)) if stream.grows else 0,
-                note=stream.damaged or (None if nature.mail else f"{printable(file.path)}: {NO_MAIL}"),
-                failed=stream.damaged is not None,
-            )
+        segmenter = Segmenter(self._tools, file, source, look, settled=self._origins.is_settled(file))
+        done = Ingested(file.log, file.path)
+        try:
+            with reading(file) as stream:
+                done = self._kept(segmenter, stream, beginning, file)
+        except CannotLookError as problem:
+            done = replace(done, note=str(problem), failed=not isinstance(problem, ChangedError))
+        kept = segmenter.source
+        octets, lines = kept.position - source.position, kept.line - source.line
+        return replace(done, octets=octets, lines=lines, new=not source.id and kept.id > 0)
+
+    def _kept(self, segmenter: Segmenter, stream: Reading, beginning: Beginning, file: LogFile) -> Ingested:
+        """Keep what a log holds; what was kept before something went wrong stays, and the segmenter knows how much."""
+        done, batch = Ingested(file.log, file.path), list[Cut]()
+        nature = Nature(known=bool(segmenter.source.id))
+        for cut in segmenter.cuts(stream):
+            batch.append(cut)
+            if len(batch) >= BATCH:
+                _still(stream, beginning, file)
+                if not (nature.may_be_kept(batch) or is_void(batch)):
+                    break
+                segmenter.keep(batch)
+                batch = []
+        rest = stream.read(batch[-1].end if batch else segmenter.source.position, MAX_SEGMENT) if stream.grows else b""
+        _still(stream, beginning, file)
+        if not nature.may_be_kept(batch) and not segmenter.source.position:
+            why = stream.damaged or f"{printable(file.path)}: {not_kept(batch)}"
+            return replace(done, note=why, failed=bool(stream.damaged), unknown=True)
+        waiting = 0 if b"\n" in rest else len(rest)  # else more was written meanwhile, and is for the next run
+        segmenter.keep(batch, stream.damaged, waiting=waiting, complete=True)
+        note = stream.damaged or (None if nature.mail else f"{printable(file.path)}: {NO_MAIL}")
+        return replace(done, waiting=waiting, note=note, failed=stream.damaged is not None)
 
 
 class ChangedError(CannotLookError):
     """A file became another while it was read: the next run goes on with it."""
-
-
-def _base(log: str, path: str) -> tuple[str, str]:
-    """The rotated set of a file."""
-    name = Path(path)
-    return log, str(name.parent / rotation.base_of(name.name)) if name.name else path
-
-
-def _look_of(file: LogFile) -> str | None:
-    """What a file looks like from outside, before it is read: where that is the same, so is the content."""
-    if file.identity is None or file.modified is None:
-        return None
-    try:
-        status = Path(file.archive or file.path).stat()
-    except (OSError, ValueError):
-        return None
-    if (status.st_dev, status.st_ino) != file.identity:
-        return None
-    look = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{file.member or ''}"
-    return hashlib.sha256(look.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _still(stream: Reading, beginning: Beginning, file: LogFile) -> None:

@@ -19,7 +19,7 @@ from deliverability.capture.follow import GrowingFile, GrowingInput
 from deliverability.capture.peeling import Peeled
 from deliverability.capture.unwrapping import Unwrapped
 from deliverability.correlate import Query, TimeHints, resolve_times
-from deliverability.errors import UsageError, printable
+from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.evidence.event import Action, DeliveryEvent, Relation
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
@@ -153,7 +153,9 @@ class Follower:
         self._zone = zone_of_lines(request)
         self._arrivals: dict[str, deque[DeliveryEvent]] = {}
         self._read = 0
-        self._unwrapped = [_growing(name, path, remark) for name, path in _paths(request)]
+        growing = [(_growing(name, path, remark), path) for name, path in _paths(request)]
+        self._files = [one for one, _ in growing if isinstance(one, GrowingFile)]
+        self._unwrapped = [Unwrapped(one, path, remark) for one, path in growing]
         self._sources = [Peeled(source) for source in self._unwrapped]
 
     @property
@@ -175,6 +177,10 @@ class Follower:
         """The same of lines that were held back until more would come, when nobody looks again."""
         for source in self._sources:
             yield from self._matched(source.last())
+
+    def unseen(self) -> str | None:
+        """Of which files nothing can be seen, and why."""
+        return "; ".join(file.problem for file in self._files if file.problem) or None
 
     def remarks(self) -> Iterator[str]:
         """What of all that came could not be read."""
@@ -211,8 +217,8 @@ class Follower:
         return resolve_times([*arrivals, event], hints)[-1]
 
 
-def _growing(name: str, path: str, remark: Callable[[str], None]) -> Unwrapped:
-    return Unwrapped(GrowingInput(name) if path == "-" else GrowingFile(name, path), path, remark)
+def _growing(name: str, path: str, remark: Callable[[str], None]) -> GrowingInput | GrowingFile:
+    return GrowingInput(name) if path == "-" else GrowingFile(name, path, remark)
 
 
 def _paths(request: Request) -> list[tuple[str, str]]:
@@ -242,7 +248,8 @@ def follow(  # noqa: PLR0913 - what a caller wires together
     """Give ``emit`` every new event, until ``during`` is over or nothing more can come; how many there were.
 
     ``ready`` is called once the files are open: what is written from then on is seen.  ``remark`` is told, in words,
-    what came and could not be read: the first such line of a file at once, how many there were at the end.
+    what came and could not be read: the first such line of a file at once, how many there were at the end; and where
+    lines may have come unseen.  Raises :class:`CannotLookError` where there was none, and of a file nothing can be seen.
     """
     follower = Follower(request.checked(), remark)
     until = None if during is None else time.monotonic() + during.total_seconds()
@@ -258,6 +265,8 @@ def follow(  # noqa: PLR0913 - what a caller wires together
                 for event in follower.last():
                     told += 1
                     emit(event)
+                if not told and (unseen := follower.unseen()):
+                    raise CannotLookError(unseen)
                 return told
             pause(POLL_SECONDS if left is None else min(POLL_SECONDS, left))
     finally:

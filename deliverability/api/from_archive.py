@@ -27,7 +27,7 @@ from deliverability.capture.files import LogFile
 from deliverability.correlate import TimeHints, tell
 from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.evidence.event import DeliveryEvent
-from deliverability.evidence.exhibit import LogLine
+from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.log_format import LogFormat
 from deliverability.evidence.story import Trace
 from deliverability.ledger.archive import Archive, Segment, Source
@@ -51,10 +51,6 @@ def read_archive(request: Request, path: Path, *, identities: bool = False) -> t
             raise UsageError(
                 f"more than {MAX_IDS} messages (or {MAX_LINES} lines) match: narrow the question with --since,"
                 " --message-id or --queue-id"
-            )
-        if not found.scans:
-            raise CannotLookError(
-                f"{printable(str(path))}: the archive holds no lines of any log: nothing to look through"
             )
         require_mail_log(found.scans)
         events = resolved(found, kept.hints)
@@ -103,6 +99,10 @@ class Kept:
         self.hints = replace(hints, modified={**hints.modified, **dated})
         self._laid: dict[int, LogFile | None] = {}
         self._windowed = False
+        if not (self._sources or self._files):
+            raise CannotLookError(
+                f"{printable(str(archive.path))}: the archive holds no lines of any log: nothing to look through"
+            )
 
     def notes(self) -> Iterator[str]:
         """What must be said of an answer from the archive."""
@@ -112,6 +112,9 @@ class Kept:
         said += ", where the time window reaches" if self._windowed else ""
         said += f"; nothing is left of {self._empty} more" if self._empty else ""
         yield said + (f"; lines erased in it: {erased}" if erased else "")
+        for source in self._sources:
+            if changed := shape.of_source(source).get("changed"):
+                yield f"{printable(self._paths[source.id])}: {changed}"
 
     def look(self) -> Found:
         """Search what the index names, until no id leads further."""
@@ -225,6 +228,9 @@ class Kept:
         segments, known = self._segments[source.id], shape.of_source(source)
         whole, unread = facts.joined(self._file(source, segments), segments, self._formats, known.get("damaged"))
         whole.unread_lines = self._unread(whole.file, unread)
+        if known.get("waiting"):
+            place = Place(source.log, whole.file.path, source.line + 1, source.position)
+            whole.cut = LogLine(place, b"", cut=True)
         if file is None:
             whole.first, whole.last = self._ends(source, known, whole)
             return whole
@@ -232,9 +238,9 @@ class Kept:
         for fmt in part.formats:
             whole.read_as(fmt)
         whole.first = [moved_event(event, places) for event in part.first]
-        whole.last = [moved_event(event, places) for event in part.last]
+        whole.last = [moved_event(event, places) for event in part.last] or self._ends(source, known, whole)[1]
         problems = file.kept.problems if isinstance(file.kept, KeptLog) else []
-        whole.damaged = "; ".join(problems) or part.damaged or whole.damaged
+        whole.damaged = "; ".join(dict.fromkeys(problems)) or part.damaged or whole.damaged
         return whole
 
     def _ends(
@@ -243,10 +249,12 @@ class Kept:
         """Events of both ends of a log that was not looked into."""
         ends = []
         segments = self._segments[source.id]
-        for key, segment in (("first", segments[0]), ("last", segments[-1])):
+        for key, nearest in (("first", segments[:1]), ("last", segments[:-3:-1])):
             sample = known.get(key)
-            if not isinstance(sample, list) or (key == "first" and segment.start):
-                sample = self._sampled(segment, scan.formats, last=key == "last")
+            # The last segment may hold half a line, and nothing more.
+            if not isinstance(sample, list) or (not sample if key == "last" else nearest[0].start):
+                samples = (self._sampled(segment, scan.formats, last=key == "last") for segment in nearest)
+                sample = next(filter(None, samples), [])
             lines = facts.lines_of(sample, source.log, scan.file.path)
             ends.append(events_of(scan.formats, partial(iter, lines)))
         return ends[0], ends[1]

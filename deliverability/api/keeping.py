@@ -81,7 +81,7 @@ def _kept(source: Source, segments: tuple[Segment, ...]) -> KeptFile:
         octets=sum(segment.size for segment in segments),
         lines=source.line - segments[0].line if segments else 0,
         first=next((s.first for s in segments if s.first), None),
-        last=next((s.last for s in reversed(segments) if s.last), None),
+        last=next((s.last for s in reversed(segments) if s.first), None),  # where no line has a time, that is a guess
         pruned=segments[0].start if segments else source.position,
         erased=sum(segment.erased for segment in segments),
         looked_at=source.looked_at,
@@ -120,6 +120,10 @@ def verify(path: Path) -> Verified:
         every = load_formats()
         for source, kept in _each(archive):
             problems += _breaks(path, source, kept)
+            try:
+                shape.of_source(source)
+            except CannotLookError as problem:
+                problems.append(f"{printable(str(path))}: {printable(source.path)}: {problem}")
             content = b""
             for segment in kept:
                 segments += 1

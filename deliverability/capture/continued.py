@@ -139,17 +139,3 @@ def furthest(file: LogFile, known: Sequence[Known]) -> int | None:
             if hashlib.sha256(last).digest() == known[index].tail:
                 found = index
     return found
-
-
-def is_prefix(file: LogFile, kept: Iterator[bytes]) -> bool:
-    """Whether all that the file holds is what ``kept`` begins with: a copy that is shorter."""
-    with reading(file) as stream:
-        place = 0
-        for content in kept:
-            more = stream.read(place, len(content))
-            if not content.startswith(more):
-                return False
-            place += len(more)
-            if len(more) < len(content):
-                return True
-    return False

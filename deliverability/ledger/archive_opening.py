@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from deliverability.errors import CannotLookError, printable
-from deliverability.ledger.database import PROBLEMS, open_database, open_read_only, run
+from deliverability.ledger.database import PROBLEMS, holds_something, open_database, open_read_only, run
 from deliverability.ledger.locking import take_lock
 
 APPLICATION_ID = 0x64_6C_41_72  # "dlAr"
@@ -100,6 +100,8 @@ def opened_to_look(path: Path) -> sqlite3.Connection:
                 f"{printable(str(path))}: a run that wrote it was broken off; the next `deliverability ingest` puts it"
                 " right"
             ) from problem
+        if path.is_file() and not holds_something(path):
+            raise CannotLookError(f"{printable(str(path))}: empty: nothing was kept in it yet") from problem
         raise
 
 
