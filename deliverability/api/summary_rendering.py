@@ -21,5 +21,5 @@ def rendered(summary: Summary, reader: Reader, form: str, request: Request) -> b
     if form == "text":
         from deliverability.reports._overview_text import render_text
 
-        return render_text(page)
+        return render_text(page, reader.screen)
     raise UsageError(f"--format {printable(form)}: there are text, html and json")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from deliverability.compose import by_service
 from deliverability.compose.catalog import Catalog, catalog
+from deliverability.compose.covered import counts
 from deliverability.compose.kinds import state_key
 from deliverability.compose.results import result_of
 from deliverability.compose.when import zone as zone_named
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from deliverability.api.tracing import Told, TraceResult
     from deliverability.evidence.document import Sheet
 
-MAX_CELL = 44  # columns; only the last cell of a row may be wider
+MAX_CELL = 44  # columns; without a screen only the last cell of a row may be wider
 MIN_LAST = 40  # columns that the last cell needs beside the others; with fewer it goes below them
 GAP = "  "
 
@@ -89,10 +90,10 @@ def _story(told: "Told", t: Catalog, where: tzinfo, screen: int | None) -> list[
     t = by_service.fitting(t, message, delivery.decisive, claim.role)
     lines = []
     if message:
-        lines.append(visible(message.subject or t("timeline.no-subject")))
+        lines += _folded(visible(message.subject or t("timeline.no-subject")), screen)
         sender = message.reverse_path if message.reverse_path != "" else t("fact.null-path")
         said = t("timeline.from-to", sender=sender or "?", recipient=delivery.recipient)
-        lines.append(visible(f"<{message.message_id}>  {said}" if message.message_id else said))
+        lines += _folded(visible(f"<{message.message_id}>  {said}" if message.message_id else said), screen)
         head = (
             t.aside(t("attempt.time"), zone_name(where, t.lang)),
             t("attempt.result"),
@@ -107,7 +108,7 @@ def _story(told: "Told", t: Catalog, where: tzinfo, screen: int | None) -> list[
     basis = t(f"basis.{claim.basis}") if t.has(f"basis.{claim.basis}") else claim.basis
     state = t(state_key(claim.state, delivery))
     reached = t.aside(state, f"L{claim.level.value}") if claim.level >= 0 else state
-    lines.append(f"=> {reached} · {t(f'role.{claim.role}')} · {basis}")
+    lines += _folded(f"=> {reached} · {t(f'role.{claim.role}')} · {basis}", screen)
     for part in delivery.parts:
         lines.append(visible(f"   {part.recipient}{t('colon')}{t(f'state.{part.state}')}"))
     return lines
@@ -161,35 +162,69 @@ def _time(at: LogTime | None, where: tzinfo) -> str:
 
 def _not_found(result: "TraceResult", t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     asked = ", ".join(told.delivery.recipient for told in result.told if told.delivery.recipient) or t("timeline.it")
-    lines = [visible(t("timeline.nothing-read" if result.blind else "timeline.nothing", recipient=asked))]
+    lines = _folded(
+        visible(t("timeline.nothing-read" if result.blind else "timeline.nothing", recipient=asked)), screen
+    )
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
     files = result.trace.coverage.files
-    rows = [(f.file, _time(f.first, where), _time(f.last, where), str(f.lines), str(f.unread)) for f in files]
+    rows = [(f.file, _time(f.first, where), _time(f.last, where), *counts(f, t)) for f in files]
     return lines + _columns([head, *rows], screen)
 
 
 def _columns(rows: Sequence[tuple[str, ...]], screen: int | None) -> list[str]:
-    """Aligned columns; a cell that is too wide pushes its row apart, the last one is wrapped to the screen."""
+    """Aligned columns; a cell that is too wide pushes its row apart, the last one is wrapped to the screen.
+
+    Where there is no room for it beside the others it goes below them, with those that do not fit before it.
+    """
     shown = [tuple(visible(cell) for cell in row) for row in rows]
-    widths = [min(MAX_CELL, max(width(row[i]) for row in shown)) for i in range(len(shown[0]) - 1)]
+    most = screen or MAX_CELL
+    widths = [min(most, max(width(row[i]) for row in shown)) for i in range(len(shown[0]) - 1)]
     before = sum(widths) + len(GAP) * len(widths)
+    last = max(width(row[-1]) for row in shown)
+    if screen is not None and screen - before < min(last, MIN_LAST):
+        return [line for row in shown for line in _below(row, [*widths, last], screen)]
     lines: list[str] = []
     for row in shown:
-        head = GAP.join(cell + " " * max(0, widths[i] - width(cell)) for i, cell in enumerate(row[:-1]))
+        head = _beside(row[:-1], widths)
         if screen is None:
             lines.append(f"{head}{GAP}{row[-1]}".rstrip())
-        elif screen - before >= MIN_LAST:
+        else:
             folded = fold(row[-1], screen - before)
             lines += [f"{head}{GAP}{folded[0]}".rstrip(), *(" " * before + part for part in folded[1:])]
-        else:
-            lines += [head.rstrip(), *("    " + part for part in fold(row[-1], max(MIN_LAST, screen - 4)))]
+    return lines
+
+
+def _beside(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return GAP.join(cell + " " * max(0, most - width(cell)) for cell, most in zip(cells, widths, strict=True))
+
+
+def _below(row: Sequence[str], widths: Sequence[int], screen: int) -> list[str]:
+    """As many cells as fit beside each other in every row, and the next ones in the same way below them."""
+    lines: list[str] = []
+    at = 0
+    while at < len(row):
+        indent = "    " if lines else ""
+        end = at + 1
+        while end < len(row) and len(indent) + sum(widths[at : end + 1]) + len(GAP) * (end - at) <= screen:
+            end += 1
+        text = _beside(row[at:end], widths[at:end]).rstrip()
+        lines += [indent + part for part in fold(text, max(MIN_LAST, screen - len(indent)))]
+        at = end
     return lines
 
 
 @cache
 def _pieces() -> re.Pattern[str]:
-    """A wide letter, a word with the blanks after it, or blanks; compiled where a text is wrapped, for it takes long."""
-    return re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+\s*|\s+")
+    """A wide letter or a word, with the blanks after it; compiled where a text is wrapped, for it takes long.
+
+    Chinese punctuation begins no line, and its opening brackets end none.
+    """
+    wide, opening, closing = (
+        r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef",
+        "（「『《〈【〔",
+        "。，、；：？！）」』》〉】〕",
+    )
+    return re.compile(rf"[{opening}]*(?:[{wide}]|[^\s{wide}]+)[{closing}]*\s*|\s+")
 
 
 def fold(text: str, columns: int) -> list[str]:

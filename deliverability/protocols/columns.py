@@ -33,12 +33,12 @@ def visible(text: str) -> str:
     return printable(text, limit=len(text))
 
 
-def wrap(text: str, first: str = "", rest: str = "") -> Iterator[str]:
-    """Lines of at most :data:`WIDTH` columns; ``first`` and ``rest`` stand before them."""
+def wrap(text: str, first: str = "", rest: str = "", columns: int = WIDTH) -> Iterator[str]:
+    """Lines of at most ``columns`` columns; ``first`` and ``rest`` stand before them."""
     line: list[str] = []
     indent, used = first, width(first)
     for piece in _pieces(visible(text)):
-        if line and used + width(piece.rstrip()) > WIDTH:
+        if line and used + width(piece.rstrip()) > columns:
             yield (indent + "".join(line)).rstrip()
             line, indent, used = [], rest, width(rest)
         kept = piece if line else piece.lstrip()

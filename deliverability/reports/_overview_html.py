@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
 from deliverability.evidence.overview import Chart, Overview
+from deliverability.protocols.columns import width
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 WIDTH, BAR, STEP, NAME = 480, 14, 22, 16
 HEIGHT = 140  # of the columns over a time axis
 FEET = 20  # below them, for the first and the last name
+SHORT = 12  # columns of a cell that is never broken but at blanks
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_JOINT = re.compile(r"(?<=[^\s.@/]{2}[.@/])(?=[^\s.@/]{2})")  # in a name, an address, a path: a line may end there
 
 
 def render_html(page: Overview) -> bytes:
@@ -42,6 +47,8 @@ def _template() -> "Template":
         kind=lambda piece: type(piece).__name__.lower(),
         plot=_plot,
         numeric=lambda text: bool(text) and set(text) <= set("0123456789\u202f"),
+        flow=_flow,
+        short=lambda text: width(text) <= SHORT,
     )
     return environment.from_string(_resource("overview.html.j2"))
 
@@ -50,6 +57,21 @@ def _plot(chart: Chart) -> "Markup":
     from markupsafe import Markup
 
     return Markup(svg(chart))  # noqa: S704 - it escapes every text itself
+
+
+def _flow(text: str) -> "Markup":
+    """Visible text, escaped here: a date stays on one line, and a name that is too long for its place ends one at a dot."""
+    from markupsafe import Markup, escape
+
+    pieces = Markup()
+    for word in re.split(r"(\s+)", printable(text, limit=len(text))):
+        if _DATE.fullmatch(word):
+            pieces += Markup('<span class="kept">{}</span>').format(word)
+        elif len(word) > SHORT:
+            pieces += Markup("<wbr>").join(escape(part) for part in _JOINT.split(word))
+        else:
+            pieces += escape(word)
+    return pieces
 
 
 def _resource(name: str) -> str:

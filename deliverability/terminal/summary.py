@@ -1,5 +1,6 @@
 """``deliverability summary``: options → ``api`` → stdout; logs that say nothing exit with what that means."""
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -70,6 +71,8 @@ def summary(
 
     request = with_archive(request_from(locals()), archive, log)
     reader = reader_for(lang, zone)
+    if output:  # a file is as wide as it has to be
+        reader = replace(reader, screen=None)
     with progress():
         counted = summarise(request, zone=zone_of(reader, request), jobs=jobs)
     for note in counted.notes:
