@@ -149,9 +149,17 @@ def _standard_input(name: str) -> LogFile:
     if sys.stdin is None:
         raise CannotLookError("--log -: standard input is closed")
     try:
-        return LogFile(name, "-", None, _all_of(sys.stdin.buffer, "standard input"))
+        return _piped(name, "-", _all_of(sys.stdin.buffer, "standard input"), "standard input")
     except OSError as problem:
         raise CannotLookError(f"standard input: {problem.strerror}") from problem
+
+
+def _piped(name: str, path: str, content: bytes, shown: str) -> LogFile:
+    """What came through a pipe; where that is nothing, whoever was to write it may have failed."""
+    if not content:
+        problem = f"{shown}: nothing came: see whether the command that writes it failed"
+        return LogFile(name, path, None, problem=problem)
+    return LogFile(name, path, None, content)
 
 
 def _all_of(stream: BinaryIO, what: str) -> bytes:
@@ -175,8 +183,8 @@ def _log_file(name: str, path: Path) -> LogFile:
         return LogFile(name, str(path), None, problem=str(problem))
     except (OSError, ValueError) as problem:
         return LogFile(name, str(path), None, problem=f"{shown}: {why(problem)}")
-    if piped:
-        return LogFile(name, str(path), None, content)
+    if content is not None:
+        return _piped(name, str(path), content, shown)
     dated = datetime.fromtimestamp(status.st_mtime, UTC)
     return LogFile(name, str(path), dated, identity=(status.st_dev, status.st_ino), octets=status.st_size)
 

@@ -17,6 +17,7 @@ from deliverability.evidence.names import Mailbox
 MAX_ROWS = 1_000_000
 MAX_OCTETS = 256 << 20
 MAX_FIELD = 2048  # characters of one cell that is read
+MAX_DATE = 100  # characters of a date in words
 MAX_PROBLEMS = 1000  # bad rows that are named; all are counted
 BEFORE = timedelta(minutes=15)
 """How long before a row's time of day the notice may have reached the queue: clocks differ."""
@@ -24,7 +25,16 @@ AFTER = timedelta(days=1)
 """How long after it."""
 
 COLUMNS = {
-    "message-id": ("messageid", "msgid", "internetmessageid", "郵件編號", "訊息編號"),
+    "message-id": (
+        "messageid",
+        "msgid",
+        "internetmessageid",
+        "郵件編號",
+        "訊息編號",
+        "郵件識別碼",
+        "訊息識別碼",
+        "信件編號",
+    ),
     "address": (
         "address",
         "email",
@@ -36,7 +46,15 @@ COLUMNS = {
         "rcptto",
         "\u6536\u4ef6\u4eba",
         "收件者",
+        "收件地址",
+        "收件信箱",
+        "收件者地址",
+        "收件人地址",
         "電子郵件",
+        "電子郵件地址",
+        "電子信箱",
+        "郵件地址",
+        "電郵",
         "信箱",
     ),
     "date": (
@@ -54,14 +72,30 @@ COLUMNS = {
         "寄出時間",
         "寄件時間",
         "寄送日期",
+        "寄送時間",
+        "寄出日期",
+        "寄信日期",
+        "寄信時間",
+        "寄件日期",
+        "發送日期",
+        "發送時間",
+        "發信日期",
+        "發信時間",
     ),
 }
 """Names of columns, lower-case and without blanks, ``-`` and ``_``; every other column is passed over."""
 
 _SEPARATORS = ",;\t"
 _DATE = re.compile(
-    r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?)?\s*(Z|[+-]\d{2}:?\d{2})?\Z"
+    r"(?:(?P<year>\d{4})[-/.]?(?P<month>\d{1,2})[-/.]?(?P<day>\d{1,2})"
+    r"|(?:民國 ?)?(?P<republic>1\d\d)[-/.](?P<month2>\d{1,2})[-/.](?P<day2>\d{1,2}))"
+    r"(?:[T ]+(?:(?P<half>上午|下午|[AaPp][Mm]) ?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})"
+    r"(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?(?: ?(?P<half2>上午|下午|[AaPp][Mm]))?)?\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?\Z"
 )
+_CHINESE = re.compile(r"(\d{2,4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?日 ?")
+_CHINESE_TIME = re.compile(r"(\d{1,2}) ?[時點] ?(\d{1,2}) ?分(?: ?(\d{1,2}) ?秒)?")
+REPUBLIC = 1911
+"""What is added to a year of the Republic of China, as Taiwan counts them: written with three digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +209,8 @@ def _columns(head: Sequence[str]) -> dict[str, int]:
     if not places.keys() & {"message-id", "address"}:
         shown = printable(", ".join(head[:20]), 200)
         raise UsageError(
-            "the first line must name the columns: Message-ID, or Address (Email, To, Recipient) and Date (Sent, Time);"
-            f" it says: {shown}"
+            "the first line must name the columns: Message-ID (郵件識別碼), or Address (Email, To, Recipient, 收件者, 電子郵件)"
+            f" and Date (Sent, Time, 日期, 寄送時間); it says: {shown}"
         )
     return places
 
@@ -212,16 +246,38 @@ def _dated(line: int, message_id: str | None, address: str | None, when: tuple[s
 
 
 def _window(text: str, zone: tzinfo) -> tuple[datetime, datetime] | None:
-    match = _DATE.match(text)
+    match = _DATE.match(_plain(text))
     if not match:
         return None
-    year, month, day = int(match[1]), int(match[2]), int(match[3])
+    year = int(match["year"]) if match["year"] else int(match["republic"]) + REPUBLIC
+    month, day = int(match["month"] or match["month2"]), int(match["day"] or match["day2"])
+    hour = _hour(match["hour"], match["half"], match["half2"])
+    if hour is None:
+        return None
     try:
-        at = datetime(year, month, day, int(match[4] or 0), int(match[5] or 0), int(match[6] or 0), tzinfo=zone)
-        if match[7]:
-            at = datetime.fromisoformat(at.replace(tzinfo=None).isoformat() + match[7])
+        at = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["second"] or 0), tzinfo=zone)
+        if match["zone"]:
+            at = datetime.fromisoformat(at.replace(tzinfo=None).isoformat() + match["zone"])
     except ValueError:
         return None
     if not 1971 <= year <= 2998:  # far enough from the ends of ``datetime`` to calculate with
         return None
-    return (at - BEFORE, at + AFTER) if match[4] else (at, at + timedelta(days=1))
+    return (at - BEFORE, at + AFTER) if match["hour"] else (at, at + timedelta(days=1))
+
+
+def _plain(text: str) -> str:
+    """A date in Chinese words as one in figures."""
+    if "年" not in text[:MAX_DATE]:
+        return text
+    dated = _CHINESE.sub(r"\1-\2-\3 ", text[:MAX_DATE], count=1)
+    return _CHINESE_TIME.sub(lambda time: ":".join(part.zfill(2) for part in time.groups() if part), dated).rstrip()
+
+
+def _hour(hour: str | None, *halves: str | None) -> int | None:
+    """The hour of the day, of a clock of twelve hours too; ``None`` where both do not go together."""
+    told, half = int(hour or 0), [one.lower() for one in halves if one]
+    if not half:
+        return told
+    if len(half) > 1 or not 1 <= told <= 12:
+        return None
+    return told % 12 + (12 if half[0] in ("下午", "pm") else 0)

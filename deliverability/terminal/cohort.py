@@ -86,7 +86,7 @@ def trace_cohort(given: dict[str, Any], request: "Request") -> int:
         command = alerts.command_of(given["alert"])
         how = alerts.Alerting(command, state, timedelta(minutes=given["after"]), given["alert_timeout"])
     form = _form(given)
-    show = partial(_shown, _maker(form, given, _language(given, request)))
+    show = partial(_shown, _maker(form, given, request))
     with progress():
         answers = answer(request, listed.rows, _observer(request), *(() if how else (show,)))
     for note in answers.notes:
@@ -159,13 +159,21 @@ def _form(given: dict[str, Any]) -> str:
     return "csv" if form == "text" and output is not None and output.suffix.lower() == ".csv" else form
 
 
-def _maker(form: str, given: dict[str, Any], lang: str) -> "Callable[[Answer], bytes]":
+def _maker(form: str, given: dict[str, Any], request: "Request") -> "Callable[[Answer], bytes]":
     """What shows one answer in a form."""
     if form == "csv":
         from deliverability.api.cohorts import csv_row
 
         return csv_row
-    return _as_json if form == "json" else _lines(every=bool(given.get("every")), lang=lang)
+    if form == "json":
+        return _as_json
+    from deliverability.api.readers import language_of, zone_of
+    from deliverability.compose.when import zone
+    from deliverability.terminal.asking import reader_for
+
+    reader = reader_for(given.get("lang"), given.get("zone"))
+    where = zone(zone_of(reader, request))
+    return _lines(every=bool(given.get("every")), lang=language_of(reader, request), where=where)
 
 
 def _shown(make: "Callable[[Answer], bytes]", one: "Answer") -> tuple[str, int, bytes]:
@@ -182,14 +190,18 @@ def _as_json(one: "Answer") -> bytes:
     return dumps(answer_to_json(one)).encode("utf-8", "backslashreplace")
 
 
-def _lines(*, every: bool, lang: str) -> "Callable[[Answer], bytes]":
+def _lines(*, every: bool, lang: str, where: tzinfo) -> "Callable[[Answer], bytes]":
     """Shows rows that lack acceptance, or all with ``--all``."""
     from deliverability.api.alerts import TAKEN
     from deliverability.compose.catalog import catalog
     from deliverability.terminal.cohort_table import shown
 
     t = catalog(lang)
-    return lambda one: shown(one, t).encode("utf-8", "backslashreplace") if every or one.state not in TAKEN else b""
+
+    def make(one: "Answer") -> bytes:
+        return shown(one, t, where).encode("utf-8", "backslashreplace") if every or one.state not in TAKEN else b""
+
+    return make
 
 
 def _whole(form: str, answers: "Answers", pieces: Iterator[bytes], listed: "CohortFile", lang: str) -> Iterator[bytes]:

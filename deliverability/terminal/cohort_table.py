@@ -3,6 +3,7 @@
 Rows are shown as they come, so the columns have fixed widths; CSV is for programs.
 """
 
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
     from deliverability.compose.catalog import Catalog
 
 WIDTH = 80
-_LINE, _NOTICE_AND_STATE = 6, 47
+_LINE, _NOTICE_AND_STATE = 6, 45
 _STATE = {"en": 14, "zh-Hant-TW": 16}
 _INDENT = " " * (_LINE + 2)
-_UNTIL_SECONDS = "%Y-%m-%d %H:%M:%SZ"
+_UNTIL_SECONDS = "%Y-%m-%d %H:%M:%S"
 
 
 def heading(t: "Catalog") -> str:
@@ -24,13 +25,13 @@ def heading(t: "Catalog") -> str:
     return f"{names}{'-' * (WIDTH - 1)}\n"
 
 
-def shown(one: "Answer", t: "Catalog") -> str:
-    """One notice: what was asked about, what became of it, when, and in whose words."""
+def shown(one: "Answer", t: "Catalog", where: tzinfo = UTC) -> str:
+    """One notice: what was asked about, what became of it, when in the reader's zone, and in whose words."""
     told = one.told
     attempt = told.brief.delivery.decisive if told else None
     when = attempt.instant if attempt else None
     notice = _visible(one.listed.shown)
-    answered = f"{when:{_UNTIL_SECONDS}}" if when else "-"
+    answered = _when(when, where) if when else "-"
     # in English by the words of the other forms, by which it can be searched
     word = one.state.value if t.lang == "en" else t(f"state.{one.state}")
     state = t("cohort.could-not-look") if one.unseen else word
@@ -43,6 +44,13 @@ def shown(one: "Answer", t: "Catalog") -> str:
     details.append(t("cohort.partial") if one.partial else "")
     below = "".join(f"{_INDENT}{_cut(_visible(text), WIDTH - len(_INDENT) - 1)}\n" for text in details if text)
     return lines + below
+
+
+def _when(instant: datetime, where: tzinfo) -> str:
+    """A time with its offset from UTC, whole hours in two digits: the column is narrow."""
+    local = instant.astimezone(where)
+    offset = local.strftime("%z")
+    return f"{local:{_UNTIL_SECONDS}}" + ("Z" if offset == "+0000" else offset.removesuffix("00"))
 
 
 def _row(t: "Catalog", line: str, notice: str, state: str, answered: str) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -503,6 +504,21 @@ def test_a_file_of_somebody_else_is_no_wrong_use(
             os.seteuid(user)
     assert statuses == dict.fromkeys(statuses, 6)
     assert "Invalid value" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("beside", [[], ["--log", POSTFIX]])
+def test_nothing_through_a_pipe_is_no_log(beside: list[object], tmp_path: Path) -> None:
+    """Such as from an ssh that failed: nobody looked, so nothing is said not to be there."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for words in (["--log", "-"], ["--log", fifo]):
+        writer = threading.Thread(target=lambda: os.close(os.open(fifo, os.O_WRONLY)))  # waits for the reader
+        if fifo in words:
+            writer.start()
+        done = trace("--to", "nobody@corp.example", *beside, *words)
+        assert done.returncode == 6
+        assert b"nothing came: see whether the command" in done.stderr
+    writer.join()
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])

@@ -152,6 +152,61 @@ def test_the_table_fits_into_80_columns_whatever_is_in_it(tmp_path):
     assert "could not look" in text
 
 
+@pytest.mark.parametrize(
+    ("written", "hour", "minute"),
+    [
+        ("2026/11/22 下午 01:31", 13, 31),  # as Excel shows it in Taiwan
+        ("2026/11/22 01:31 下午", 13, 31),
+        ("2026/11/22 下午 01:31:05", 13, 31),
+        ("2026/11/22 上午 12:31", 0, 31),
+        ("2026/11/22 下午 12:31", 12, 31),
+        ("2026/11/22 1:31 PM", 13, 31),
+        ("2026年11月22日 13:31", 13, 31),
+        ("2026 年 11 月 22 日 下午1時31分", 13, 31),
+        ("115/11/22 13:31", 13, 31),
+        ("民國115年11月22日 13:31", 13, 31),
+    ],
+)
+def test_times_as_they_are_written_in_taiwan(written, hour, minute):
+    (row,) = rows(f"收件地址,寄送日期\na@b.example,{written}\n").rows
+    assert row.since.replace(second=0) == DAY.replace(hour=hour, minute=minute) - BEFORE
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026/11/22 下午 13:31",
+        "上午 2026/11/22",
+        "11/22/2026",
+        "26/11/22",
+        "26年11月22日",
+        "115/2/30",
+        "2026年13月1日",
+        "1151122",
+    ],
+)
+def test_what_can_be_several_days_is_no_date(written):
+    found = rows(f"Email,Date\na@b.example,{written}\n")
+    assert (found.rows, found.bad) == ((), 1)
+
+
+def test_the_heads_of_a_list_are_asked_for_in_both_languages():
+    with pytest.raises(UsageError, match=r"Recipient, 收件者.* 寄送時間.* says: 甲, 乙"):
+        rows("甲,乙\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("given_", "ending"),
+    [({}, "Z"), ({"zone": "Asia/Taipei"}, "+08"), ({"zone": "+05:45"}, "+0545"), ({"lang": Lang.ZH}, "+08")],
+)
+def test_times_of_the_table_are_the_readers(tmp_path, given_, ending):
+    rows_ = "Email,Date\njo32@corp.example,2026-11-22\n"
+    status(given(tmp_path, rows_, form="text", every=True, **given_))
+    line = (tmp_path / "out").read_text().splitlines()[2]
+    assert line.endswith(ending)
+    assert width(line) < 82
+
+
 def test_the_table_speaks_chinese_and_fits_too(tmp_path):
     wide = "用戶" * 30
     rows = f"Email,Date\n{wide}@utf8.example,2026-11-22\nnouser1@gmail.example,2026-11-22\n"
