@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN_PROBLEMS = 20  # bad rows that are named on stderr
 COHORT_HELP = """
   deliverability trace --log /var/log/exim_mainlog --cohort notices.csv
-  deliverability trace --log mail.log --cohort notices.csv --format csv -o lacking.csv --alert /usr/local/bin/tell-staff
+  deliverability trace --log mail.log --cohort notices.csv --format csv -o answers.csv --alert /usr/local/bin/tell-staff
 """
 
 

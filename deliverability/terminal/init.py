@@ -42,6 +42,8 @@ def init(
             raise UsageError("--units name the configuration: give it a file with -o")
         write(text.encode(), None)
         return
+    if units is not None and not units.is_dir():
+        raise UsageError(f"--units {printable(str(units))}: there is no such folder; make it first")
     create(output, text.encode(), replace=force)
     say(f"wrote {printable(str(output))}")
     job = running.job(output)

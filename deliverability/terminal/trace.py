@@ -56,7 +56,7 @@ TRACE_HELP = """The timeline alone: every attempt, with the words of the log.
   deliverability trace --log /var/log/maillog --to mei@gmail.com
   deliverability trace --log - --to mei@gmail.com --format json < pasted-lines
   deliverability trace --log /var/log/maillog --to mei@gmail.com --follow --for 30m
-  deliverability trace --log /var/log/maillog --cohort notices.csv -o lacking.csv --alert /usr/local/bin/tell-staff
+  deliverability trace --log /var/log/maillog --cohort notices.csv -o answers.csv --alert /usr/local/bin/tell-staff
 
 --follow exits with 0 when an event was shown, 4 when none was.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.__main__ import run
 from deliverability.capture.host.units import NAME, Job, cron_line, files, job, offer
 from deliverability.errors import UsageError
 
@@ -50,3 +51,16 @@ def test_it_offers_and_installs_nothing(tmp_path: Path) -> None:
 def test_a_path_with_a_line_end_is_refused() -> None:
     with pytest.raises(UsageError):
         job(Path("/tmp/a\nb/d.toml"))
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "d.toml"
+    assert run(["init", "-o", str(made), "--units", str(tmp_path / "none")]) == 2
+    assert "make it first" in capfd.readouterr().err
+    assert not made.exists()
+    (tmp_path / "none").mkdir()
+    assert run(["init", "-o", str(made), "--units", str(tmp_path / "none")]) == 0
+    assert made.exists()
+    assert len(list((tmp_path / "none").iterdir())) == 2
