@@ -129,7 +129,8 @@ _LEVEL = {
 def claim_of(evidence: Evidence) -> Claim | None:
     """What may be claimed of the delivery; may raise :class:`Unobserved` for the recipient's MX.
 
-    Of an address behind which aliases led to several, the weakest part's claim stands for all.
+    Of an address behind which aliases led to several, the weakest part's claim stands for all, but where the address has a
+    mailbox of its own and that took it.
     """
     return None if evidence.delivery is None else claim_for(evidence.delivery, evidence)
 

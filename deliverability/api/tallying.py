@@ -79,7 +79,7 @@ the mail arrived; and how often it was met since the last folding: without a tim
 within each of the bounds."""
 _FOR_ALL = (EXPIRED, DISCARDED)
 """Fates of all that is left of a message, where a line names no recipient."""
-_LOCAL = (Transport.PIPE, Transport.MAILBOX, Transport.LMTP, Transport.DISCARD, None)
+_LOCAL = (Transport.PIPE, Transport.MAILBOX, Transport.LMTP, Transport.DISCARD, Transport.REPLY, None)
 _TIMES = 2  # where the bounds begin in the numbers of a cell
 _LEAST_SLOW_FROM = _TIMES + bisect_right(BOUNDS, LEAST_SLOW)
 
@@ -91,6 +91,8 @@ class _Slot:
     instant: datetime | None
     sure: bool
     counts: list[int]
+    begins: datetime | None = None
+    """The minute's, once it was asked for."""
 
 
 _NO_SLOT = _Slot(None, False, [0] * len(FATES))
@@ -301,7 +303,8 @@ class Counter:
         if not slot.sure or instant is None:
             return None
         if isinstance(minute, bytes):  # the slot's is that of the first line in its minute
-            instant = self.clock.at(minute + seconds + zone)[0] or instant
+            slot.begins = slot.begins or self.clock.at(minute + b":00" + zone)[0] or instant
+            instant = slot.begins + _after(seconds)
         text = queue_id.decode("ascii", "replace")
         made = idclock.exim(text) or idclock.postfix_long(text)
         if made is None or instant < made - CLOCK_GRAIN:
@@ -326,6 +329,11 @@ class Counter:
         domains = cause.domains
         if domain in domains or len(domains) < MAX_CAUSE_DOMAINS:
             domains[domain] = domains.get(domain, 0) + attempts
+
+
+def _after(seconds: bytes) -> timedelta:
+    """``:07`` or ``:07.123456``; of the fraction six digits count."""
+    return timedelta(seconds=int(seconds[1:3]), microseconds=int(seconds[4:10].ljust(6, b"0")))
 
 
 def _is_local(said: Said) -> bool:

@@ -90,6 +90,11 @@ class Case:
         return self.kind is Kind.UNKNOWN and self.attempt is not None and self.attempt.result is Result.UNCERTAIN
 
     @property
+    def unrecorded(self) -> bool:
+        """Whether it was refused in words that the log does not hold."""
+        return self.attempt is not None and self.attempt.result is Result.REFUSED
+
+    @property
     def to_program(self) -> bool:
         """Whether our own server gave it to a program, not to another server."""
         return self.assessment.claim is not None and self.assessment.claim.basis == "own-program"
@@ -144,8 +149,17 @@ class Case:
         return ", ".join(paths if self.support else [masked(path) for path in paths])
 
     def _same_mailbox(self, path: str) -> bool:
-        """Exim logs a delivery into a mailbox of its own host under the local part alone: that is no other address."""
-        return path == self._address or path.casefold() == self._address.rpartition("@")[0].casefold()
+        """Exim logs a delivery into a mailbox of its own host under the local part alone: that is no other address.
+
+        Nor is a folder of it, which a filter on cPanel names by its path.
+        """
+        local, _, domain = self._address.casefold().rpartition("@")
+        return path == self._address or path.casefold() == local or f"/{domain}/{local}/" in path.casefold()
+
+    @property
+    def in_own_mailbox(self) -> bool:
+        """Whether it is in the mailbox of the address itself, wherever copies went on to."""
+        return self.kind is Kind.DELIVERED and self.attempt is not None and self._same_mailbox(self.attempt.recipient)
 
     @property
     def parts(self) -> tuple[Delivery, ...]:
@@ -165,7 +179,7 @@ class Case:
         """
         if self.delivery and self.delivery.parts and self.attempt and self.kind is not Kind.DELIVERED:
             return self.shown(self.attempt.recipient)
-        return self.forwarded or self.recipient
+        return self.recipient if self.in_own_mailbox else self.forwarded or self.recipient
 
     @property
     def domain(self) -> str:

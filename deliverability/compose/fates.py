@@ -1,18 +1,15 @@
 """What one attempt counts as in a summary, and why it did not succeed: no more than its line shows."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from deliverability.compose.reason import why_failed, why_refused
+from deliverability.compose.own_words import why_own
+from deliverability.compose.reason import why_answered
 from deliverability.evidence.attempted import Said
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import LogTime, Result, Transport
+from deliverability.evidence.event import ABOUT_US, Result, Transport
 from deliverability.evidence.smtp import Reply
-from deliverability.evidence.story import Attempt
 from deliverability.evidence.summary import Fate
 from deliverability.protocols import grounds, hosts
-
-_NEVER = LogTime("", datetime(2000, 1, 1), has_year=False, offset=None)  # noqa: DTZ001 - a time that nobody asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ def judge(said: Said, own: Own) -> Judged | None:
 
 
 def _sent(said: Said, own: Own) -> Fate:
-    if said.transport is Transport.DISCARD or said.thrown_away:
+    if said.transport in (Transport.DISCARD, Transport.REPLY) or said.thrown_away:
         return Fate.DISCARDED
     if said.transport is Transport.MAILBOX:
         return Fate.DELIVERED
@@ -56,45 +53,45 @@ def _unsuccessful(said: Said) -> Fate:
         return Fate.UNKNOWN
     if said.result is Result.EXPIRED:
         return Fate.EXPIRED
+    if said.result is Result.REFUSED:
+        return Fate.REFUSED
     if said.reply_code is not None and said.reply_code // 100 == 4:
         return Fate.EXPIRED  # given up on a reply that was meant to be tried again
-    return Fate.REFUSED if said.reply_code is not None and said.reply_code // 100 == 5 else Fate.FAILED
+    permanent = said.reply_code is not None and said.reply_code // 100 == 5 and said.stage not in ABOUT_US
+    return Fate.REFUSED if permanent else Fate.FAILED
 
 
 _CONNECTIONS = ("connect", "ehlo")
 
 
 def _reason(said: Said, fate: Fate) -> str:
+    if said.reply_code is None:
+        return _own_reason(said, fate)
     # Of a reply the codes alone are kept; they tell less than its words, and the same of every reply that has them.
+    if (said.enhanced_status_code or "").startswith("4.7."):
+        return "policy"
     codes = " ".join(str(code) for code in (said.reply_code, said.enhanced_status_code) if code)
-    reply = Reply(said.reply_code, said.enhanced_status_code, codes) if said.reply_code else None
-    if reply is None and said.transport is Transport.NONE and fate is Fate.DEFERRED:
-        return "not-tried"
-    attempt = Attempt(
-        at=_NEVER,
-        queue_id=None,
-        log="",
-        recipient="",
-        result=said.result or Result.DEFERRED,
-        transport=said.transport or Transport.NONE,
-        relay=said.relay,
-        reply=reply,
-        tls=None,
-        local_ip=None,
-        remote_queue_id=None,
-        stage=said.stage,
-        route=None,
-        text=said.words,
-        lines=(),
-    )
-    if reply is not None:
-        soft = reply.enhanced_status_code or ""
-        return "policy" if soft.startswith("4.7.") else why_refused(attempt)
-    failed = why_failed(attempt)
-    if failed == "no-domain" and fate is Fate.DEFERRED:
-        return "dns"  # no answer yet is not "there is none"
-    if failed != "other":
-        return failed
-    if said.stage == "starttls":
+    return why_answered(Reply(said.reply_code, said.enhanced_status_code, codes), said.relay)
+
+
+def _own_reason(said: Said, fate: Fate) -> str:
+    """Why, where no other server answered."""
+    if fate is Fate.UNKNOWN:
+        return "connection"
+    if fate is Fate.REFUSED:
+        return "other"  # another server did, in words that the log does not hold
+    found = why_own(said.words, (said.dsn_code or "") if said.relay is None else "")  # else it may be another's code
+    if said.stage == "starttls" and found != "no-domain":
         return "tls"
-    return "connection" if said.stage in _CONNECTIONS or fate is Fate.UNKNOWN else "other"
+    if found == "no-domain" and fate is Fate.DEFERRED:
+        return "dns"  # no answer yet is not "there is none"
+    return found if found != "other" else _by_stage(said, fate)
+
+
+def _by_stage(said: Said, fate: Fate) -> str:
+    """Why, where the words do not tell it, from how far it came."""
+    if said.stage in _CONNECTIONS:
+        return "connection"
+    if fate is Fate.EXPIRED:
+        return "retry-over"
+    return "not-tried" if said.transport is Transport.NONE and fate is Fate.DEFERRED else "other"

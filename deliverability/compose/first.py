@@ -115,7 +115,7 @@ def _keys(case: Case) -> tuple[str, str]:
     elif kind in REFUSED:
         if kind is Kind.REFUSED:
             said = "answer.refused.mx" if case.role is Role.RECIPIENT_MX else "answer.refused.host"
-        detail = f"reason.{why_refused(case.attempt)}"
+        detail = "reason.unrecorded" if case.unrecorded else f"reason.{why_refused(case.attempt)}"
     elif _varied(case):
         said, varied = f"answer.{kind}.{_varied(case)}", f"detail.{kind}.{_varied(case)}"
         detail = varied if case.t.has(varied) else detail

@@ -24,7 +24,7 @@ def find(case: Case) -> Section | None:
     blocks: list[Block] = []
     if case.kind not in ARRIVED:
         blocks.append(Paragraph(t("find.perhaps")))
-    if case.forwarded:
+    if case.forwarded and not case.in_own_mailbox:
         blocks.append(Paragraph(t("find.forwarded", recipient=case.recipient, paths=case.forwarded)))
     gateway = case.provider.kind is ProviderKind.GATEWAY
     if gateway:  # the mailbox behind it is not known, and what is held never got there

@@ -18,7 +18,8 @@ _FORWARDED = frozenset(
 def limits(case: Case) -> Section:
     """What this page does not show."""
     t = case.t
-    key = "arrived" if case.kind in ARRIVED else "refused" if case.kind in REFUSED else case.kind
+    refused = "refused-unrecorded" if case.unrecorded else "refused"
+    key = "arrived" if case.kind in ARRIVED else refused if case.kind in REFUSED else case.kind
     blocks: list[Block] = [Paragraph(t(f"limits.{key}" if t.has(f"limits.{key}") else "limits.other"))]
     claim = case.assessment.claim
     if claim and claim.strength in (Strength.OWN_RECORD, Strength.OWN_RECORD_ANCHORED):

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from deliverability.compose.catalog import Catalog
+from deliverability.compose.own_words import why_own
 from deliverability.compose.recognise import at_host, providers
 from deliverability.evidence.event import Result
 from deliverability.evidence.plugin import Provider
-from deliverability.evidence.smtp import Reply
+from deliverability.evidence.smtp import Host, Reply
 from deliverability.evidence.story import Attempt
 from deliverability.protocols.replies import Explanation, explain, find_reply
 from deliverability.protocols.smtp import MAX_REPLY, on_one_line
@@ -49,19 +50,10 @@ REASONS = (
     "loop",
     "trouble",
 )
+_OWN_TOLD = ("no-domain", "no-mail")
+"""Which of our own server's reasons a customer is told."""
 MAX_CODES = 40
 """Characters of a reply without codes that stand for it."""
-# Words of our own MTA when it gave up before any server of the other side took part.
-_OWN_WORDS = (
-    ("does not accept mail", "no-mail"),
-    ("no smtp service", "no-mail"),
-    ("nullmx", "no-mail"),
-    ("null mx", "no-mail"),
-    ("name not found", "no-domain"),
-    ("domain not found", "no-domain"),
-    ("nxdomain", "no-domain"),
-    ("non-existent", "no-domain"),
-)
 
 
 # What differs between recipients and means nothing: local parts, addresses of hosts, queue ids and times.  127.0.0.0/8 is kept:
@@ -141,9 +133,11 @@ def _known() -> tuple[Provider, ...]:
 
 def why_refused(attempt: Attempt | None) -> str:
     """One of :data:`REASONS`, from the words and the code that the server itself gave, or ``other``."""
-    reply, relay = (attempt.reply, attempt.relay) if attempt else (None, None)
-    if reply is None:
-        return "other"
+    return why_answered(attempt.reply, attempt.relay) if attempt and attempt.reply else "other"
+
+
+def why_answered(reply: Reply, relay: Host | None) -> str:
+    """As :func:`why_refused`, of a reply and the host that gave it."""
     return _reason(_alike(_said(reply)), relay.name if relay else None)
 
 
@@ -151,5 +145,6 @@ def why_failed(attempt: Attempt | None) -> str:
     """``no-domain``, ``no-mail`` or ``other``, from what our own server noted."""
     if attempt is None:
         return "other"
-    words = f"{attempt.text} {attempt.reply.text if attempt.reply else ''}".lower()
-    return next((reason for word, reason in _OWN_WORDS if word in words), "other")
+    words = " ".join(filter(None, (attempt.text, attempt.reply.text if attempt.reply else "")))
+    found = why_own(words.strip())
+    return found if found in _OWN_TOLD else "other"

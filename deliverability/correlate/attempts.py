@@ -31,6 +31,8 @@ class Sessions:
 
 def attempt_of(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: Sessions) -> Attempt:
     """The attempt that a line reports, with the session's TLS and the entry that it led to."""
+    if event.result is Result.REFUSED and _may_be_anothers(entry, event):
+        event = replace(event, result=Result.FAILED)
     tied = sessions.of(event)
     followed = chain.followed.get(id(event))
     secured = [e.tls for e in tied if e.tls and _same_host(e, event)]
@@ -41,6 +43,21 @@ def attempt_of(entry: Entry, event: DeliveryEvent, chain: Chain, sessions: Sessi
         lines=(*(e.line for e in tied if _same_host(e, event) or e.tls is None), event.line),
         followed_to=(followed.shown_id or followed.message_id) if followed else None,
     )
+
+
+def _may_be_anothers(entry: Entry, event: DeliveryEvent) -> bool:
+    """Whether a refusal of which no reply is logged may have been said of another recipient.
+
+    Sendmail to 8.17 puts a reply that comes while it sends the next RCPT down to that next recipient (``smtprcpt`` in
+    ``usersmtp.c``), so more than one in the transaction make it nobody's for certain.
+    """
+    others: dict[Key, bool] = {}
+    for other in entry.events:
+        key = _key(other.recipient)
+        if other.action is Action.ATTEMPTED and other.recipient and key != _key(event.recipient):
+            beside = other.process == event.process and _same_host(other, event)
+            others[key] = others.get(key, False) or beside
+    return any(others.values()) or (entry.recipient_count or 0) - 1 > len(others)
 
 
 def _same_host(one: DeliveryEvent, other: DeliveryEvent) -> bool:
@@ -120,7 +137,7 @@ def with_expiries(
     for entry in chain.entries:
         mine = [pair for pair in tried if pair[0] is entry]
         whole += mine
-        ended = [e for _, e in mine if e.result in (Result.SENT, Result.FAILED)]
+        ended = [e for _, e in mine if e.result in (Result.SENT, Result.FAILED, Result.REFUSED)]
         settled = bool(ended) or before
         # What was handed to no other entry is over: a clone made for others does not end it again.
         before |= any(id(e) not in chain.followed for e in ended)
@@ -154,7 +171,7 @@ def _may_be_part(
 ) -> bool:
     """Whether the recipient may have been in the transaction that broke: not settled by then, not in another's hands."""
     mine = [e for e in before if e.action is Action.ATTEMPTED and _key(e.recipient) == key]
-    if any(e.result in (Result.SENT, Result.FAILED, Result.EXPIRED) for e in mine):
+    if any(e.result in (Result.SENT, Result.FAILED, Result.REFUSED, Result.EXPIRED) for e in mine):
         return False
     following = [e for e in after if e.action is Action.ATTEMPTED and e.recipient]
     if _is_elsewhere(key, trouble, following):

@@ -58,6 +58,7 @@ class Chain:
                     continue
                 key = address_key(event.recipient)
                 original = event.original_recipient or named.get((entry.key, key)) or led_from.get(key)
+                original = original or _whole(event, entry)
                 if original is None:
                     continue
                 if event.writer == "exim" and key[1]:
@@ -75,6 +76,18 @@ class Chain:
     def began(self) -> datetime | None:
         """When the first of its entries came to be, or the first that is known of it."""
         return min((e.began for e in self.entries if e.began), default=None)
+
+
+def _whole(event: DeliveryEvent, entry: Entry) -> str | None:
+    """The address of which Exim's line has only the local part: the one recipient of the message that begins with it.
+
+    Exim always adds the address, in angle brackets; a page that the log came over may have lost them.
+    """
+    local, domain = address_key(event.recipient)
+    if domain or event.writer != "exim":
+        return None
+    fit = [recipient for recipient in entry.recipients if address_key(recipient)[0].casefold() == local]
+    return fit[0] if len(fit) == 1 and local else None
 
 
 def _led_from(entry: Entry, chain: Chain) -> dict[AddressKey, str]:

@@ -37,7 +37,7 @@ class Circumstances:
 
 
 # What ended in one of these needs no later line.
-_FINAL = (Result.FAILED, Result.EXPIRED)
+_FINAL = (Result.FAILED, Result.REFUSED, Result.EXPIRED)
 
 
 def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
@@ -46,6 +46,9 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
     One 2yz settles it, whatever was tried around it, unless its own line cannot be true.  Without one, a connection that broke after the end of
     DATA leaves it open for good (RFC 1047): the message may have been accepted then.
     """
+    attempts = _without_replies(attempts)
+    if _is_reply(attempts) and not around.ended:
+        attempts = ()  # what is to become of the message itself is not told yet
     told = _without_asides(attempts)
     last = (told or attempts)[-1] if attempts else None
     successes = [a for a in told if a.result is Result.SENT and not a.followed_to]
@@ -70,6 +73,16 @@ def judge(attempts: Sequence[Attempt], around: Circumstances) -> Standing:
 RUN = 1
 """Seconds: within them Exim tries no address twice: the least time until another try is a queue runner's."""
 _LOCAL = (Transport.PIPE, Transport.MAILBOX, Transport.LMTP, Transport.NONE)
+
+
+def _is_reply(attempts: Sequence[Attempt]) -> bool:
+    """Whether automatic replies are all that was made of the message."""
+    return bool(attempts) and all(a.transport is Transport.REPLY and a.result is Result.SENT for a in attempts)
+
+
+def _without_replies(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """What was tried with the message itself, where that was tried at all."""
+    return [a for a in attempts if a.transport is not Transport.REPLY] or attempts
 
 
 def _without_asides(attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -138,8 +151,7 @@ def _with_the_reply(attempts: Sequence[Attempt], last: Attempt) -> Attempt:
     """The failure itself, where a record tells it twice: Exchange's ``FAIL`` row repeats what ``SEND`` was answered."""
     if last.result is not Result.FAILED or last.reply is not None:
         return last
-    refused = (a for a in reversed(attempts) if a.result is Result.FAILED and a.reply and a.reply.permanent)
-    return next(refused, last)
+    return next((a for a in reversed(attempts) if a.refused), last)
 
 
 def _unsettled(last: Attempt | None, around: Circumstances) -> State:
@@ -155,6 +167,7 @@ _BY_TRANSPORT = {
     Transport.MAILBOX: State.DELIVERED,
     Transport.LMTP: State.DELIVERED,  # per recipient, by the store itself (RFC 2033 §4.2)
     Transport.DISCARD: State.CANCELLED,
+    Transport.REPLY: State.CANCELLED,  # and nothing else was done by the end of the message
     Transport.FORWARD: State.UNKNOWN,  # back in our own queue, under an id whose lines are missing
     Transport.NONE: State.UNKNOWN,
 }
@@ -182,7 +195,7 @@ def _of_success(attempt: Attempt) -> State:
 def _of_failure(attempt: Attempt) -> State:
     if attempt.result is Result.EXPIRED:
         return State.EXPIRED
-    if attempt.reply and attempt.reply.permanent:
+    if attempt.refused:
         return State.REFUSED
     if attempt.reply and attempt.reply.transient:
         return State.EXPIRED  # given up on a reply that was meant to be tried again

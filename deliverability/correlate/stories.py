@@ -14,6 +14,7 @@ from deliverability.correlate.attempts import (
     without_second_records,
 )
 from deliverability.correlate.chains import Chain, chains
+from deliverability.correlate.copies import each_once, in_known_time
 from deliverability.correlate.entries import AddressKey as Key
 from deliverability.correlate.entries import Entry, gather, in_order, once, with_holds
 from deliverability.correlate.entries import address_key as _key
@@ -71,7 +72,7 @@ def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) 
     ``own`` names hosts of ours whose word about the next queue is believed, beside those that the lines show.
     """
     asked = frozenset(m.key for m in query.recipients)
-    events = with_holds(in_order(events))
+    events = with_holds(in_known_time(list(each_once(in_order(events)))))
     entries = gather(events)
     sessions = Sessions(events)
     told = [(chain.began, _message(chain, asked, sessions)) for chain in chains(entries, Near(own))]
@@ -194,7 +195,8 @@ def _delivery(
         mine = [(entry, e) for entry, e in tried if _key(e.recipient) in chain.through.get(key, ())]
     parts = [_one(target, found, chain, sessions) for target, found in by_target(mine, key, chain).items()]
     parts += [_one(member, [], chain, sessions) for member in chain.untried.get(key, ())]
-    # An automatic reply, or a copy that a filter throws away, is not the message.
+    # An automatic reply is not the message, nor is a copy that a filter throws away.
+    parts = [p for p in parts if not _is_reply(p)] or parts[:1]
     parts = [p for p in parts if not _is_discarded(p)] or parts[:1]
     if not parts:
         parts = [_one(name, [], chain, sessions)]
@@ -202,8 +204,10 @@ def _delivery(
         part = parts[0]
         forward = part.forward_paths if _key(part.recipient) == key else (part.recipient, *part.forward_paths)
         return _renamed(part, name, tuple(dict.fromkeys(forward)))
-    state = worst([p.state for p in parts])
-    decisive = next((p.decisive for p in parts if p.state is state and p.decisive), None)
+    # In the mailbox of the address itself it is, whatever became of copies that went on from there.
+    own = [p for p in parts if p.state is State.DELIVERED and _is_itself(p, key)]
+    state = worst([p.state for p in own or parts])
+    decisive = next((p.decisive for p in own or parts if p.state is state and p.decisive), None)
     return Delivery(
         recipient=name,
         forward_paths=tuple(p.recipient for p in parts),
@@ -216,6 +220,20 @@ def _delivery(
         parts=tuple(parts),
         halted=next((p.halted for p in parts if p.state is state and p.halted), None),
     )
+
+
+def _is_reply(part: Delivery) -> bool:
+    return bool(part.attempts) and all(a.transport is Transport.REPLY for a in part.attempts)
+
+
+def _is_itself(part: Delivery, asked: Key) -> bool:
+    """Whether it was tried for the asked address itself.
+
+    Exim tells a mailbox of ours by its local part alone, and a filter's folder by its path, which on cPanel names both.
+    """
+    local, domain = _key(part.recipient)
+    own = f"/{asked[1]}/{asked[0]}/".casefold()
+    return (local, domain) == asked or (not domain and (local == asked[0].casefold() or own in local))
 
 
 def _is_discarded(part: Delivery) -> bool:

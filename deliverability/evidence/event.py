@@ -95,10 +95,16 @@ class Result(StrEnum):
     DEFERRED = "deferred"
     FAILED = "failed"
     """Given up: 5yz, or nothing to hand it to."""
+    REFUSED = "refused"
+    """Given up on a 5yz that the log does not hold: a word of our own server's for it stands there instead."""
     EXPIRED = "expired"
     """Given up after trying for too long."""
     UNCERTAIN = "uncertain"
     """The connection broke after the end of DATA: it may have been accepted (RFC 1047)."""
+
+
+ABOUT_US = frozenset({"auth", "starttls"})
+"""Stages of a session whose replies are about our own server: no message was offered yet."""
 
 
 class Transport(StrEnum):
@@ -111,6 +117,8 @@ class Transport(StrEnum):
     PIPE = "pipe"
     FORWARD = "forward"
     DISCARD = "discard"
+    REPLY = "reply"
+    """An automatic reply: made beside the delivery, or in its stead; it keeps nothing of the message."""
     NONE = "none"
     """No transport ran: routing failed, or the address is an error."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from deliverability.evidence.event import LogTime, Result, Session, Transport
+from deliverability.evidence.event import ABOUT_US, LogTime, Result, Session, Transport
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.smtp import Host, Reply, Tls
 
@@ -118,6 +118,12 @@ class Attempt:
     def instant(self) -> datetime | None:
         """UTC time of the log line."""
         return self.at.instant
+
+    @property
+    def refused(self) -> bool:
+        """Whether the other server refused the message for good: by its reply, or by our own server's word for that."""
+        permanent = self.reply is not None and self.reply.permanent and self.stage not in ABOUT_US
+        return self.result is Result.REFUSED or (self.result is Result.FAILED and permanent)
 
 
 @dataclass(frozen=True, slots=True)

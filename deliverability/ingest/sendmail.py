@@ -9,6 +9,7 @@ Wordings: Sendmail 8.17.1 of Debian 12, run for this purpose; ``deliver.c``, ``e
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deliverability.evidence.event import Action, DeliveryEvent, Result
@@ -27,6 +28,8 @@ MAX_EXPANDED = 4096  # messages of which aliases, and hosts that fell silent, ar
 _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
 _is_line = ingesting.Recogniser(_HEAD, b" sendmail", b" sm-")
+
+_TIMED_OUT = ("Deferred: Connection timed out with ", "Deferred: Operation timed out with ")  # of Linux, and of BSD
 
 Key = tuple[str, str | None, str]
 """Log source, host and queue id."""
@@ -85,13 +88,73 @@ class _Silences:
                 self._stages.popitem(last=False)
         elif facts["action"] is Action.ATTEMPTED:
             stage = self._stages.get(told)
-            timed_out = facts.get("text", "").startswith("Deferred: Connection timed out with ")
+            timed_out = facts.get("text", "").startswith(_TIMED_OUT)
             if stage not in (None, "end-of-data") and timed_out:
                 return {**facts, "result": Result.DEFERRED, "stage": stage}
         return facts
 
 
-def _read(line: LogLine, aliases: _Aliases, silences: _Silences, refusals: _Refusals) -> Iterator[DeliveryEvent]:
+_TLS_RULE = b"ruleset=tls_rcpt, "
+"""A rule of ours about the session with the next server, asked before each RCPT."""
+
+
+class _Rules:
+    """By message and process: whether that rule was applied, for Sendmail words it as it does the other side's refusal."""
+
+    def __init__(self) -> None:
+        self._applied: OrderedDict[tuple[Key, str | None], None] = OrderedDict()
+
+    def take(self, key: Key, process: str | None) -> None:
+        """The rule said no; every such line is logged before the outcome that it leads to."""
+        self._applied[key, process] = None
+        if len(self._applied) > MAX_EXPANDED:
+            self._applied.popitem(last=False)
+
+    def settle(self, key: Key, process: str | None, facts: "Facts") -> "Facts":
+        """A refusal that may be that rule's is not told as the other server's."""
+        if facts.get("result") is Result.REFUSED and (key, process) in self._applied:
+            return {**facts, "result": Result.FAILED, "stage": None}
+        return facts
+
+
+class _Names:
+    """The whole names of hosts, by process: of 40 octets and more a delivery's ``relay=`` keeps only the two ends."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[tuple[str, str | None, str | None], str] = OrderedDict()
+
+    def settle(self, host: tuple[str, str | None, str | None], facts: "Facts") -> "Facts":
+        """Keep a name that a line has whole; put it into a later line of the same process whose name has its ends."""
+        from deliverability.protocols.sendmail_lines import is_shortened, whole_name
+
+        relay = facts.get("relay")
+        if facts["action"] is Action.ATTEMPTED and relay and relay.name and is_shortened(relay.name):
+            known = (self._told.get(host), *_NAMED.findall(facts.get("text", "")))
+            whole = next((name for name in known if name and whole_name(relay.name, name)), None)
+            return {**facts, "relay": replace(relay, name=whole)} if whole else facts
+        if facts["action"] in (Action.CONNECTED, Action.TROUBLE) and relay and relay.name:
+            self._told[host] = relay.name
+            self._told.move_to_end(host)
+            if len(self._told) > MAX_EXPANDED:
+                self._told.popitem(last=False)
+        return facts
+
+
+_NAMED = re.compile(r"\ADeferred: .{1,80} (?:by|with) ([^\s]{40,255})\.\Z")
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What earlier lines say about later ones."""
+
+    names: _Names = field(default_factory=_Names)
+    aliases: _Aliases = field(default_factory=_Aliases)
+    silences: _Silences = field(default_factory=_Silences)
+    refusals: _Refusals = field(default_factory=_Refusals)
+    rules: _Rules = field(default_factory=_Rules)
+
+
+def _read(line: LogLine, memory: _Memory) -> Iterator[DeliveryEvent]:
     from deliverability.protocols.sendmail_lines import split_queue_id
     from deliverability.protocols.sendmail_words import expansion, facts_of
 
@@ -103,14 +166,18 @@ def _read(line: LogLine, aliases: _Aliases, silences: _Silences, refusals: _Refu
     cut = line.cut or len(line.raw) > MAX_LINE
     expanded = expansion(words) if queue_id and not cut else None
     if expanded:
-        aliases.take(key, *expanded)
+        memory.aliases.take(key, *expanded)
         return
     process = f"{head.tag}[{head.pid}]" if head.pid else None
-    said = (refusals.settle(key, facts) for facts in facts_of(words, queue_id, cut=cut))
+    if words.startswith(_TLS_RULE):
+        memory.rules.take(key, process)
+    said = (memory.refusals.settle(key, facts) for facts in facts_of(words, queue_id, cut=cut))
     for facts in filter(None, said):
-        told: Facts = {"queue_id": queue_id, **silences.settle(key, process, facts)}
+        named = memory.names.settle((key[0], head.host, process), facts)
+        settled = memory.rules.settle(key, process, memory.silences.settle(key, process, named))
+        told: Facts = {"queue_id": queue_id, **settled}
         if facts["action"] is Action.ATTEMPTED and facts.get("recipient") and not facts.get("original_recipient"):
-            told["original_recipient"] = aliases.before(key, facts["recipient"])
+            told["original_recipient"] = memory.aliases.before(key, facts["recipient"])
         yield DeliveryEvent(
             line=line,
             at=head.at,
@@ -123,9 +190,9 @@ def _read(line: LogLine, aliases: _Aliases, silences: _Silences, refusals: _Refu
 
 def parse(lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
     """The events of lines in their order, one for each recipient of a line; never raises."""
-    aliases, silences, refusals = _Aliases(), _Silences(), _Refusals()
+    memory = _Memory()
     for line in lines:
-        yield from _read(line, aliases, silences, refusals)
+        yield from _read(line, memory)
 
 
 def is_line(raw: bytes) -> bool:

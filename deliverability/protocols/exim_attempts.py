@@ -39,15 +39,14 @@ _LONG_FAILED = octets_regex(
     r"|retry time not reached for any host (?:for .{1,300} )?after a long failure period"
 )
 _RETRY_BASE = -51  # Exim's errors from here down say that nothing was tried
+_SYSTEM_FILTER = "system-filter"
+"""Stands where the address before aliases does, for what the system filter has done with the message."""
 _TIMED_OUT = (60, 110, 145)  # ETIMEDOUT of BSD, Linux and Solaris
 _SILENT = ("SMTP timeout ", "LMTP timeout ", "Remote host ", "Malformed SMTP reply ")
 # Administrators name transports; these are the names of Exim's, Debian's, cPanel's and DirectAdmin's configurations.
 _NAMES: tuple[tuple[tuple[str, ...], Transport], ...] = (
-    (
-        ("pipe", "boxtrapper", "mailman", "majordomo", "procmail", "maildrop", "lda", "autoresp", "spamc", "_sa_"),
-        Transport.PIPE,
-    ),
-    (("autoreply", "address_reply", "uservacation"), Transport.DISCARD),
+    (("autoreply", "address_reply", "autoresp", "vacation"), Transport.REPLY),
+    (("pipe", "boxtrapper", "mailman", "majordomo", "procmail", "maildrop", "lda", "spamc", "_sa_"), Transport.PIPE),
     (("smtp",), Transport.SMTP),
     (("address_file", "address_directory", "mail_spool", "maildir", "mailbox", "mbox"), Transport.MAILBOX),
     (("local", "virtual", "delivery", "dovecot", "appendfile"), Transport.MAILBOX),
@@ -68,6 +67,12 @@ _SILENCE = octets_regex(
     rf"|Remote host (?:{_OLD_HOST.replace('<name>', '<name2>').replace('<ip>', '<ip2>')} )?"
     r"closed connection (?:in response to|after)"
     r"|Malformed SMTP reply (?:\(an empty line\) )?in response to) (?:pipelined )?"
+)
+# The process that delivered died, or told of too few recipients: "in case the delivery did actually happen", as
+# ``deliver.c`` says (``par_wait``, ``par_read_pipe``), Exim keeps what it noted on disk.
+_DIED = octets_regex(
+    r"(?:[\w-]{1,64} transport process returned non-zero status 0x"
+    r"|insufficient address data read from pipe for transport process )"
 )
 _COMMANDS = (
     ("end of data", "end-of-data"),
@@ -99,7 +104,8 @@ class Failure(NamedTuple):
     stage: str | None = None
     host: Host | None = None
     lost: bool = False
-    """No reply, or none that could be read, came to the end of DATA: it may have been accepted (RFC 1047)."""
+    """No reply, or none that could be read, came to the end of DATA, or nobody noted it: it may have been accepted
+    (RFC 1047)."""
 
 
 def failure(text: str) -> Failure:
@@ -122,6 +128,8 @@ def failure(text: str) -> Failure:
         name, ip = silence["name"] or silence["name2"], silence["ip"] or silence["ip2"]
         named = Host(readable(name), ip) if name else None
         return Failure(readable(text)[:MAX_TEXT], None, stage, named, lost=stage == "end-of-data")
+    if _DIED.match(text):
+        return Failure(readable(text)[:MAX_TEXT], lost=True)
     return Failure(readable(text)[:MAX_TEXT], stage="starttls" if _TLS.match(text) else None)
 
 
@@ -188,6 +196,14 @@ def _folder(shown: str, router: str) -> str | None:
     return readable(named[1]) if named else None
 
 
+def of_filter(facts: Facts) -> Facts:
+    """The same of an attempt for the system filter: what it sent has an address; a reply, a file, a program is no delivery."""
+    if facts.get("original_recipient") != _SYSTEM_FILTER:
+        return facts
+    sent = not facts["recipient"].startswith((">", "|", "/", ":"))
+    return facts | {"original_recipient": None} if sent else {"action": Action.DESCRIBED}
+
+
 def is_aside(transport: str) -> bool:
     """Whether a transport of that name makes a copy, or notes something, while the message goes on to its recipient."""
     return transport.lower().startswith(_ASIDE)
@@ -202,9 +218,11 @@ def _transport(shown: str, found: Fields) -> Transport | None:
     if found.host is not None and found.host.ip:
         return Transport.SMTP
     if shown.startswith("|"):
-        return Transport.DISCARD if _REPLIER.match(shown) else Transport.PIPE
-    if shown.startswith((":", ">")) or shown in ("discarded", "/dev/null"):
-        return Transport.DISCARD  # ":blackhole:", a filter's "seen finish", an automatic reply in its stead
+        return Transport.REPLY if _REPLIER.match(shown) else Transport.PIPE
+    if shown.startswith(">"):
+        return Transport.REPLY
+    if shown.startswith(":") or shown in ("discarded", "/dev/null"):
+        return Transport.DISCARD  # ":blackhole:", a filter's "seen finish"
     return _by_name(name) if name else Transport.NONE
 
 

@@ -39,6 +39,7 @@ _QUOTED_START = octets_regex(rf"{_QUOTED}@[^\s\",()<>]+(?=[,)])")
 _BOUNDARY = octets_regex(r" ?: | ?:?\Z| (?:[A-Z][A-Za-z0-9]{0,7}=|defer \(|routing defer \()")
 _FIELD = octets_regex(r" (?:([A-Za-z][A-Za-z0-9]{0,7}\*?)=|(DS|K|PRDR|ARC|SPF|L[*.-]{0,2}|TFO\*{0,2})(?=:? |:?\Z))")
 _VALUE = octets_regex(r'[^\s"]*?(?=:?(?:\s|\Z))')
+_SHADOW = octets_regex(r"[^\s()]{1,64}(?: \((?:[^()]|\([^()]*+\))*+\))?(?=\s|\Z)")
 _STRING = octets_regex(r'"((?:[^"\\]|\\.)*+)(?:"(?=:?(?:\s|\Z))|\Z)')
 _NAME = octets_regex(r'"([^"]*)"(?=:?(?:\s|\Z))')
 _HOST = octets_regex(
@@ -148,6 +149,8 @@ def target(text: str) -> Target | None:
         end = parents.end() if parents else end
         original = angle(text, end + 1) if text.startswith(" <", end) else None
         end = original[1] if original else end
+        if original is None and text.startswith("  ", end) and " <" not in text:
+            end += 1  # a web page took <address> for a tag
         if _BOUNDARY.match(text, end):
             return Target(shown, original[0] if original else None, end)
     return _unquoted(text)
@@ -257,7 +260,7 @@ def fields(text: str, place: int, order: Mapping[str, int]) -> Fields:
 def _value(text: str, place: int, key: str, found: Fields) -> tuple[str, int] | None:
     if key == "H":
         return _host(text, place, found)
-    if key in ("F", "P", "ST") and text.startswith("<", place):
+    if key in ("F", "P") and text.startswith("<", place):
         return angle(text, place)
     if key in ("id", "id*"):
         return addr_spec(text, place)
@@ -268,7 +271,7 @@ def _value(text: str, place: int, key: str, found: Fields) -> tuple[str, int] | 
             return None
         found.cut = not match[0].endswith('"') or len(match[0]) == 1
         return match[1], match.end()
-    match = _VALUE.match(text, place)
+    match = (_SHADOW if key == "ST" else _VALUE).match(text, place)  # a shadow transport, and why it failed
     return (match[0], match.end()) if match else None
 
 

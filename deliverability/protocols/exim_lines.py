@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from deliverability.evidence.event import Action, Relation, Result, Session
 from deliverability.protocols.encoded_words import decode_header_text, unescape_exim
-from deliverability.protocols.exim_attempts import Facts, Failure, deferred, delivered, failed, failure
+from deliverability.protocols.exim_attempts import Facts, Failure, deferred, delivered, failed, failure, of_filter
 from deliverability.protocols.exim_fields import (
     ARRIVAL_ORDER,
     DELIVERY_ORDER,
@@ -51,7 +51,8 @@ def read_words(words: str, queue_id: str | None, *, cut: bool) -> Facts | None:
                 return {"action": action, "text": readable(words)[:MAX_TEXT]}
         handler = _FLAGS.get(words[:3])
         if handler:
-            return handler(words, cut)
+            facts = handler(words, cut)
+            return of_filter(facts) if facts else None
         about = _by_operator(words) or _ignored(words)
         if about:
             return about
@@ -117,6 +118,8 @@ def _recipients(words: str, place: int, *, cut: bool) -> Facts | None:
         if not sender:
             return {} if cut else None
         place = sender[1]
+    elif words.startswith(" from  for ", place):  # a web page took <address> for a tag
+        place += len(" from ")
     if not words.startswith(" for ", place):
         return {} if cut or not words[place:].strip(" ") else None
     place += 4

@@ -72,9 +72,25 @@ def match(relay: Host, domain: Domain, observations: Observations) -> MxMatch:
     if not answer.exists:
         return MxMatch(MxKind.NO_MX, observed_at=when)
     hosts = (domain.name,) if implicit else targets
-    if relay.name and _host_name(relay.name) in targets:
-        return MxMatch(MxKind.NAME, _host_name(relay.name), targets, observed_at=when)
+    named = _named(relay.name, targets)
+    if named:
+        return MxMatch(MxKind.NAME, named, targets, observed_at=when)
     return _by_address(relay, hosts, observations, implicit=implicit, when=when)
+
+
+_END = 18
+
+
+def _named(name: str | None, targets: tuple[str, ...]) -> str | None:
+    """The target that a relay's name is; of a long one Sendmail logs 18 octets, three dots and 18 octets."""
+    plain = _host_name(name or "")
+    if plain in targets:
+        return plain
+    head, _, tail = plain.partition("...")
+    if len(head) != _END or len(tail) not in (_END - 1, _END):  # the dot at its end counts, and was taken off
+        return None
+    fit = (t for t in targets if len(t) > len(plain) and t.startswith(head) and t.endswith(tail))
+    return next(fit, None)
 
 
 def addresses(

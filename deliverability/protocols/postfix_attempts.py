@@ -111,7 +111,7 @@ def _transport(program: str | None, said: Outcome, *, has_host: bool, has_socket
     if has_socket and program in (None, "smtp"):
         return Transport.LMTP  # smtp(8) also serves as lmtp(8), which alone speaks over UNIX sockets
     if program == "pipe" and said.relay in _REPLIERS:
-        return Transport.DISCARD
+        return Transport.REPLY
     if program in _BY_PROGRAM:
         return _BY_PROGRAM[program]
     if (program or said.relay) in ("local", "virtual"):

@@ -196,7 +196,7 @@ def parse_trouble(words: str) -> Trouble | None:
     if match:
         doing = match[3]
         stage = next((stage for start, stage in _WHILE if doing.startswith(start)), None)
-        uncertain = doing == "sending end of data -- message may be sent more than once"
+        uncertain = doing.startswith("sending end of data")  # " -- message may be sent more than once"
         return Trouble(parse_host(match[1] or match[2])[0], None, stage, uncertain)
     match = _CONNECT.match(words)
     if match:

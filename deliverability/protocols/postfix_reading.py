@@ -198,9 +198,11 @@ def _rule(words: _Words) -> Fields | None:
         "session": Session(client=parse_host(text(match[2]))[0]),
         "text": text(words.raw),
     }
-    if words.queue_id is None and match[1] == b"discard":
-        about = parse_refusal(words.raw.replace(b"discard: ", b"reject: ", 1))
-        told |= {"recipient": about.recipient, "reverse_path": about.reverse_path} if about else {}
+    about = parse_refusal(b"reject: " + words.raw.partition(b": ")[2])
+    if about and words.queue_id is None and match[1] == b"discard":
+        told |= {"recipient": about.recipient, "reverse_path": about.reverse_path}
+    elif about and words.queue_id is not None:
+        told |= {"recipients": (about.recipient,) if about.recipient else (), "reverse_path": about.reverse_path}
     return told
 
 

@@ -1,8 +1,14 @@
 """Attempts of Sendmail to deliver (``to=…``), in the vocabulary of delivery events.
 
-The companion of :mod:`deliverability.protocols.sendmail_lines`.  Statuses: ``SysExMsg`` in ``sysexits.c`` and
-``giveresponse`` in ``deliver.c``, Sendmail 8.15 to 8.18; what is uncertain was run against receivers that hang up or
-fall silent at each command.
+The companion of :mod:`deliverability.protocols.sendmail_lines`.  Statuses: ``sm_sysexmsg`` in ``libsm/strexit.c``,
+``giveresponse`` and ``logdelivery`` in ``deliver.c``, Sendmail 8.12 to 8.18; what is uncertain was run against receivers
+that hang up or fall silent at each command.
+
+Before 8.16 a reply is not logged, and of the words for what was given up one alone is certain to be the other server's:
+"User unknown" behind the address of a connection is its 550, 551 or 553 to RCPT (``smtprcptstat`` in ``usersmtp.c``),
+unless the rule ``tls_rcpt``, which is logged before it, said so.  "Service unavailable" is also said of our own rules for
+TLS and of a time that ran out (``deliver``, ``smtpmailfrom``), "Data format error" of a message that cannot be sent in
+seven bits, "Host unknown" of the DNS.
 
 The mailer ``local`` is whatever program the administrator chose: on most systems procmail, whose recipes may forward a
 message or throw it away.  Its success is told as handed to a program, unless it answered as LMTP does.
@@ -22,9 +28,13 @@ MAX_TEXT = 2000  # characters of a line that are kept as text
 
 _SENT = re.compile(r"Sent(?: \((.*)\))?\Z", re.DOTALL)
 _DEFERRED = re.compile(r"Deferred(?:: (.*))?\Z", re.DOTALL)
-_OWN_REPLY = re.compile(r"4\d\d 4\.4\.\d Connection (?:reset by|timed out with) ")
+# Sendmail's own words in the shape of a reply: a broken connection, and 403, its number for TLS that did not come off.
+_OWN_REPLY = re.compile(r"4\d\d 4\.4\.\d Connection (?:reset by|timed out with) |403[ -]")
 _CODED = re.compile(r"[45]\d\d[ -]")
 _LOST = "4.4.2"  # RFC 3463: bad connection
+_UNCODED = "4.0.0"
+"""What Sendmail to 8.16 gives every deferral of a whole transaction."""
+_UNCODED_LOST = re.compile(r"Deferred(?:: (?:Connection reset by |Broken pipe)|\Z)")
 _NOT_CONNECTED = (
     "Deferred: Connection refused",
     "Deferred: No route to host",
@@ -73,7 +83,7 @@ def _outcome(said: Delivery, mailer: str) -> Facts | None:
     transport = _transport(said, mailer)
     facts: Facts = {
         "transport": transport,
-        "relay": said.relay if said.relay and said.relay.ip else None,
+        "relay": said.relay if said.relay and said.connected else None,
         "route": f"mailer={said.mailer}",
         "dsn_code": said.dsn_code,
     }
@@ -98,6 +108,13 @@ def _outcome(said: Delivery, mailer: str) -> Facts | None:
     if deferred:
         facts["stage"] = "connect" if said.stat.startswith("Deferred: Connection refused") else None
         return facts | {"result": Result.UNCERTAIN if _may_be_lost(said, transport) else Result.DEFERRED}
+    if (
+        said.stat == "User unknown"
+        and said.reply is None
+        and said.connected
+        and ("smtp" in mailer or mailer == "relay")
+    ):
+        return facts | {"result": Result.REFUSED, "stage": "rcpt"}
     result_ = {"4": Result.DEFERRED, "5": Result.FAILED}.get((said.dsn_code or "?")[0])
     return facts | {"result": result_} if result_ else None
 
@@ -107,7 +124,10 @@ def _may_be_lost(said: Delivery, transport: Transport | None) -> bool:
 
     Hung up there, Sendmail writes ``Deferred`` and no more; after a TCP reset what it also writes for earlier commands.
     """
-    if said.dsn_code not in (_LOST, None) or said.stat.startswith(_NOT_CONNECTED):
+    if said.dsn_code == _UNCODED:
+        if not _UNCODED_LOST.match(said.stat):
+            return False  # a silence after the data has a line of its own; of one while connecting there is none
+    elif said.dsn_code not in (_LOST, None) or said.stat.startswith(_NOT_CONNECTED):
         return False
     # A reply= of Sendmail's own is written for RCPT; over LMTP (RFC 2033) recipients are also answered after the data.
     return transport is Transport.LMTP or (transport is Transport.SMTP and said.reply is None)

@@ -38,14 +38,17 @@ _NAMED = re.compile(
 )
 _OWNER = re.compile(rb" \(\d{1,10}/\d{1,10}\)")
 _DELAY = rb"(?:\d{1,5}\+)?\d\d:\d\d:\d\d"
+# Sendmail built with _FFR_LOG_MORE2, from 8.16 on with the last two as well.
+_TLS_USED = rb"(?:, tls_verify=[A-Z_.]{1,20}(?:, tls_version=[^\s,]{1,10}, cipher=[^\s,]{1,20})?)?"
 _FIELDS = re.compile(
-    rb", delay=%s(?:, xdelay=%s)?(?:, mailer=(?P<mailer>[!-+\--~]{1,32}))?, pri=-?\d{1,18}"
+    rb", delay=%s(?:, xdelay=%s)?(?:, mailer=(?P<mailer>[!-+\--~]{1,32}))?%s, pri=-?\d{1,18}"
     rb"(?:, relay=(?P<relay>[^\s,\[\]]{0,300}(?:\[[^\s,\[\]]{1,64}\])?(?: \[[^\s,\[\]]{1,64}\])?))?"
     rb"(?:, ntries=\d{1,9})?(?:, dsn=(?P<dsn>[245]\.\d{1,3}\.\d{1,3}))?(?:, tls_verify=[A-Z_]{1,16})?"
-    rb"(?:, reply=(?P<reply>.*), stat=|, quarantine=.*, stat=|, stat=)" % (_DELAY, _DELAY),
+    rb"(?:, reply=(?P<reply>.*), stat=|, quarantine=.*, stat=|, stat=)" % (_DELAY, _DELAY, _TLS_USED),
     re.DOTALL,
 )
-_ANOTHER = re.compile(rb", delay=%s, (?:xdelay=%s, )?(?:mailer=|pri=)" % (_DELAY, _DELAY))
+_CONNECTED = re.compile(rb"[^ ]+ \[")
+_ANOTHER = re.compile(rb", delay=%s, (?:xdelay=%s, )?(?:mailer=|pri=|tls_verify=)" % (_DELAY, _DELAY))
 _HOST = re.compile(
     r"(?:([^\s\[\]]{1,300})|\[[^\s\[\]]{1,64}\](?= \[))? ?(?:\[(?:IPv6:)?([0-9A-Fa-f:.]{2,64})\])?(?: \(may be forged\))?\Z"
 )
@@ -104,6 +107,21 @@ def host(shown: str) -> Host | None:
     return Host(match[1].removesuffix(".") if match[1] else None, match[2])
 
 
+def is_shortened(name: str) -> bool:
+    """Whether Sendmail left out the middle of a host's name (``shortenstring``: 18 octets, three dots, 18 octets)."""
+    return "..." in name
+
+
+def whole_name(shown: str, name: str) -> bool:
+    """Whether ``name`` is the whole of what a line shows shortened."""
+    head, _, tail = shown.lower().partition("...")
+    whole = name.lower()
+    return len(whole) > len(shown) and len(head) == _END and whole.startswith(head) and whole.endswith(tail)
+
+
+_END = 18
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """``to=…``: what became of some recipients in one attempt."""
@@ -118,6 +136,8 @@ class Delivery:
     reply: str | None
     """``reply=`` (8.16 and later)."""
     stat: str
+    connected: bool = False
+    """Whether ``relay`` has the address of a connection behind its name; without one it is the host part of the address."""
 
 
 def parse_delivery(words: bytes) -> Delivery | None:
@@ -147,6 +167,7 @@ def parse_delivery(words: bytes) -> Delivery | None:
         dsn_code=text(match["dsn"]) if match["dsn"] else None,
         reply=decode_said(match["reply"]) if match["reply"] is not None else None,
         stat=decode_said(words[match.end() :]),
+        connected=match["relay"] is not None and _CONNECTED.match(match["relay"]) is not None,
     )
 
 

@@ -277,6 +277,7 @@ CLAIMS = {
     "limits.own-record-only": "ours",
     "limits.recorded": "taken, no",
     "limits.refused": "no",
+    "limits.refused-unrecorded": "refused, ours, no",
     "limits.unknown": "taken, no",
     "mailer.answer-bounced": "came back, ours, no",
     "mailer.answer-deferred": "taken, no",

@@ -325,9 +325,8 @@ def test_a_mail_to_very_many_in_two_copies_of_a_log_is_told_once() -> None:
 
 
 def test_the_same_refusal_twice_in_one_file_happened_twice() -> None:
-    log = arrival(SHORT) + 2 * attempt(
-        SHORT, "05:00:01", "connect to a[198.51.100.10]:25: x", status="deferred", relay="none"
-    )
+    once = attempt(SHORT, "05:00:01", "connect to a[198.51.100.10]:25: x", status="deferred", relay="none")
+    log = arrival(SHORT) + once + once.replace("smtp[4]", "smtp[5]")
     assert len(one((log, log), "anna@corp.example")[1].attempts) == 2
 
 

@@ -38,6 +38,7 @@ def facts(message: Message, delivery: Delivery) -> dict[str, Any]:
         "at": decisive.at.instant.isoformat() if decisive and decisive.at.instant else "",
         "remote": (decisive.remote_queue_id or "") if decisive else "",
         "text": decisive.text if decisive else "",
+        "tls": decisive.tls.version if decisive and decisive.tls else "",
         "folder": (decisive.folder or "") if decisive else "",
         "queues": list(message.queue_ids),
         "subject": message.subject or "",

@@ -15,10 +15,10 @@ from deliverability.api import counting
 from deliverability.api.archiving import ingest
 from deliverability.api.requests import Reader, Request
 from deliverability.api.scan import Part
-from deliverability.capture.blocks import BLOCK
 from deliverability.api.summary import summarise
 from deliverability.api.summary_rendering import rendered
 from deliverability.api.tracing import read_logs
+from deliverability.capture.blocks import BLOCK
 from deliverability.compose.fates import judge
 from deliverability.config import Configuration
 from deliverability.errors import CannotLookError, UsageError
