@@ -141,7 +141,7 @@ def verify(path: Path) -> Verified:
                 unindexed += archive.lacks(segment, tokens_of(content, formats, every))
             if kept and not kept[-1].erased and len(content) >= TAIL and tail_of(content) != source.tail:
                 problems.append(f"{printable(str(path))}: {printable(source.path)}: does not end as it was read")
-        return Verified(segments, octets, tuple(problems[:MAX_TOLD]), unindexed)
+        return Verified(segments, octets, tuple(dict.fromkeys(problems))[:MAX_TOLD], unindexed)
 
 
 def _breaks(path: Path, source: Source, kept: tuple[Segment, ...]) -> Iterator[str]:

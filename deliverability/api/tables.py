@@ -85,6 +85,11 @@ def verdict_table(page: "Sheet", *, details: bool = False, screen: int | None = 
     return _bytes(lines)
 
 
+def plain_table(rows: Sequence[tuple[str, ...]], *, screen: int | None = None) -> bytes:
+    """Rows of words of our own, the first of them the head."""
+    return _bytes(_columns(rows, screen))
+
+
 def _story(told: "Told", t: Catalog, where: tzinfo, screen: int | None) -> list[str]:
     message, delivery, claim = told.message, told.delivery, told.claim
     t = by_service.fitting(t, message, delivery.decisive, claim.role)
@@ -167,7 +172,7 @@ def _not_found(result: "TraceResult", t: Catalog, where: tzinfo, screen: int | N
     )
     head = (t("coverage.file"), t("coverage.first"), t("coverage.last"), t("coverage.lines"), t("coverage.unread"))
     files = result.trace.coverage.files
-    rows = [(f.file, _time(f.first, where), _time(f.last, where), *counts(f, t)) for f in files]
+    rows = [(f.file, _time(f.first, where), _time(f.last, where), *counts(f, t, none="-")) for f in files]
     return lines + _columns([head, *rows], screen)
 
 

@@ -2,18 +2,23 @@
 
 import os
 import select
+import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from deliverability.capture.followed import PIECE, Cutter, OpenFile
-from deliverability.capture.rotation import base_of
+from deliverability.capture.rotation import age, base_of
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.exhibit import LogLine
 
 MAX_AT_ONCE = 16  # pieces of one file before the next one has its turn
+MAX_TRIES = 5  # to read a folder in which names change
 SAMPLE = 64 << 10  # octets by which it is told what wraps the lines
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+"""How gzip, bzip2, xz and zstd begin."""
 
 
 class Growing(Protocol):
@@ -94,20 +99,50 @@ class GrowingFile:
             if not self._moved(file):
                 return
             yield from file.lines()  # what came between the last look and the rotation
-            yield from self._of_former(begun=file.taken > 0)
-            if self._former:
-                file.close()  # nobody wrote into it
-            else:
-                self._former = file
-            self._file = None
+            if (current := self._opened()) is None:
+                return
+            # Opened first: whatever is rotated away from now on is known.
+            self._file, rotated = current, self._between(file, current)
+            for later in (file, *rotated):
+                yield from later.lines()
+                yield from self._of_former(begun=later.taken > 0)
+                if self._former:
+                    later.close()  # nobody wrote into it
+                else:
+                    self._former = later
+
+    def _between(self, file: OpenFile, current: OpenFile) -> list[OpenFile]:
+        """What came after a file and before another, and was rotated away in its turn, all since the last look."""
+        path, mine, its = Path(self._path), file.status(), current.status()
+        for _ in range(MAX_TRIES):
+            there = _rotated(path)
+            found = [(one, later) for one, _ in _between(there, mine, its) if (later := self._named(one))]
+            if _inodes(_rotated(path)) == _inodes(there):
+                return [later for one, later in found if self._is_plain(one, later)]
+            for _, later in found:  # meanwhile the names went on
+                later.close()
+        self._remark(f"{printable(self._path)}: rotated again and again: what came meanwhile may be unseen")
+        return []
+
+    def _named(self, path: Path) -> OpenFile | None:
+        try:
+            return OpenFile(self._log, str(path))
+        except OSError:
+            return None
+
+    def _is_plain(self, path: Path, file: OpenFile) -> bool:
+        if not file.piece(0).startswith(_PACKED):
+            return True
+        self._remark(f"{printable(str(path))}: rotated and compressed since the last look: unseen")
+        file.close()
+        return False
 
     def _copied(self, emptied: OpenFile) -> Iterator[LogLine]:
         """What came before a file was emptied, of the copy that was made of it first, where there is one."""
         unseen = "what was written just before that may be unseen"
-        for path in _rotated(Path(self._path)):
-            try:
-                copy = OpenFile(self._log, str(path))
-            except OSError:
+        for path, _ in sorted(_rotated(Path(self._path)), key=lambda one: one[1].st_mtime_ns, reverse=True):
+            copy = self._named(path)
+            if copy is None:
                 continue
             try:
                 if copy.goes_on_from(emptied):
@@ -157,13 +192,38 @@ class GrowingFile:
         return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
 
 
-def _rotated(path: Path) -> list[Path]:
-    """The rotated files of a log that is written now, the one that was written last first."""
+def _rotated(path: Path) -> list[tuple[Path, os.stat_result]]:
+    """The rotated files of a log that is written now, oldest first by their names."""
+    found = []
     try:
-        there = [one for one in path.parent.iterdir() if one.name != path.name and base_of(one.name) == path.name]
-        return sorted((one for one in there if one.is_file()), key=lambda one: one.stat().st_mtime, reverse=True)
+        names = [one.name for one in path.parent.iterdir()]
+        for name in sorted((one for one in names if one != path.name and base_of(one) == path.name), key=age):
+            one = path.with_name(name)
+            with suppress(FileNotFoundError):  # its name went on
+                found.append((one, one.stat()))
     except OSError:
         return []
+    return [(one, status) for one, status in found if stat.S_ISREG(status.st_mode)]
+
+
+def _inodes(rotated: list[tuple[Path, os.stat_result]]) -> list[tuple[Path, int, int]]:
+    return [(one, status.st_dev, status.st_ino) for one, status in rotated]
+
+
+def _between(
+    rotated: list[tuple[Path, os.stat_result]], former: os.stat_result, current: os.stat_result
+) -> list[tuple[Path, os.stat_result]]:
+    """Those that were rotated away after the former, whether that is still there or was compressed, and before another."""
+    found: list[tuple[Path, os.stat_result]] = []
+    for one, status in reversed(rotated):
+        if os.path.samestat(status, current):
+            found = []
+            continue
+        # An old one may be unpacked again today: it stands behind those of its time.
+        if os.path.samestat(status, former) or status.st_mtime_ns <= former.st_mtime_ns:
+            break
+        found.append((one, status))
+    return found[::-1]
 
 
 class GrowingInput:

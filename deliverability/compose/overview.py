@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from deliverability.compose.catalog import Catalog, catalog
+from deliverability.compose.covered import counts
 from deliverability.compose.recognise import providers
 from deliverability.compose.when import zone as zone_of
 from deliverability.compose.when import zone_name
@@ -242,8 +243,7 @@ class _Words:
             "coverage.unread",
         )
         rows = tuple(
-            (f.file, f.format or "–", self._edge(f.first), self._edge(f.last), _number(f.lines), _number(f.unread))
-            for f in files
+            (f.file, f.format or "–", self._edge(f.first), self._edge(f.last), *counts(f, t, _number)) for f in files
         )
         table = Table(t("summary.looked-at"), tuple(t(name) for name in names), rows)
         notes = [Note(printable(note, MAX_WORDS)) for note in self.summary.notes]

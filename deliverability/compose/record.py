@@ -4,6 +4,7 @@ from datetime import datetime
 
 from deliverability.compose.because import sentence
 from deliverability.compose.case import Case
+from deliverability.compose.covered import counts
 from deliverability.compose.kinds import NO_PAGE, Kind, state_key
 from deliverability.compose.mailbox import made
 from deliverability.compose.reason import meaning, meanings, words
@@ -253,7 +254,7 @@ def _file(case: Case, file: FileCoverage) -> tuple[str, ...]:
         (exact(time.instant, case.where) if time.instant else time.logged) if time else "–"
         for time in (file.first, file.last)
     )
-    return file.file if case.support else _basename(file.file), first, last, str(file.lines), str(file.unread)
+    return file.file if case.support else _basename(file.file), first, last, *counts(file, case.t)
 
 
 def _not_checked(case: Case) -> list[str]:

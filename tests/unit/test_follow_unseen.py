@@ -1,5 +1,6 @@
 """A log that is followed: no line is lost that can be had, and where one may be, or nothing can be seen, that is told."""
 
+import gzip
 import os
 import shutil
 import time
@@ -70,6 +71,52 @@ def test_a_successor_that_is_rotated_away_at_once_is_read_too(log: Log) -> None:
         log.path.rename(log.path.with_name("mainlog.2"))
         log.path.write_bytes(b"4\n")
         assert log.look() == [b"2", b"3", b"4"]
+
+
+def test_what_was_rotated_away_twice_between_two_looks_is_read_in_order(log: Log) -> None:
+    with log.path.open("ab", buffering=0) as file:
+        file.write(b"1\n")
+        for number in range(2, 6):
+            for old in sorted(log.path.parent.glob("mainlog.*"), reverse=True):
+                old.rename(old.with_suffix(f".{int(old.suffix[1:]) + 1}"))
+            rename(log)
+            log.path.write_bytes(b"%d\n" % number)
+        assert log.look() == [b"1", b"2", b"3", b"4", b"5"]
+        assert log.look() == []
+        assert log.remarks == []
+
+
+def test_what_was_rotated_long_ago_under_another_kind_of_name_is_not_told_as_new(log: Log) -> None:
+    old = log.path.with_name("mainlog-20250101")
+    old.write_bytes(b"long ago\n")
+    os.utime(old, (1735689600, 1735689600))
+    rename(log)
+    log.path.write_bytes(b"1\n")
+    assert log.look() == [b"1"]
+
+
+def test_what_came_after_a_file_that_was_compressed_meanwhile_is_read(log: Log) -> None:
+    with log.path.open("ab") as file:
+        file.write(b"1\n")
+    assert log.look() == [b"1"]
+    packed, later, unpacked = (log.path.with_name(f"mainlog.{end}") for end in ("3.gz", "1", "4"))
+    packed.write_bytes(gzip.compress(b"old\n1\n"))
+    shutil.copystat(log.path, packed)
+    log.path.unlink()
+    unpacked.write_bytes(b"long ago, unpacked again today\n")
+    log.path.with_name("mainlog.2").write_bytes(b"2\n")
+    later.write_bytes(b"3\n")
+    log.path.write_bytes(b"4\n")
+    assert log.look() == [b"2", b"3", b"4"]
+    assert log.remarks == []
+
+
+def test_what_was_compressed_meanwhile_is_told(log: Log) -> None:
+    log.path.rename(log.path.with_name("mainlog.2"))
+    log.path.with_name("mainlog.1.gz").write_bytes(gzip.compress(b"1\n"))
+    log.path.write_bytes(b"2\n")
+    assert log.look() == [b"2"]
+    assert ["mainlog.1.gz" in said and "unseen" in said for said in log.remarks] == [True]
 
 
 def test_all_of_the_old_file_is_read_however_much_that_is(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
