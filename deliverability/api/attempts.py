@@ -75,7 +75,7 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
     slow: list[LogFormat] = []
     first, earlier, last = not task.edges, None, None
     try:
-        for window in windows(task.file, 0, None, task.begin, task.stop):
+        for window in windows(task.file, SAMPLE if task.begin else 0, None, task.begin, task.stop):
             earlier, last = last, window.block
             block = last
             found = noting.take(window)
@@ -84,6 +84,8 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
                 sample = head(task.file, SAMPLE) if any(fmt.deliveries for fmt in formats) else b""
                 found = {**dict.fromkeys(formats, sample), **found}
             _add_readers(found, job, readers, slow)
+            if task.begin and earlier is None:
+                _begin(readers, window.content[: window.start])
             for reader in readers:
                 counter.take(reader(block.raw, block.end), block.raw, block.offset, block.line)
             for fmt in slow:
@@ -102,6 +104,13 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
         ends = (last_events(task.file, noting.formats, block) for block in (last, earlier) if block)
         noting.seen.last = next(filter(None, ends), [])
     yield (counter.renew() if counter else Tally()), noting.renew()
+
+
+def _begin(readers: Iterable[Reader], before: bytes) -> None:
+    """Have readers know the sessions that were begun before a part; what they tell there is another part's."""
+    for reader in readers:
+        for _ in reader(before, len(before)):
+            pass
 
 
 def count_all(task: Task, job: Job) -> Result:

@@ -89,17 +89,15 @@ class Reader:
 
     def __call__(self, block: bytes, size: int) -> Iterator[Lean]:  # noqa: C901 - hot loop
         """The attempts that the whole lines before ``size`` report, in order."""
-        match_line, find, rfind, last = _LINE.match, block.find, block.rfind, -1
-        known, origins, sessions, known_sessions = _SAYINGS.get, self._origins, self._sessions, self._shown
+        match_line, rfind, last = _LINE.match, block.rfind, -1
+        known, origins, sessions = _SAYINGS.get, self._origins, self._sessions
         if len(sessions) > MAX_SESSIONS:
             sessions.clear()
         securing = octets.each_position(block, _SECURED, 0, size)
         secured = next(securing, size)
         for status in octets.each_position(block, _STATUS, 0, size):
             while secured < status:
-                start = rfind(b"\n", 0, secured) + 1
-                shown = block[find(b" ", start + _SHORTEST_TIME, secured) : find(b"\n", secured, size)]
-                tag, begun = known_sessions.get(shown) or self._session(block, start, secured, shown)
+                tag, begun = self._begun(block, secured, size)
                 sessions[tag] = begun
                 secured = next(securing, size)
             start = rfind(b"\n", 0, status) + 1
@@ -129,6 +127,10 @@ class Reader:
                 if tls and user != queue_id:
                     sessions[tag] = (relay, queue_id)
             yield start, minute, seconds, zone, queue_id, recipient, delay, tls, saying
+        while secured < size:  # what follows them is in the next block
+            tag, begun = self._begun(block, secured, size)
+            sessions[tag] = begun
+            secured = next(securing, size)
         removed = read_marked(self._full, block, size, _REMOVED)
         yield from (lean for lean in removed if lean[-1] is REMOVED)
 
@@ -141,6 +143,12 @@ class Reader:
             self._origins.clear()
         origin = self._origins[writer] = (match[1] or b"", match[2], match[3])
         return origin
+
+    def _begun(self, block: bytes, secured: int, size: int) -> _Session:
+        """The TLS session that begins in the line around a place."""
+        start = block.rfind(b"\n", 0, secured) + 1
+        shown = block[block.find(b" ", start + _SHORTEST_TIME, secured) : block.find(b"\n", secured, size)]
+        return self._shown.get(shown) or self._session(block, start, secured, shown)
 
     def _session(self, block: bytes, start: int, secured: int, shown: bytes) -> _Session:
         """What a line says of a TLS session; the next line of the same host and words, ``shown``, says the same."""
