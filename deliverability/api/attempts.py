@@ -1,5 +1,6 @@
 """Every attempt that a part of a log reports, counted as its blocks are read."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from deliverability.api.noting import Noting, Seen, joined
 from deliverability.api.scan import SAMPLE
 from deliverability.api.tallies import Tally
 from deliverability.api.tallying import Counter
-from deliverability.capture.blocks import Window, windows
+from deliverability.capture.blocks import Block, Window, windows
 from deliverability.capture.files import LogFile, head
 from deliverability.correlate import TimeHints, resolve_times
 from deliverability.errors import CannotLookError
@@ -73,19 +74,18 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
     counter: Counter | None = None
     readers: list[Reader] = []
     slow: list[LogFormat] = []
-    first, earlier, last = not task.edges, None, None
+    first, ends = not task.edges, deque[Block]((), 2)
     try:
         for window in windows(task.file, SAMPLE if task.begin else 0, None, task.begin, task.stop):
-            earlier, last = last, window.block
-            block = last
+            block = window.block
+            ends.appendleft(block)
             found = noting.take(window)
             if counter is None:
                 counter = _counter(task, job, noting.formats, window)
                 sample = head(task.file, SAMPLE) if any(fmt.deliveries for fmt in formats) else b""
                 found = {**dict.fromkeys(formats, sample), **found}
             _add_readers(found, job, readers, slow)
-            if task.begin and earlier is None:
-                _begin(readers, window.content[: window.start])
+            _begin(readers, window, task)
             for reader in readers:
                 counter.take(reader(block.raw, block.end), block.raw, block.offset, block.line)
             for fmt in slow:
@@ -99,15 +99,21 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
                 yield counter.renew(), noting.renew()
     except CannotLookError as problem:
         noting.seen.damaged = str(problem)
-    if task.edges and last is not None:
-        # The last block may be half a line.
-        ends = (last_events(task.file, noting.formats, block) for block in (last, earlier) if block)
-        noting.seen.last = next(filter(None, ends), [])
+    noting.seen.last = _last(task, noting.formats, ends)
     yield (counter.renew() if counter else Tally()), noting.renew()
 
 
-def _begin(readers: Iterable[Reader], before: bytes) -> None:
+def _last(task: Task, formats: Sequence[LogFormat], ends: Iterable[Block]) -> list[DeliveryEvent]:
+    """The last events of a part, if they are asked for: of its last block, else of the one before; it may be half a line."""
+    found = (last_events(task.file, formats, block) for block in ends if task.edges)
+    return next(filter(None, found), [])
+
+
+def _begin(readers: Iterable[Reader], window: Window, task: Task) -> None:
     """Have readers know the sessions that were begun before a part; what they tell there is another part's."""
+    if not task.begin or window.block.offset != task.begin:
+        return
+    before = window.content[: window.start]
     for reader in readers:
         for _ in reader(before, len(before)):
             pass
