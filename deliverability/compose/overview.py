@@ -70,6 +70,8 @@ class _Words:
         head = (t("summary.fate"), t("summary.attempts"), t("summary.outcomes"), t("summary.meaning"))
         chart = Chart("fates", t("summary.chart-fates"), ("",), self._series([total.outcomes]))
         pieces: list[Piece] = [Facts(tuple(facts))]
+        if rows and self.summary.coverage.blind:
+            pieces.insert(0, Note(t("summary.part-read", where=t("summary.heading-coverage"))))
         if rows:
             pieces += [chart, Table(t("summary.chart-fates"), head, rows)]
         else:

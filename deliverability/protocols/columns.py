@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from deliverability.errors import printable
 
 WIDTH = 72
+LONG = 12  # characters; a word of no more stays whole
 # Characters that must not begin a line, and those that must not end one (the usual rule of Chinese typesetting).
 _NOT_FIRST = frozenset("。，、；：？！）」』》〉】〕…‧—%.,;:?!)]}”’")
 _NOT_LAST = frozenset("（「『《〈【〔([{“‘")
@@ -26,6 +27,16 @@ def _columns(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def joints(word: str) -> list[str]:
+    """A long word in the parts after which a narrow place may end a line: at the dots of a name, the ``@`` of an address."""
+    return _joint().split(word) if len(word) > LONG else [word]
+
+
+@cache
+def _joint() -> re.Pattern[str]:
+    return re.compile(r"(?<=[^\s.@/]{2}[.@/])(?=[^\s.@/]{2})")
 
 
 def visible(text: str) -> str:

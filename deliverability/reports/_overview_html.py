@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deliverability.errors import printable
 from deliverability.evidence.overview import Chart, Overview
-from deliverability.protocols.columns import width
+from deliverability.protocols.columns import joints, width
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -21,7 +21,6 @@ HEIGHT = 140  # of the columns over a time axis
 FEET = 20  # below them, for the first and the last name
 SHORT = 12  # columns of a cell that is never broken but at blanks
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_JOINT = re.compile(r"(?<=[^\s.@/]{2}[.@/])(?=[^\s.@/]{2})")  # in a name, an address, a path: a line may end there
 
 
 def render_html(page: Overview) -> bytes:
@@ -67,10 +66,8 @@ def _flow(text: str) -> "Markup":
     for word in re.split(r"(\s+)", printable(text, limit=len(text))):
         if _DATE.fullmatch(word):
             pieces += Markup('<span class="kept">{}</span>').format(word)
-        elif len(word) > SHORT:
-            pieces += Markup("<wbr>").join(escape(part) for part in _JOINT.split(word))
         else:
-            pieces += escape(word)
+            pieces += Markup("<wbr>").join(map(escape, joints(word)))
     return pieces
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deliverability.errors import UsageError, printable
-from deliverability.terminal.asking import request_from
+from deliverability.terminal.asking import reader_for, request_from
 from deliverability.terminal.options import (
     ConfigOption,
     FromIpOption,
@@ -108,7 +108,7 @@ def allowlist(
     request = request_from(locals())
     spoken = (lang or Lang.EN).value
     if list_all:
-        write(list_forms(spoken), output)
+        write(list_forms(spoken, reader_for(lang, output=output).screen), output)
         return
     wish = allowlisting.Wish(
         names=tuple(names or ()), address=address, authserv_id=authserv_id, expires=_day(expires) if expires else None
@@ -145,9 +145,10 @@ def _write(made: "tuple[Made, ...]", output: Path | None, lang: str) -> None:
             say(f"wrote {printable(str(folder / one.name))}")
 
 
-def list_forms(lang: str) -> bytes:
-    """The table of ``--list``."""
+def list_forms(lang: str, screen: int | None = None) -> bytes:
+    """The table of ``--list``; ``screen`` is the width of the terminal in columns."""
     from deliverability.api.allowlisting import forms
+    from deliverability.api.tables import plain_table
     from deliverability.evidence.plugin import FormKind
 
     head = _COLUMNS[lang]
@@ -157,18 +158,7 @@ def list_forms(lang: str) -> bytes:
         rows.append(
             (form.id, kind, head[5 if form.authenticated else 6], head[5 if form.run_here else 6], form.title[lang])
         )
-    widths = [max(_columns(row[n]) for row in rows) for n in range(4)]
-    lines = [
-        "  ".join([*(cell + " " * (w - _columns(cell)) for cell, w in zip(row, widths, strict=False)), row[4]])
-        for row in rows
-    ]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _columns(text: str) -> int:
-    import unicodedata
-
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    return plain_table(rows, screen=screen)
 
 
 def _refusals(not_made: "tuple[NotMade, ...]", lang: str) -> list[str]:

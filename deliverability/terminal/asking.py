@@ -141,11 +141,14 @@ def nameservers(given: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def reader_for(lang: Lang | None, zone: str | None = None, edition: str = "customer") -> "Reader":
-    """For whom the answer is; a table for a terminal knows how wide that is."""
+def reader_for(
+    lang: Lang | None, zone: str | None = None, edition: str = "customer", *, output: Path | None = None
+) -> "Reader":
+    """For whom the answer is; a table for a terminal knows how wide that is, one in a file is as wide as it has to be."""
     from deliverability.api import Reader
 
-    screen = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    seen = output is None and sys.stdout is not None and sys.stdout.isatty()
+    screen = shutil.get_terminal_size().columns if seen else None
     return Reader(lang=lang.value if lang else None, zone=zone, edition=edition, screen=screen)
 
 

@@ -115,7 +115,7 @@ def check(
     refuse_idle_options(locals())
     given = locals() | {"message": None}
     request = request_from(given)
-    reader = replace(reader_for(lang), details=details)
+    reader = replace(reader_for(lang, output=output), details=details)
     if file:
         if domain or message or address or addresses:
             raise UsageError("--file stands alone: put its domains on the command line, or these into the list")

@@ -1,6 +1,5 @@
 """``deliverability summary``: options → ``api`` → stdout; logs that say nothing exit with what that means."""
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -70,9 +69,7 @@ def summary(
     from deliverability.api.summary_rendering import rendered
 
     request = with_archive(request_from(locals()), archive, log)
-    reader = reader_for(lang, zone)
-    if output:  # a file is as wide as it has to be
-        reader = replace(reader, screen=None)
+    reader = reader_for(lang, zone, output=output)
     with progress():
         counted = summarise(request, zone=zone_of(reader, request), jobs=jobs)
     for note in counted.notes:

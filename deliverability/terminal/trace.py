@@ -121,7 +121,7 @@ def trace(
         raise typer.Exit(trace_cohort(locals(), request))
     with progress():
         result = api.trace(request)
-    reader = reader_for(lang, zone)
+    reader = reader_for(lang, zone, output=output)
     talk(result, unread=unread)
     write(timeline(result, reader, form.value, request), output)
     if any(t.claim.state == "not-found" for t in result.told):

@@ -212,7 +212,7 @@ def test_the_table_speaks_chinese_and_fits_too(tmp_path):
     rows = f"Email,Date\n{wide}@utf8.example,2026-11-22\nnouser1@gmail.example,2026-11-22\n"
     status(given(tmp_path, rows, form="text", lang=Lang.ZH))
     shown = (tmp_path / "out").read_text().splitlines()
-    assert shown[0].split() == ["行", "通知", "狀況", "回覆時間"]
+    assert shown[0].split() == ["行", "通知", "狀況", "時間"]
     assert all(width(line) < 80 for line in shown if wide not in line)
     assert any(line.split()[1:3] == ["nouser1@gmail.example", "拒收"] for line in shown)
     assert any(line.endswith("查過的紀錄裡沒有  -") for line in shown)

@@ -85,3 +85,20 @@ def test_a_question_with_a_window_says_nothing_of_the_address_as_such(capsys: py
     told = capsys.readouterr().out
     assert "fits what was asked" in told
     assert "speaks of" not in told
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_numbers_of_a_part_are_called_so_before_the_first_of_them(
+    cut_short: Path, form: str, lang: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who reads the first lines alone would take them for the whole."""
+    t = catalog(lang)
+    words = "".join(t("summary.part-read", where=t("summary.heading-coverage")).split())
+    words = words[:20]  # in text the rest may be on the next line, behind an indent
+    number = "".join(t("summary.attempts").split())
+    for log, wanted in ((cut_short, True), (LOG, False)):
+        run(["summary", "--log", str(log), "--lang", lang, "--format", form])
+        told = "".join(capsys.readouterr().out.split())
+        assert (words in told) == wanted
+        assert not wanted or told.index(words) < told.index(number)

@@ -1,5 +1,12 @@
 """The timeline on a terminal: its edge cuts no word, and nothing is lost by wrapping."""
 
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -69,3 +76,29 @@ def test_short_columns_stay_in_one_row(traced: dict[str, TraceResult]) -> None:
 )
 def test_chinese_punctuation_begins_no_line(text: str, columns: int, wanted: list[str]) -> None:
     assert fold(text, columns) == wanted
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trace", "--log", str(LOG), "--to", "hi@hinet.example", "--offline"],
+        ["allowlist", "--list"],
+        ["check", "hosting.example", "--offline"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_file_is_not_wrapped_by_the_terminal(words: list[str], tmp_path: Path) -> None:
+    """What stands in it is what a pipe gets, however narrow the terminal was in which the command ran."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 60, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "deliverability", *words]
+    path = tmp_path / "told.txt"
+    with os.fdopen(theirs, "wb") as terminal:
+        subprocess.run(
+            [*command, "-o", str(path)], stdout=terminal, stderr=subprocess.PIPE, env=environment, check=False
+        )
+    os.close(ours)
+    piped = subprocess.run(command, capture_output=True, env=environment, check=False).stdout
+    assert path.read_bytes() == piped
+    assert any(width(line) > 60 for line in piped.decode().splitlines())
