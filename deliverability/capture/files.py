@@ -110,7 +110,7 @@ def _in_order(files: Iterable[LogFile]) -> tuple[LogFile, ...]:
 def _in_set(file: LogFile) -> Path:
     """The name that tells its place in a rotated set: an archive's where the archive is a member of one."""
     archive = Path(file.archive) if file.archive is not None else None
-    return archive if archive and rotation.base_of(archive.name) != archive.name else Path(file.path)
+    return archive if archive and rotation.is_numbered(archive.name) else Path(file.path)
 
 
 def _members(file: LogFile) -> list[LogFile]:

@@ -32,6 +32,11 @@ def base_of(name: str) -> str:
     return base
 
 
+def is_numbered(name: str) -> bool:
+    """Whether it bears a number or a date of a rotated set."""
+    return _parts(name)[1] is not None
+
+
 def _parts(name: str) -> tuple[str, str | None, bool]:
     """Base, number or date, and whether it is compressed."""
     if dated := _DATED.fullmatch(name):

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -430,3 +431,15 @@ def test_a_log_that_grew_since_it_was_named_is_read(tmp_path: Path) -> None:
     with path.open("ab") as more:
         more.write(LINE)
     assert whole(file) == LINE * 2
+
+
+def test_a_rotated_set_in_an_archive_whose_files_bear_one_date(tmp_path: Path) -> None:
+    """``zip`` of copies: only their names tell which is older."""
+    archive = tmp_path / "logs.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        for name in ("maillog", "maillog.1", "maillog.4.gz", "maillog.2"):
+            content = gzip.compress(LINE) if name.endswith(".gz") else LINE
+            made.writestr(zipfile.ZipInfo(f"logs/{name}", (2026, 11, 22, 5, 0, 0)), content)
+    found = log_files((str(archive),))
+    assert [Path(file.path).name for file in found] == ["maillog.4.gz", "maillog.2", "maillog.1", "maillog"]
+    assert [file.missing for file in found if file.missing] == ["maillog.3 is not there"]
