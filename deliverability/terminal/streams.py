@@ -171,9 +171,16 @@ def talk(result: "TraceResult", *, unread: bool) -> None:
 
 def several_match(result: "TraceResult") -> str:
     """What to do when several messages match."""
+    messages, files = result.trace.messages, result.trace.coverage.files
+    told = [message.message_id for message in messages if message.message_id]
+    unnamed = len(files) > 1 and not any(file.log for file in files)
+    hint = (
+        "; some bear one Message-ID: if these are logs of several servers, name each (--log web1=FILE --log relay1=FILE),"
+        " and what one handed to the other is one story"
+    )
     return (
-        f"{len(result.trace.messages)} messages match: choose one with --message-id or --queue-id,"
-        " or take --latest or --all"
+        f"{len(messages)} messages match: choose one with --message-id or --queue-id, or take --latest or --all"
+        + hint * (unnamed and len(set(told)) < len(told))
     )
 
 

@@ -708,3 +708,25 @@ def test_a_refusal_in_a_timeline_is_told_in_plain_words(tmp_path: Path) -> None:
     assert b"554 Q7 nein danke" in done.stdout
     done = trace("--log", log, "--to", "mei@corp.example", "--lang", "zh-Hant-TW")
     assert "450 4.7.1：對方伺服器會先延後陌生寄件者的信".encode() in done.stdout
+
+
+def test_logs_of_several_servers_without_names_are_told_how_they_become_one_story(tmp_path: Path) -> None:
+    """A message that one handed to the other is two where nobody says that these are two servers."""
+    head = "2026-11-22T05:00:0{}.000001+00:00 {} postfix/{}[7]: {}: "
+    for host, queue_id in (("web1", "4dDGHm4hqfz14Fm"), ("relay1", "4dDGHn7kqfz14Fn")):
+        said = (
+            "to=<a@b.example>, relay=mx[192.0.2.1]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok)"
+        )
+        lines = [
+            ("smtpd", "client=x[192.0.2.9]"),
+            ("cleanup", "message-id=<1@h.example>"),
+            ("smtp", said),
+            ("qmgr", "removed"),
+        ]
+        text = "".join(head.format(at, host, who, queue_id) + words + "\n" for at, (who, words) in enumerate(lines))
+        (tmp_path / f"{host}.log").write_text(text)
+    done = run("trace", "--offline", "--log", "web1.log", "--log", "relay1.log", "--to", "a@b.example", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"name each (--log web1=FILE" in done.stderr
+    done = run("trace", "--offline", "--log", "web1.log", "--to", "a@b.example", cwd=tmp_path)
+    assert (done.returncode, b"name each" in done.stderr) == (3, False)
