@@ -12,7 +12,7 @@ from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
-from deliverability.evidence.story import UNREADABLE, Coverage, FileCoverage, Gap, Looked, Message
+from deliverability.evidence.story import UNREADABLE, Coverage, FileCoverage, Gap, Looked, Message, State
 from deliverability.protocols.headless import is_headless
 from deliverability.protocols.whole_line import is_whole
 
@@ -150,7 +150,19 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
                 f"{name}: this log records no subjects, so --subject cannot find anything in it"
                 " (Exim: log_selector = +subject; Postfix: header_checks with INFO)"
             )
+    yield from _endings(coverage, messages)
     yield from _assumptions(coverage, messages)
+
+
+def _endings(coverage: Coverage, messages: Sequence[Message]) -> Iterable[str]:
+    """Where a log ends in the middle of a story, as an excerpt does: how it stands there is not how it stands now."""
+    last = {file.log: file for file in coverage.files if file.size}
+    waiting = [m for m in messages if any(d.state in (State.QUEUED, State.DEFERRED) for d in m.deliveries)]
+    for file in last.values():
+        lines = (line for message in waiting for line in message.lines)
+        own = [line for line in lines if (line.place.log, line.place.file) == (file.log, file.file)]
+        if any(line.place.offset + len(line.raw) + 2 >= file.size for line in own):  # the line end may be two octets
+            yield f"{printable(file.file)} ends with a line of this message: what became of it afterwards is not in it"
 
 
 def _assumptions(coverage: Coverage, messages: Sequence[Message]) -> Iterable[str]:

@@ -730,3 +730,14 @@ def test_logs_of_several_servers_without_names_are_told_how_they_become_one_stor
     assert b"name each (--log web1=FILE" in done.stderr
     done = run("trace", "--offline", "--log", "web1.log", "--to", "a@b.example", cwd=tmp_path)
     assert (done.returncode, b"name each" in done.stderr) == (3, False)
+
+
+def test_an_excerpt_that_ends_with_the_message_says_so() -> None:
+    """Lines that somebody searched out by a Message-ID stop at the arrival."""
+    text = (ROOT / "tests" / "cases" / "logs" / "exim" / "4.98-cpanel" / "mainlog").read_bytes()
+    arrivals = [line for line in text.splitlines(keepends=True) if b" <= " in line and b"for jo32@corp.example" in line]
+    assert arrivals
+    done = trace("--log", "-", "--to", "jo32@corp.example", "--latest", stdin=arrivals[-1])
+    assert b"ends with a line of this message" in done.stderr
+    done = trace("--log", "-", "--to", "jo32@corp.example", "--latest", stdin=text)
+    assert b"ends with a line of this message" not in done.stderr
