@@ -19,13 +19,15 @@ from deliverability.correlate import TimeHints, resolve_times
 from deliverability.errors import CannotLookError
 from deliverability.evidence.attempted import Lean
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import DeliveryEvent
+from deliverability.evidence.event import Action, DeliveryEvent, TimeBasis
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.evidence.log_format import LogFormat
 from deliverability.protocols.lean import by_marks, lean_of
 
 MANY = 150_000  # attempts after which a part of any other file is handed on
 CLOCK_LINES = 64  # lines of a part that tell its zone
+ARRIVED = {"exim": b" <= ", "postfix": b": client="}
+"""Of formats whose lines may state no zone, while their ids have a clock: what stands in each arrival."""
 STORES = frozenset({"dovecot"})
 """Formats of mail stores: what they file was handed to them by a mail server, whose log counts it already."""
 
@@ -86,6 +88,7 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
                 found = {**dict.fromkeys(formats, sample), **found}
             _add_readers(found, job, readers, slow)
             _begin(readers, window, task)
+            counter.begin(_arrivals(noting.formats, task.file, block, job.hints))
             for reader in readers:
                 counter.take(reader(block.raw, block.end), block.raw, block.offset, block.line)
             for fmt in slow:
@@ -107,6 +110,23 @@ def _last(task: Task, formats: Sequence[LogFormat], ends: Iterable[Block]) -> li
     """The last events of a part, if they are asked for: of its last block, else of the one before; it may be half a line."""
     found = (last_events(task.file, formats, block) for block in ends if task.edges)
     return next(filter(None, found), [])
+
+
+def _arrivals(formats: Iterable[LogFormat], file: LogFile, block: Block, hints: TimeHints) -> list[DeliveryEvent]:
+    """The first and the last message that a block shows to arrive, where its own id tells the zone of the line."""
+    found: list[DeliveryEvent] = []
+    for fmt in formats:
+        mark = ARRIVED.get(fmt.id)
+        if not mark:
+            continue
+        for at in {block.raw.find(mark, 0, block.end), block.raw.rfind(mark, 0, block.end)}:
+            start, end = block.raw.rfind(b"\n", 0, max(at, 0)) + 1, block.raw.find(b"\n", max(at, 0), block.end)
+            if at < 0 or end < 0:
+                continue
+            line = LogLine(Place(file.log, file.path, 1, block.offset + start), block.raw[start:end])
+            events = [event for event in fmt.parse([line]) if event.action is Action.ARRIVED and not event.at.instant]
+            found += [event for event in resolve_times(events, hints) if event.at.zone_from is TimeBasis.QUEUE_ID]
+    return found
 
 
 def _begin(readers: Iterable[Reader], window: Window, task: Task) -> None:

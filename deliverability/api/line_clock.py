@@ -1,8 +1,8 @@
 """When the lines of a file were written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deliverability.api.times import stamp
 from deliverability.correlate import TimeHints
@@ -22,7 +22,26 @@ class Clock:
     like: Callable[[], tuple[DeliveryEvent, ...]] = tuple
     """Gives resolved events of the same place: asked once, if a line does not state its instant itself."""
     _like: tuple[DeliveryEvent, ...] | None = None
+    _zone: timedelta | None = None
+    _turning: bool = False
     _known: dict[bytes, tuple[datetime | None, bool]] = field(default_factory=dict)
+
+    def turn(self, arrivals: Sequence[DeliveryEvent]) -> bool:
+        """Take over the zone that arrivals at both ends of some lines show by their own ids, resolved each by itself.
+
+        Whether times mean something else than before: summer time began or ended.  Where the ends disagree, it did so
+        between them, and how long something took is not known there.
+        """
+        zones = [e.at.local - e.at.instant.replace(tzinfo=None) for e in arrivals if e.at.instant]
+        turning = len(set(zones)) > 1
+        turned = len(zones) > 1 and not turning and zones[0] != self._zone
+        if not turned and turning == self._turning:
+            return False
+        self._turning = turning
+        if turned:
+            self._zone, self._like = zones[0], tuple(arrivals)
+        self._known.clear()
+        return True
 
     def at(self, logged: bytes | LogTime) -> tuple[datetime | None, bool]:
         """The instant, and whether its zone rests on more than a guess."""
@@ -40,4 +59,4 @@ class Clock:
         if at.instant is None and self._like is None:
             self._like = self.like()
         told = resolve_one(at, self.path, self.hints, self._like or ())
-        return told.instant, told.zone_from not in _ASSUMED
+        return told.instant, told.zone_from not in _ASSUMED and not self._turning

@@ -2,7 +2,7 @@
 
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -34,7 +34,7 @@ from deliverability.api.tallies import (
 from deliverability.compose.fates import Judged, judge
 from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.evidence.bundle import Own
-from deliverability.evidence.event import LogTime, Result, Transport
+from deliverability.evidence.event import DeliveryEvent, LogTime, Result, Transport
 from deliverability.evidence.summary import ARRIVED, BOUNDS, FATES
 from deliverability.protocols import idclock, octets
 
@@ -120,6 +120,11 @@ class Counter:
     def windowed(self) -> bool:
         """Whether only some of the attempts count."""
         return self.since is not None or self.until is not None
+
+    def begin(self, arrivals: Sequence[DeliveryEvent]) -> None:
+        """Of the lines that come next, what arrivals at both their ends tell of the clock's zone."""
+        if self.clock.turn(arrivals):
+            self._slots.clear()
 
     def renew(self) -> Tally:
         """What was counted since the last time."""

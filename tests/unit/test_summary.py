@@ -5,7 +5,7 @@ import gzip
 import json
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -248,6 +248,51 @@ def test_half_a_line_behind_the_last_whole_block_hides_no_time(tmp_path):
     path.write_bytes(gzip.compress(content + two.encode()[:60]))
     file = of(path).coverage.files[0]
     assert (file.first.instant.second, file.last.instant.second) == (1, 9)
+
+
+BASE_62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def base_62(number, width):
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits = BASE_62[digit] + digits
+    return digits
+
+
+@pytest.mark.parametrize(
+    ("turn", "hours"), [(datetime(2026, 3, 8, 7, tzinfo=UTC), -5), (datetime(2026, 11, 1, 6, tzinfo=UTC), -4)]
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_summer_time_begins_and_ends_in_a_log_without_a_zone(tmp_path, turn, hours, jobs):
+    """Only the ids tell the zone; a delivery of two seconds is none of an hour, nor in another hour of the day."""
+    lines, expected = [], [0] * 24
+    for number in range(9000):
+        at = turn + timedelta(seconds=4 * (number - 4500))
+        zone = hours if at < turn else hours + (1 if hours == -5 else -1)
+        queue_id = f"{base_62(int(at.timestamp()), 6)}-{base_62(number, 11)}-0000"
+        local = [(at + timedelta(hours=zone, seconds=second)).strftime("%Y-%m-%d %H:%M:%S") for second in (0, 2)]
+        lines += [
+            (
+                f"{local[0]} {queue_id} <= s@h.example H=whmcs.h.example [192.0.2.7] P=esmtps X=TLS1.3:ECDHE:256 CV=no S=583"
+                f" id={number}.{'x' * 60}@h.example for a@b.example"
+            ),
+            f'{local[1]} {queue_id} => a@b.example R=r T=remote_smtp H=mx.b.example [192.0.2.1] C="250 OK" DT=1s',
+            f"{local[1]} {queue_id} Completed",
+        ]
+        expected[(at + timedelta(seconds=2)).hour] += 1
+    path = tmp_path / "mainlog"
+    path.write_text("\n".join([*lines, ""]))
+    assert path.stat().st_size > 2 * BLOCK
+    told = of(path, jobs=jobs)
+    assert told.total.times.total > 4000
+    assert told.total.times.within(1) == 2
+    # In the block in which the clock is set, lines are told by one of the two zones.
+    assert (
+        sum(abs(mine - true) for mine, true in zip(told.hours, expected, strict=True))
+        <= 2 * 9000 * BLOCK // path.stat().st_size
+    )
 
 
 @pytest.mark.parametrize("part", [500, 5000])
