@@ -63,6 +63,7 @@ _OVERFLOWED = b"overflowed log buffer ****"
 _CLOSED = re.compile(rb' C="([ !#-\[\]-~]*)"(?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?\Z')
 _C = b' C="'
 _FAILED = (b"**", b"==")
+MAX_WORDING = 200  # octets of a wording that is remembered as it stands: longer ones are replies
 _AN_ID = "1vcYV9-0000000002z-42Us"
 _SAYINGS: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
@@ -84,6 +85,8 @@ class _Taken:
 
 
 _TAKEN_SO: dict[_Form, _Taken] = {}
+_FAILED_SO: dict[_Form, tuple[Said, dict[bytes, Saying]]] = {}
+"""What did not succeed, by all that stands behind the recipient, where that names nobody."""
 
 
 class Reader:
@@ -130,7 +133,9 @@ def _told(flag: bytes, rest: bytes) -> tuple[bytes, bool, Saying] | None:
         return None
     shown, original = target.groups()
     end = target.end()
-    at = rest.find(_C, end) if flag not in _FAILED else -1
+    if flag in _FAILED:
+        return _not_sent(flag, rest, target)
+    at = rest.find(_C, end)
     form = (flag, b"" if b"@" in shown else shown, original is None, rest[end:at])
     so = _TAKEN_SO.get(form) if at >= 0 else None
     closed = _CLOSED.match(rest, at) if so else None
@@ -140,13 +145,37 @@ def _told(flag: bytes, rest: bytes) -> tuple[bytes, bool, Saying] | None:
             whom = shown if b"@" in shown or not original else original[2:-1]
             return whom, so.tls, _saying(known, whom)
     found = _split(flag, rest, target)
-    said = (_SAYINGS.get(found[1]) or _learn(found[1])) if found is not None else None
+    said = _said(found)
     if found is None or said is None:
         return None
     tls = b" X=" in found[1][1]
     if at >= 0 and b" S=" not in form[3] and b" I=[" not in form[3]:
         _remember(form, rest[at:], said, tls=tls)
     return found[0], tls, saying_of(said, found[0])
+
+
+def _not_sent(flag: bytes, rest: bytes, target: re.Match[bytes]) -> tuple[bytes, bool, Saying] | None:
+    """The same of what was put off or given up: what waits for its next time is told in a few wordings."""
+    shown, original = target.groups()
+    form = (flag, b"" if b"@" in shown else shown, original is None, rest[target.end() :])
+    known = _FAILED_SO.get(form)
+    if known:
+        whom = shown if b"@" in shown or not original else original[2:-1]
+        return whom, b" X=" in form[3], _saying(known, whom)
+    found = _split(flag, rest, target)
+    said = _said(found)
+    if found is None or said is None:
+        return None
+    if len(form[3]) <= MAX_WORDING and b"@" not in form[3]:
+        if len(_FAILED_SO) >= MAX_SAYINGS:
+            _FAILED_SO.clear()
+        _FAILED_SO[form] = (said, {})
+    return found[0], b" X=" in found[1][1], saying_of(said, found[0])
+
+
+def _said(found: tuple[bytes, tuple[bytes, ...]] | None) -> Said | None:
+    """What a wording says."""
+    return None if found is None else _SAYINGS.get(found[1]) or _learn(found[1])
 
 
 def _saying(known: tuple[Said, dict[bytes, Saying]], whom: bytes) -> Saying:
