@@ -254,8 +254,10 @@ def _from_hints(at: LogTime, path: str, hints: TimeHints, clock: datetime | None
     if not at.has_year and clock:
         local, year_from = _nearest_year(at, clock), TimeBasis.QUEUE_ID
     elif not at.has_year:
-        dated = hints.modified.get(path) or hints.now
-        year_from = TimeBasis.FILE_DATE if path in hints.modified else TimeBasis.ASSUMED
+        dated = hints.modified.get(path)
+        if dated is None or (hints.now is not None and dated > hints.now + _REORDERED):  # a file's date may be set
+            dated = hints.now
+        year_from = TimeBasis.FILE_DATE if dated is not None and dated is not hints.now else TimeBasis.ASSUMED
         # A line cannot be younger than its file; a day of grace for zones.
         latest = (dated or datetime(2000, 12, 31, tzinfo=UTC)).replace(tzinfo=None) + timedelta(days=1)
         years = (_in_year(local, latest.year - back) for back in range(_LEAP_YEARS))

@@ -75,11 +75,25 @@ def test_over_new_year_with_short_ids() -> None:
 
 @pytest.mark.parametrize(
     ("modified", "year"),
-    [("2024-03-01", 2024), ("2025-01-01", 2024), ("2026-06-01", 2024), ("2027-06-01", 2024), ("2028-02-29", 2028)],
+    [("2024-03-01", 2024), ("2025-01-01", 2024), ("2026-06-01", 2024), ("2027-06-01", 2024), ("2024-02-29", 2024)],
 )
 def test_leap_day(modified: str, year: int) -> None:
     lines = [sent("Feb 29 12:00:00", "7C1A02B3F4")]
     assert instants(lines, hints(f"{modified}T00:00:00+00:00", "UTC")) == [f"{year}-02-29T12:00:00+00:00"]
+
+
+@pytest.mark.parametrize("modified", ["2027-06-03", "2028-03-01", "2038-01-19"])
+def test_a_file_date_in_the_future_tells_no_year(modified: str) -> None:
+    """A copy's date may be set to anything; the log was not written after today."""
+    lines = [client("Nov 22 12:00:00", "7C1A02B3F4"), sent("Jun 20 12:00:00", "7C1A02B3F5")]
+    surroundings = hints(f"{modified}T00:00:00+00:00", "UTC")
+    assert instants(lines, surroundings) == ["2026-11-22T12:00:00+00:00", "2026-06-20T12:00:00+00:00"]
+    assert [e.at.year_from for e in resolve_times(parse(*lines), surroundings)] == [TimeBasis.ASSUMED] * 2
+
+
+def test_a_file_date_a_little_ahead_of_our_clock_is_believed() -> None:
+    told = resolve_times(parse(client("Jun  1 12:00:00", "7C1A02B3F4")), hints("2027-06-01T06:00:00+00:00", "UTC"))
+    assert [(e.at.year_from, e.at.instant and e.at.instant.year) for e in told] == [(TimeBasis.FILE_DATE, 2027)]
 
 
 def test_summer_time_ends_between_two_arrivals() -> None:
