@@ -8,6 +8,7 @@ import typer
 
 from deliverability.errors import UsageError
 from deliverability.terminal.asking import read_message, reader_for, refuse_idle_options, request_from
+from deliverability.terminal.named_form import named_form
 from deliverability.terminal.options import (
     AuthorOption,
     CheckFormat,
@@ -94,7 +95,8 @@ def check(
     observations: ReplayOption = None,
     lang: Annotated[Lang | None, lang_option("Language of the sentences.")] = None,
     form: Annotated[
-        CheckFormat | None, typer.Option("--format", help="Form of the answer; else text, with --file ndjson.")
+        CheckFormat | None,
+        typer.Option("--format", help="Form of the answer; else by the name of -o, else text, with --file ndjson."),
     ] = None,
     details: Annotated[bool, typer.Option("--details", help="Show the steps and remarks behind each verdict.")] = False,
     fail_on: Annotated[
@@ -113,6 +115,7 @@ def check(
     from deliverability.terminal.lists import ListTask, check_list_file
 
     refuse_idle_options(locals())
+    form = named_form(form, CheckFormat, output)
     given = locals() | {"message": None}
     request = request_from(given)
     reader = replace(reader_for(lang, output=output), details=details)

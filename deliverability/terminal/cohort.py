@@ -85,7 +85,7 @@ def trace_cohort(given: dict[str, Any], request: "Request") -> int:
             raise UsageError("--cohort -: name a file with --alert-state, by which no notice is announced twice")
         command = alerts.command_of(given["alert"])
         how = alerts.Alerting(command, state, timedelta(minutes=given["after"]), given["alert_timeout"])
-    form = _form(given)
+    form = str(given.get("form") or "text")
     show = partial(_shown, _maker(form, given, request))
     with progress():
         answers = answer(request, listed.rows, _observer(request), *(() if how else (show,)))
@@ -152,11 +152,6 @@ def _language(given: dict[str, Any], request: "Request") -> str:
     from deliverability.terminal.asking import reader_for
 
     return language_of(reader_for(given.get("lang")), request)
-
-
-def _form(given: dict[str, Any]) -> str:
-    form, output = str(given.get("form") or "text"), given.get("output")
-    return "csv" if form == "text" and output is not None and output.suffix.lower() == ".csv" else form
 
 
 def _maker(form: str, given: dict[str, Any], request: "Request") -> "Callable[[Answer], bytes]":

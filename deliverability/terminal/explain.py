@@ -8,6 +8,7 @@ import typer
 
 from deliverability.errors import UsageError
 from deliverability.terminal.asking import read_message, reader_for, request_from
+from deliverability.terminal.named_form import named_form
 from deliverability.terminal.options import (
     ConfigOption,
     Lang,
@@ -73,7 +74,9 @@ def explain(
     offline: OfflineOption = False,
     observations: ReplayOption = None,
     lang: Annotated[Lang | None, lang_option("Language of the answer.")] = None,
-    form: Annotated[TableFormat, typer.Option("--format", help="Text or JSON.")] = TableFormat.TEXT,
+    form: Annotated[
+        TableFormat | None, typer.Option("--format", help="Form of the answer; else by the name of -o, else text.")
+    ] = None,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
     output: OutputOption = None,
     config: ConfigOption = None,
@@ -95,6 +98,7 @@ def explain(
         "observations": observations,
         "config": config,
     }
+    form = named_form(form, TableFormat, output) or TableFormat.TEXT
     reader = reader_for(lang, zone)
     if reply is not None:
         if file or banner or side or milter or verify:

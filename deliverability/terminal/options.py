@@ -87,13 +87,6 @@ class EditionName(StrEnum):
     SUPPORT = "support"
 
 
-SUFFIXES = {
-    ".html": ReportFormat.HTML,
-    ".htm": ReportFormat.HTML,
-    ".json": ReportFormat.JSON,
-    ".pdf": ReportFormat.PDF,
-    ".png": ReportFormat.PNG,
-}
 LogsOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,8 +9,8 @@ import typer
 from deliverability.errors import AmbiguousError, UsageError
 from deliverability.terminal.archive import ArchiveOption, with_archive
 from deliverability.terminal.asking import reader_for, request_from
+from deliverability.terminal.named_form import named_form
 from deliverability.terminal.options import (
-    SUFFIXES,
     AllOption,
     AttachOption,
     AuthorOption,
@@ -120,7 +120,7 @@ def report(
     for_whom = (edition or EditionName.CUSTOMER).value
     reader = replace(reader_for(lang, zone, for_whom), link=link or "", paper=paper.value)
     target = Path(output) if output else None
-    form = form or SUFFIXES.get(target.suffix.lower() if target else "", ReportFormat.TEXT)
+    form = named_form(form, ReportFormat, None if attach_to else output) or ReportFormat.TEXT
     wanted = Wanted(
         form=form,
         output=target,

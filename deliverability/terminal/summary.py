@@ -7,6 +7,7 @@ import typer
 
 from deliverability.terminal.archive import ArchiveOption, with_archive
 from deliverability.terminal.asking import reader_for, request_from
+from deliverability.terminal.named_form import named_form
 from deliverability.terminal.options import (
     ConfigOption,
     Lang,
@@ -31,7 +32,6 @@ class SummaryFormat(StrEnum):
     JSON = "json"
 
 
-_BY_SUFFIX = {".html": SummaryFormat.HTML, ".htm": SummaryFormat.HTML, ".json": SummaryFormat.JSON}
 SUMMARY_HELP = """What the logs say in numbers: by recipient domain, provider, cause, day and hour.
 
 \b
@@ -68,12 +68,12 @@ def summary(
     from deliverability.api.summary import summarise
     from deliverability.api.summary_rendering import rendered
 
+    form = named_form(form, SummaryFormat, output) or SummaryFormat.TEXT
     request = with_archive(request_from(locals()), archive, log)
     reader = reader_for(lang, zone, output=output)
     with progress():
         counted = summarise(request, zone=zone_of(reader, request), jobs=jobs)
     for note in counted.notes:
         say(note)
-    form = form or _BY_SUFFIX.get(output.suffix.lower() if output else "", SummaryFormat.TEXT)
     write(rendered(counted, reader, form.value, request), output)
     raise typer.Exit(COULD_NOT_LOOK if counted.coverage.blind else ACCEPTED)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from deliverability.errors import UsageError
 from deliverability.terminal.archive import ArchiveOption, with_archive
 from deliverability.terminal.asking import reader_for, request_from, say_narrowing
 from deliverability.terminal.cohort import (
@@ -17,6 +18,7 @@ from deliverability.terminal.cohort import (
 )
 from deliverability.terminal.follow import FollowOption, ForOption, TraceFormat, refuse_idle
 from deliverability.terminal.follow import follow as follow_logs
+from deliverability.terminal.named_form import named_form
 from deliverability.terminal.options import (
     AllOption,
     AuthorOption,
@@ -88,8 +90,11 @@ def trace(
     routed_by_mx: RoutedOption = False,
     lang: Annotated[Lang | None, lang_option("Language of the table.")] = None,
     form: Annotated[
-        TraceFormat, typer.Option("--format", help="Table or JSON; with --follow text or ndjson.")
-    ] = TraceFormat.TEXT,
+        TraceFormat | None,
+        typer.Option(
+            "--format", help="Table or JSON; with --follow text or ndjson; else by the name of -o, else text."
+        ),
+    ] = None,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The reader's time zone.")] = None,
     latest: LatestOption = False,
     every: AllOption = False,
@@ -109,8 +114,11 @@ def trace(
     from deliverability import api
     from deliverability.api.timelines import timeline
 
+    form = named_form(form, TraceFormat, output) or TraceFormat.TEXT
     request = request_from(locals())
     if follow:
+        if output is not None and str(output) != "-":
+            raise UsageError("--follow shows events on the screen as they come: for a file write > FILE instead of -o")
         from deliverability.api.readers import language_of
 
         follow_logs(request, during, form, zone, language_of(reader_for(lang, zone), request))

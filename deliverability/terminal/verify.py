@@ -8,6 +8,7 @@ import typer
 from deliverability.errors import UsageError
 from deliverability.terminal.asking import MAX_BUNDLE_FILE, MAX_HEAD_FILE, read_file
 from deliverability.terminal.keys import verifier_key
+from deliverability.terminal.named_form import named_form
 from deliverability.terminal.options import Lang, OutputOption, TableFormat, lang_option
 from deliverability.terminal.status import COULD_NOT_LOOK, PENDING, TAMPERED
 from deliverability.terminal.streams import write
@@ -42,13 +43,16 @@ def verify_bundle_file(
     ] = False,
     lang: Annotated[Lang, lang_option("Language of the sentences.")] = Lang.EN,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the times shown.")] = None,
-    form: Annotated[TableFormat, typer.Option("--format", help="Form of the answer.")] = TableFormat.TEXT,
+    form: Annotated[
+        TableFormat | None, typer.Option("--format", help="Form of the answer; else by the name of -o, else text.")
+    ] = None,
     page: Annotated[
         Path | None, typer.Option("--page", metavar="FILE.html", help="Write the verifier for browsers there.")
     ] = None,
     output: OutputOption = None,
 ) -> None:
     """See :data:`VERIFY_HELP`."""
+    form = named_form(form, TableFormat, output) or TableFormat.TEXT
     if page is not None:
         from deliverability.ledger.verifier_page import verifier_page
 

@@ -292,11 +292,6 @@ def test_no_shell_reads_the_command(tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-def test_the_name_of_the_file_chooses_csv(tmp_path):
-    status(given(tmp_path, LIST, form="text", output=tmp_path / "lacking.csv"))
-    assert (tmp_path / "lacking.csv").read_bytes().startswith(b"\xef\xbb\xbfline,")
-
-
 def test_a_failing_command_is_told_and_not_run_again(tmp_path, capsys):
     for expected in ("ended with status 3: no\\x1b[31m", ""):
         options = given(
