@@ -82,7 +82,7 @@ def assess(
         claim=claim,
         verdicts=tuple(verdicts),
         coverage=coverage,
-        report_id=report_id(evidence),
+        report_id=report_id(evidence, coverage),
     )
 
 
@@ -202,12 +202,15 @@ def _by_configuration(relay: Host, own: Own) -> tuple[Role, str]:
     return Role.UNCONFIRMED, ""
 
 
-def report_id(evidence: Evidence) -> str:
-    """A short name of the evidence: equal evidence gives an equal id, another line or answer another."""
+def report_id(evidence: Evidence, coverage: Coverage | None = None) -> str:
+    """A short name of the evidence: equal evidence gives an equal id, another line or answer another.
+
+    Where no message was found, the evidence is what was looked through.
+    """
     import hashlib
 
     digest = hashlib.sha256()
-    for part in _parts(evidence):
+    for part in (*_parts(evidence), *_looked_through(evidence, coverage)):
         digest.update(hashlib.sha256(part).digest())  # fixed width, so that no two lists of parts run together
     name = digest.hexdigest()[:20].upper()
     return "-".join(name[i : i + 5] for i in range(0, 20, 5))
@@ -228,6 +231,13 @@ def _parts(evidence: Evidence) -> Iterable[bytes]:
     for _, question, observation in sorted(told, key=itemgetter(0, 1)):  # as they iterate
         yield question.encode()
         yield _bytes_of(observation)
+
+
+def _looked_through(evidence: Evidence, coverage: Coverage | None) -> Iterable[bytes]:
+    if evidence.message is None and coverage is not None:
+        for source in coverage.sources:
+            holes = [(hole.kind, hole.after, hole.before) for hole in source.missing]
+            yield repr((source.log, source.covered, holes, coverage.blind)).encode("utf-8", "surrogatepass")
 
 
 def _asked(evidence: Evidence) -> tuple[object, ...]:

@@ -39,6 +39,7 @@ from deliverability.evidence.observation import (
     Unobserved,
 )
 from deliverability.evidence.plugin import Check
+from deliverability.evidence.story import Coverage
 from deliverability.evidence.verdict import Finding, Outcome, Ruling
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -228,10 +229,10 @@ def test_a_bad_name_is_a_result_and_stops_nothing(zone: Zone, name: str) -> None
 def test_a_defect_of_ours_is_a_result_too(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = assessing.report_id
 
-    def broken(evidence: Evidence) -> str:
+    def broken(evidence: Evidence, coverage: Coverage | None) -> str:
         if evidence.author_domain and evidence.author_domain.value.name == "d1.example":
             raise ZeroDivisionError
-        return whole(evidence)
+        return whole(evidence, coverage)
 
     monkeypatch.setattr(assessing, "report_id", broken)
     found = {r.name: r for r in run(["d0.example", "d1.example", "d2.example"], request(zone))}

@@ -69,3 +69,22 @@ def test_a_summary_of_nothing_says_so(tmp_path: Path, lang: str, capsys: pytest.
     said = ["".join(t(f"summary.nothing{of}").split()) for of in ("", "-read")]
     assert (told[0], said[0] in told[1], said[1] in told[1]) == (0, True, False)
     assert (told[2], said[0] in told[3], said[1] in told[3]) == (COULD_NOT_LOOK, False, True)
+
+
+def test_a_report_of_nothing_found_is_named_by_what_was_looked_through(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = LOG.read_bytes().splitlines(keepends=True)
+    (tmp_path / "part").write_bytes(b"".join(lines[:200]))
+    for name in ("whole", "copy"):
+        (tmp_path / name).write_bytes(b"".join(lines))
+
+    def named(*words: str) -> str:
+        run(["report", *words, "--to", ABSENT, "--offline", "--format", "json"])
+        return str(json.loads(capsys.readouterr().out)["report_id"])
+
+    whole, copy, part = (named("--log", str(tmp_path / name)) for name in ("whole", "copy", "part"))
+    assert whole == copy != part
+    run(["ingest", "--log", str(tmp_path / "whole"), "--archive", str(tmp_path / "kept")])
+    capsys.readouterr()
+    assert named("--archive", str(tmp_path / "kept")) == whole
