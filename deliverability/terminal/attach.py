@@ -109,8 +109,6 @@ def reply(
     if document.edition is Edition.SUPPORT:
         raise UsageError("only the customer's page goes into a ticket: this one is for our own staff")
     if document.edition is Edition.REDACTED:
-        from deliverability.terminal.pages import refuse_telling
-
         refuse_telling(enclosed)
     form, content = _attachable(assessment, reader, request, enclosed)
     text = render(assessment, reader, "text", request).decode("utf-8")
@@ -121,6 +119,12 @@ def reply(
     return _message(
         document, ticket, text, (form, content), formataddr((printable(brand.name), sender)) if sender else ""
     )
+
+
+def refuse_telling(enclosed: "Sequence[Attachment]") -> None:
+    """Raise :class:`~deliverability.errors.UsageError` where files hold the address that a page masks."""
+    if enclosed:
+        raise UsageError("a bundle holds the recipient's address, which this page masks: leave out --bundle")
 
 
 def _for_ticket(ticket: Ticket, assessment: "Assessment", reader: "Reader", *, in_full: bool) -> "Reader":

@@ -54,6 +54,8 @@ def write_pages(assessments: "Sequence[Assessment]", reader: "Reader", request: 
         raise UsageError("a bundle is about one notice: choose one")
     enclosed = enclosures(wanted.bundle, reader, request)
     if wanted.edition is EditionName.REDACTED:
+        from deliverability.terminal.attach import refuse_telling
+
         refuse_telling(enclosed)
     if wanted.attach_to:
         from deliverability.terminal.attach import reply, ticket_of
@@ -100,9 +102,3 @@ def enclosures(bundle: Path | None, reader: "Reader", request: "Request") -> "tu
     for note in brand_notes(request):
         say(note)
     return bundle_file(str(bundle), language_of(reader, request)) if bundle else ()
-
-
-def refuse_telling(enclosed: "Sequence[Attachment]") -> None:
-    """Raise :class:`~deliverability.errors.UsageError` where files hold the address that a page masks."""
-    if enclosed:
-        raise UsageError("a bundle holds the recipient's address, which this page masks: leave out --bundle")
