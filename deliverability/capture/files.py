@@ -35,6 +35,17 @@ __all__ = [
     "parse_log_argument",
 ]
 
+_USUAL = (
+    "exim_mainlog",
+    "exim/mainlog",
+    "exim4/mainlog",
+    "exim/main.log",
+    "mainlog",
+    "main.log",
+    "maillog",
+    "mail.log",
+)
+"""cPanel, Exim's own, Debian's and FreeBSD's, AlmaLinux's; Postfix and Sendmail through syslog."""
 MAX_STDIN = 256 << 20  # pasted lines and pipes; they cannot be read twice, so they are kept
 
 
@@ -174,7 +185,9 @@ def _log_file(name: str, path: Path) -> LogFile:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            return LogFile(name, str(path), None, problem=f"{shown} is a directory; name the log file in it")
+            return LogFile(
+                name, str(path), None, problem=f"{shown} is a directory; name the log file in it{_such_as(path)}"
+            )
         with path.open("rb") as stream:
             # A pipe (such as a shell's ``<(zcat …)``) gives its octets once: they are kept at the first look.
             piped = not stat.S_ISREG(status.st_mode)
@@ -187,6 +200,12 @@ def _log_file(name: str, path: Path) -> LogFile:
         return _piped(name, str(path), content, shown)
     dated = datetime.fromtimestamp(status.st_mtime, UTC)
     return LogFile(name, str(path), dated, identity=(status.st_dev, status.st_ino), octets=status.st_size)
+
+
+def _such_as(folder: Path) -> str:
+    """Where mail servers usually write their log, as far as it is in a folder."""
+    usual = [shown for name in _USUAL if (shown := folder / name).is_file()]
+    return f", such as {printable(', '.join(map(str, usual)))}" if usual else ""
 
 
 def _with_rotations(path: Path) -> list[Path]:

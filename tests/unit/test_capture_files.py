@@ -443,3 +443,15 @@ def test_a_rotated_set_in_an_archive_whose_files_bear_one_date(tmp_path: Path) -
     found = log_files((str(archive),))
     assert [Path(file.path).name for file in found] == ["maillog.4.gz", "maillog.2", "maillog.1", "maillog"]
     assert [file.missing for file in found if file.missing] == ["maillog.3 is not there"]
+
+
+def test_a_folder_names_the_mail_logs_that_lie_in_it(tmp_path: Path) -> None:
+    (tmp_path / "exim4").mkdir()
+    with pytest.raises(CannotLookError, match=r"is a directory; name the log file in it\Z"):
+        log_files((str(tmp_path),))
+    for name in ("mail.log", "exim4/mainlog", "syslog", "mail.log.1"):
+        (tmp_path / name).touch()
+    (tmp_path / "maillog").mkdir()
+    with pytest.raises(CannotLookError) as told:
+        log_files((str(tmp_path),))
+    assert str(told.value).endswith(f", such as {tmp_path}/exim4/mainlog, {tmp_path}/mail.log")
