@@ -60,7 +60,7 @@ def open_database(  # noqa: PLR0913 - each is named
     except PROBLEMS as problem:
         connection.close()
         raise CannotLookError(f"{printable(str(path))}: {printable(str(problem))}") from problem
-    except CannotLookError:
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -78,7 +78,7 @@ def open_read_only(path: Path, *, application_id: int, version: int) -> sqlite3.
     except PROBLEMS as problem:
         connection.close()
         raise CannotLookError(f"{printable(str(path))}: {printable(str(problem))}") from problem
-    except CannotLookError:
+    except BaseException:
         connection.close()
         raise
     return connection

@@ -51,7 +51,7 @@ class Store(Reading):
             raise UsageError(f"{printable(str(path))}: there is a ledger already; nothing was changed")
         values = f"('origin', x'{origin.encode().hex()}'), ('index_key', x'{os.urandom(32).hex()}'), ('indexed', 0)"
         # In one transaction with the schema: whoever is stopped here has made no ledger, or one that opens.
-        return cls(_open(path, f"{SCHEMA}\nINSERT INTO meta (name, value) VALUES {values};\n"), path)
+        return cls._of(_open(path, f"{SCHEMA}\nINSERT INTO meta (name, value) VALUES {values};\n"), path)
 
     @classmethod
     def open(cls, path: Path, *, write: bool) -> "Store":
@@ -59,11 +59,17 @@ class Store(Reading):
         if not path.is_file():
             raise CannotLookError(f"{printable(str(path))}: no ledger there; make one with: deliverability ledger init")
         connection = _open(path) if write else open_read_only(path, application_id=APPLICATION_ID, version=VERSION)
+        return cls._of(connection, path)
+
+    @classmethod
+    def _of(cls, connection: sqlite3.Connection, path: Path) -> "Store":
         try:
             return cls(connection, path)
-        except sqlite3.Error as problem:
+        except BaseException as problem:
             connection.close()
-            raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+            if isinstance(problem, sqlite3.Error):
+                raise CannotLookError(f"{printable(str(path))}: {problem}") from problem
+            raise
 
     def close(self) -> None:
         """Close the file."""

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -339,7 +339,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     for name in ("queue", "control", "results"):
         (folder / name).mkdir()
-    with sqlite3.connect(folder / "db.sqlite") as database:
+    with closing(sqlite3.connect(folder / "db.sqlite")) as database, database:
         database.execute("CREATE TABLE notice (recipient TEXT)")
     database.close()
     return folder
@@ -398,7 +398,7 @@ def test_workers_and_tasks_record_into_one_spool_and_may_be_killed(site: Path) -
             until(lambda: done(site, submitted, sink), "Celery's tasks are done")
     check_statuses(statuses)
     check_ledger(ledger, sink)
-    with sqlite3.connect(site / "db.sqlite") as database:
+    with closing(sqlite3.connect(site / "db.sqlite")) as database, database:
         assert database.execute("SELECT count(*) FROM notice").fetchone() == (0,)  # every one was rolled back
     database.close()
 

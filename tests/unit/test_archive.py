@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -329,7 +330,7 @@ def test_a_newer_archive_and_that_of_another_program_are_refused(tmp_path: Path)
     log.write_bytes(EXIM)
     take(archive, log)
     for pragma, words in (("user_version = 99", "newer version"), ("application_id = 7", "some other program")):
-        with sqlite3.connect(archive) as database:
+        with closing(sqlite3.connect(archive)) as database, database:
             database.execute(f"PRAGMA {pragma}")
         database.close()
         with pytest.raises(CannotLookError, match=words):
@@ -353,7 +354,7 @@ def test_a_damaged_segment_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
     take(archive, log)
     with Archive.open(archive) as opened:
         segments = opened.segments()
-    with sqlite3.connect(archive) as database:
+    with closing(sqlite3.connect(archive)) as database, database:
         database.execute("UPDATE segment SET content = x'00' WHERE id = ?", (segments[1].id,))
     database.close()
     trace, _ = read_archive(Request(to=("jo32@corp.example",), now=NOW), archive)
@@ -855,7 +856,7 @@ def test_no_trace_of_what_was_erased_is_left_in_any_file(tmp_path: Path) -> None
 
 
 def sqlite_text(archive: Path) -> str:
-    with sqlite3.connect(archive) as database:
+    with closing(sqlite3.connect(archive)) as database, database:
         rows = database.execute("SELECT facts FROM source").fetchall()
     database.close()
     return str(rows)
@@ -884,13 +885,13 @@ def test_verify_finds_what_was_changed_and_reindex_puts_the_index_back(tmp_path:
     take(archive, log)
     held = verify(archive)
     assert (held.problems, held.unindexed, held.octets) == ((), 0, log.stat().st_size)
-    with sqlite3.connect(archive) as database:
+    with closing(sqlite3.connect(archive)) as database, database:
         database.execute("DELETE FROM tokens WHERE segment = 2")
     database.close()
     assert verify(archive).unindexed > 100
     assert reindex(archive) == held.segments
     assert verify(archive).unindexed == 0
-    with sqlite3.connect(archive) as database:
+    with closing(sqlite3.connect(archive)) as database, database:
         database.execute("UPDATE segment SET content = (SELECT content FROM segment WHERE id = 1) WHERE id = 2")
         database.execute("DELETE FROM segment WHERE id = 3")
     database.close()

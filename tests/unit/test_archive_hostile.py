@@ -5,6 +5,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def again(archive: Path) -> object:
 
 
 def alter(archive: Path, *statements: str, values: tuple[object, ...] = ()) -> None:
-    with sqlite3.connect(archive) as database:
+    with closing(sqlite3.connect(archive)) as database, database:
         for statement in statements:
             database.execute(statement, values)
     database.close()
@@ -230,7 +231,7 @@ def test_a_file_beside_it_that_no_archive_leaves_is_told(archive: Path, tmp_path
 def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     other, log = tmp_path / "other.db", tmp_path / "mainlog"
     log.write_bytes(EXIM)
-    with sqlite3.connect(other) as database:
+    with closing(sqlite3.connect(other)) as database, database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE x (y)")
     database.close()
@@ -372,7 +373,7 @@ def test_an_archive_of_version_1_is_brought_up_to_date_after_a_copy(archive: Pat
     again(archive)
     copy = archive.with_name("a.db.before-2")
     assert copy.stat().st_mode & 0o777 == 0o600
-    with sqlite3.connect(copy) as database:
+    with closing(sqlite3.connect(copy)) as database, database:
         assert database.execute("SELECT * FROM token").fetchall() == [(12345, 1)]
         assert database.execute("SELECT COUNT(*) FROM segment").fetchone()[0] > 1
     database.close()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_looked_over_verified_erased_pruned(place: Path, capfd: pytest.CaptureFi
     status, out, _ = answer(capfd, "archive", "status", "--archive", "a.db", "--format", "json")
     assert (status, json.loads(out)["files"][0]["erased_lines"] > 0) == (0, True)
     assert answer(capfd, "archive", "reindex", "--archive", "a.db")[0] == 0
-    with sqlite3.connect(place / "a.db") as database:
+    with closing(sqlite3.connect(place / "a.db")) as database, database:
         database.execute("UPDATE segment SET present = x'00'")
     database.close()
     assert answer(capfd, "archive", "verify", "--archive", "a.db")[0] == 5

@@ -3,6 +3,7 @@
 import gzip
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """An archive that knows how many lines it keeps, and cannot unpack the first of them."""
     path = tmp_path / "archive.db"
     assert run(["ingest", "--log", str(LOG), "--archive", str(path), "--tz", "UTC"]) == 0
-    with sqlite3.connect(path) as kept:
+    with closing(sqlite3.connect(path)) as kept, kept:
         number, content = kept.execute("SELECT id, content FROM segment ORDER BY id").fetchone()
         middle = len(content) // 2
         content = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]

@@ -8,6 +8,7 @@ import sqlite3
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -329,7 +330,7 @@ INSERT INTO other VALUES ('s3cret');
 
 
 def made_database(path: Path, *scripts: str) -> Path:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         for script in scripts:
             connection.executescript(script)
     connection.close()

@@ -389,7 +389,7 @@ def test_a_record_that_went_without_an_erasure_is_missed(ledger: Ledger) -> None
     checked = ledger.store.check_tree()
     assert (checked.entries, checked.erased, checked.unkept) == (ledger.store.size, 2, 2)
     assert parse_leaf(ledger.store.entry(ledger.store.size - 1).leaf).reference == numbers[0]
-    with sqlite3.connect(ledger.folder / "ledger.sqlite") as database:
+    with closing(sqlite3.connect(ledger.folder / "ledger.sqlite")) as database, database:
         database.execute(
             "UPDATE entry SET salt = NULL, body = NULL, digest = NULL, account = NULL, sequence = NULL, address = NULL,"
             " dispatch = NULL, settles = NULL, spool = NULL WHERE number = ?",
@@ -847,7 +847,7 @@ def test_a_bundle_out_of_a_changed_ledger_is_not_made(ledger: Ledger) -> None:
     ledger.append_records([intent(1), outcome(1)])
     ledger.sign(NOW)
     ledger.close()
-    with sqlite3.connect(ledger.folder / "ledger.sqlite") as database:
+    with closing(sqlite3.connect(ledger.folder / "ledger.sqlite")) as database, database:
         database.execute("DROP TRIGGER entry_stays")
         database.execute("UPDATE entry SET body = CAST(replace(body, 'accepted', 'refused') AS BLOB) WHERE number = 3")
     database.close()

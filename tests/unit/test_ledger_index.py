@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def outcome(number: int, finish: Finish = Finish.ACCEPTED) -> Outcome:
 
 
 def indexed(folder: Path) -> int:
-    with sqlite3.connect(f"file:{folder}/ledger.sqlite?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{folder}/ledger.sqlite?mode=ro", uri=True)) as database, database:
         return int(database.execute("SELECT value FROM meta WHERE name = 'indexed'").fetchone()[0])
 
 
@@ -364,7 +365,7 @@ def test_an_older_ledger_is_brought_up_to_date_after_a_copy(older: tuple[Path, l
         ledger.sign(NOW)
     copy = folder / "ledger.sqlite.before-2"
     assert copy.stat().st_mode & 0o077 == 0
-    with sqlite3.connect(copy) as database:
+    with closing(sqlite3.connect(copy)) as database, database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
         assert database.execute("SELECT count(*) FROM record").fetchone() == (seen[0],)
     database.close()
@@ -404,7 +405,7 @@ def test_a_copy_that_was_broken_off_is_made_again(
     monkeypatch.undo()
     Ledger.open(folder, write=True).close()
     (copy,) = folder.glob("ledger.sqlite.before-*")
-    with sqlite3.connect(copy) as database:
+    with closing(sqlite3.connect(copy)) as database, database:
         assert database.execute("SELECT count(*) FROM record").fetchone() == (seen[0],)
     database.close()
 
