@@ -4,7 +4,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from deliverability.api.line_clock import Clock
@@ -40,7 +40,7 @@ from deliverability.protocols import idclock, octets
 
 MAX_KNOWN = 16_384  # sayings and minutes that are remembered
 LEAST_SLOW = 1.0  # seconds: nothing quicker is called slow
-CLOCK_GRAIN = timedelta(seconds=2)  # between an id's clock and a line of the same moment
+CLOCK_GRAIN = 2.0  # seconds between an id's clock and a line of the same moment
 FOLD = 8  # blocks after which numbers by saying are put into rows: the longer they are kept the more lines they count
 EXAMPLE = 4096  # octets of a line that is kept to be shown
 
@@ -91,8 +91,8 @@ class _Slot:
     instant: datetime | None
     sure: bool
     counts: list[int]
-    begins: datetime | None = None
-    """The minute's, once it was asked for."""
+    begins: float | None = None
+    """The minute's, in seconds since 1970, once it was asked for."""
 
 
 _NO_SLOT = _Slot(None, False, [0] * len(FATES))
@@ -307,14 +307,17 @@ class Counter:
         instant = slot.instant
         if not slot.sure or instant is None:
             return None
-        if isinstance(minute, bytes):  # the slot's is that of the first line in its minute
-            slot.begins = slot.begins or self.clock.at(minute + b":00" + zone)[0] or instant
-            instant = slot.begins + _after(seconds)
-        text = queue_id.decode("ascii", "replace")
-        made = idclock.exim(text) or idclock.postfix_long(text)
-        if made is None or instant < made - CLOCK_GRAIN:
+        made = idclock.seconds_of(queue_id)
+        if made is None:
             return None
-        return max((instant - made) / timedelta(seconds=1), 0.0)
+        if isinstance(minute, bytes):  # the slot's is that of the first line in its minute
+            if slot.begins is None:
+                slot.begins = (self.clock.at(minute + b":00" + zone)[0] or instant).timestamp()
+            at = slot.begins + _after(seconds)
+        else:
+            at = instant.timestamp()
+        took = round(at - made, 6)  # as exact as the id: a double of this size is not
+        return None if took < -CLOCK_GRAIN else max(took, 0.0)
 
     def _note_slow(self, took: float, start: int, domain: bytes, queue_id: bytes) -> None:
         block = self._block
@@ -336,9 +339,9 @@ class Counter:
             domains[domain] = domains.get(domain, 0) + attempts
 
 
-def _after(seconds: bytes) -> timedelta:
+def _after(seconds: bytes) -> float:
     """``:07`` or ``:07.123456``; of the fraction six digits count."""
-    return timedelta(seconds=int(seconds[1:3]), microseconds=int(seconds[4:10].ljust(6, b"0")))
+    return float(seconds[1:10])
 
 
 def _is_local(said: Said) -> bool:

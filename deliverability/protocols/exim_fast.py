@@ -39,10 +39,16 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 _ATTEMPT = re.compile(rb" (?:=>|->|>>|\*\*|==) ")
-_ADDRESS = rb"[\w.+=%-]{1,64}@[\w.-]{1,255}"
+# Latin, Greek, Cyrillic, kana, Chinese and Hangul in UTF-8: nothing that a reader would see as something else.
+_LETTER = rb"(?:[\xc3-\xcb\xce-\xd4][\x80-\xbf]|[\xe3-\xec][\x80-\xbf]{2})"
+_LOCAL = rb"(?:[\w.+=%%'-]{1,64}+|%s){1,64}+" % _LETTER
+_DOMAIN = rb"(?:[\w.-]{1,255}+|%s){1,255}+" % _LETTER
+_ADDRESS = rb"%s@%s" % (_LOCAL, _DOMAIN)
 _TARGET = re.compile(rb"(%s|[\w.-]{1,64})( <%s>)?(?= |:(?: |\Z))" % (_ADDRESS, _ADDRESS), re.ASCII)
 _HERE = tuple(begins.encode() for begins in HERE)
-_CONFIRMED = re.compile(rb'([^"\n]*) C="([^"\\\n]*)"((?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?)\Z')
+_CONFIRMED = re.compile(
+    rb'([^"\n]*) C="((?:[^"\\\n]++|\\\\n)*+)"((?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?)\Z'
+)
 _TAKEN = re.compile(rb"(?: [QD]T=[0-9wdhms.]{1,20}){1,2}\Z")
 _SPENT = re.compile(rb"T=[0-9wdhms.]{1,20}")
 _SENDER = re.compile(rb' F=<[^\s"<>]*>')
@@ -60,6 +66,7 @@ _REMOVED = (
 )  # by an operator, or by a queue runner's age
 _NO_TRIM = (b"retry timeout exceeded", b"overflowed log buffer ****")
 _OVERFLOWED = b"overflowed log buffer ****"
+_LINE_END = rb"\\n"  # between the lines of a reply
 _CLOSED = re.compile(rb' C="([ !#-\[\]-~]*)"(?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?\Z')
 _C = b' C="'
 _FAILED = (b"**", b"==")
@@ -242,7 +249,7 @@ def _essence(tail: bytes) -> bytes:
 
 def _kept(words: bytes) -> bytes:
     """A confirmation that means the same."""
-    text = words.decode("latin-1").strip()
+    text = words.replace(_LINE_END, b" ").decode("latin-1").strip()
     taken_on, thrown_away = kept(text)
     if taken_on and thrown_away:
         return words

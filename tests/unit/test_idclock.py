@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deliverability.protocols import idclock
 from deliverability.protocols.idclock import exim, postfix_long, reply_clock
@@ -148,3 +150,16 @@ def test_a_short_postfix_id_is_not_taken_for_one_of_sendmails() -> None:
     assert idclock.own(short, "sendmail") is not None
     assert idclock.reply_clock(f"250 2.0.0 Ok: queued as {short}") is None
     assert idclock.reply_clock(f"250 2.0.0 {short} Message accepted for delivery") is not None
+
+
+@given(st.from_regex(rb"\A[0-2][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})\Z"))
+def test_the_quick_clock_is_the_same(queue_id: bytes) -> None:
+    made, quick = idclock.exim(queue_id.decode()), idclock.seconds_of(queue_id)
+    assert (quick is None) == (made is None)
+    assert made is None or quick is None or round(quick - made.timestamp(), 6) == 0
+
+
+def test_the_quick_clock_reads_postfix_too() -> None:
+    assert idclock.seconds_of(b"4dDkzR2Xz9zLhRZ") == idclock.postfix_long("4dDkzR2Xz9zLhRZ").timestamp()
+    assert idclock.seconds_of(b"7C1A02B3F4") is None
+    assert idclock.seconds_of("用戶".encode()) is None
