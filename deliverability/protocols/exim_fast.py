@@ -15,7 +15,6 @@ from deliverability.evidence.event import Action, Result
 from deliverability.protocols.exim_fields import MESSAGE_ID
 from deliverability.protocols.exim_lines import read_words
 from deliverability.protocols.lean import (
-    HERE,
     MAX_SAYINGS,
     REMOVED,
     SOMEBODY,
@@ -33,19 +32,17 @@ _TO_THE_MINUTE, _SECONDS, _ZONE = (
     rb"(?: [+-]\d{4})?",
 )
 _TIME = _TO_THE_MINUTE + _SECONDS + _ZONE
-_LINE = re.compile(
-    rb"^(%s)(%s)(%s) (?:\[\d{1,10}\] )?(%s) (=>|->|>>|\*\*|==) ([^\n]*)\n"
-    % (_TO_THE_MINUTE, _SECONDS, _ZONE, MESSAGE_ID.encode()),
-    re.MULTILINE,
-)
 _ATTEMPT = re.compile(rb" (?:=>|->|>>|\*\*|==) ")
 # Latin, Greek, Cyrillic, kana, Chinese and Hangul in UTF-8: nothing that a reader would see as something else.
 _LETTER = rb"(?:[\xc3-\xcb\xce-\xd4][\x80-\xbf]|[\xe3-\xec][\x80-\xbf]{2})"
 _LOCAL = rb"(?:[\w.+=%%'-]{1,64}+|%s){1,64}+" % _LETTER
 _DOMAIN = rb"(?:[\w.-]{1,255}+|%s){1,255}+" % _LETTER
 _ADDRESS = rb"%s@%s" % (_LOCAL, _DOMAIN)
-_TARGET = re.compile(rb"(%s|[\w.-]{1,64})( <%s>)?(?= |:(?: |\Z))" % (_ADDRESS, _ADDRESS), re.ASCII)
-_HERE = tuple(begins.encode() for begins in HERE)
+_LINE = re.compile(
+    rb"^(%s)(%s)(%s) (?:\[\d{1,10}\] )?(%s) (=>|->|>>|\*\*|==) (?:(%s|[\w.-]{1,64})( <%s>)?(?= |:(?: |$)))?([^\n]*)\n"
+    % (_TO_THE_MINUTE, _SECONDS, _ZONE, MESSAGE_ID.encode(), _ADDRESS, _ADDRESS),
+    re.MULTILINE | re.ASCII,
+)
 _CONFIRMED = re.compile(
     rb'([^"\n]*) C="((?:[^"\\\n]++|\\\\n)*+)"((?: QT=[0-9wdhms.]{1,20})?(?: DT=[0-9wdhms.]{1,20})?)\Z'
 )
@@ -55,7 +52,7 @@ _SENDER = re.compile(rb' F=<[^\s"<>]*>')
 _VARYING = re.compile(rb"(?<= I=)(\[[0-9A-Fa-f.:]{2,45}\]):\d{1,5}(?= |\Z)")
 _SIZE = re.compile(rb" S=\d{1,15}(?= |\Z)")
 _ANSWER = re.compile(
-    rb"(?:[^:\n]|:(?! )){0,1500}+: (?:SMTP|LMTP) error from remote mail server after (?:pipelined )?"
+    rb"(?:[^:\n]{1,1500}+|:(?! )){0,99}+: (?:SMTP|LMTP) error from remote mail server after (?:pipelined )?"
     rb'(?:(?:RCPT TO|MAIL FROM):<[^\s<>"]{0,320}>|end of data|initial connection|sending data block|DATA|STARTTLS|[EHL]HLO)'
     rb'[^:"\n]{0,80}: (?:host [^\s\[\]]{1,255} \[[0-9A-Fa-f.:]{2,45}\]: )?[2-5]\d\d[ -].{16}'
 )
@@ -72,7 +69,9 @@ _C = b' C="'
 _FAILED = (b"**", b"==")
 MAX_WORDING = 200  # octets of a wording that is remembered as it stands: longer ones are replies
 _AN_ID = "1vcYV9-0000000002z-42Us"
-_SAYINGS: dict[tuple[bytes, ...], Said] = {}
+_Known = tuple[Said, dict[bytes, Saying]]
+"""What is said, and the same of each domain."""
+_SAYINGS: dict[tuple[bytes, ...], _Known] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
 _Form = tuple[bytes, bytes, bool, bytes]
 """The flag; what stands for the recipient, where that is no address; whether another stands beside it; and the fields
@@ -88,11 +87,11 @@ class _Taken:
     tls: bool
     asked: bool
     """Whether the words of the server matter."""
-    by_words: dict[_Words, tuple[Said, dict[bytes, Saying]]] = field(default_factory=dict)
+    by_words: dict[_Words, _Known] = field(default_factory=dict)
 
 
 _TAKEN_SO: dict[_Form, _Taken] = {}
-_FAILED_SO: dict[_Form, tuple[Said, dict[bytes, Saying]]] = {}
+_FAILED_SO: dict[_Form, _Known] = {}
 """What did not succeed, by all that stands behind the recipient, where that names nobody."""
 
 
@@ -106,12 +105,12 @@ class Reader:
         """The attempts that the whole lines before ``size`` report, in order."""
         done = 0
         for match in _LINE.finditer(block, 0, size):
-            minute, seconds, zone, queue_id, flag, rest = match.groups()
+            minute, seconds, zone, queue_id, flag, shown, original, tail = match.groups()
             start = match.start()
             if done < start:
                 yield from self._others(block, done, start)
             done = match.end()
-            told = _told(flag, rest)
+            told = _told(flag, shown, original, tail) if shown else None
             if told is None:
                 yield from read_fully(self._full, block, start, done - 1)
             else:
@@ -133,59 +132,32 @@ class Reader:
             yield from read_fully(self._full, block, start, begin, ended=stop >= 0)
 
 
-def _told(flag: bytes, rest: bytes) -> tuple[bytes, bool, Saying] | None:
+def _told(flag: bytes, shown: bytes, original: bytes | None, tail: bytes) -> tuple[bytes, bool, Saying] | None:
     """The recipient, whether it was over TLS, and how it ended; ``None`` where the full parser has to read it."""
-    target = _TARGET.match(rest)
-    if target is None:
+    whom = shown if b"@" in shown or not original else original[2:-1]
+    failed = flag in _FAILED
+    at = len(tail) if failed else tail.find(_C)
+    if at >= 0:
+        form = (flag, b"" if b"@" in shown else shown, original is None, tail[:at])
+        if failed:
+            known = _FAILED_SO.get(form)
+            if known:
+                return whom, b" X=" in tail, _saying(known, whom)
+        elif (so := _TAKEN_SO.get(form)) and (closed := _CLOSED.match(tail, at)):
+            known = so.by_words.get(kept_plainly(closed[1].strip()) if so.asked else None)
+            if known:
+                return whom, so.tls, _saying(known, whom)
+    wording = _wording(flag, shown, original, tail)
+    known = (_SAYINGS.get(wording) or _learn(wording)) if wording else None
+    if wording is None or known is None:
         return None
-    shown, original = target.groups()
-    end = target.end()
-    if flag in _FAILED:
-        return _not_sent(flag, rest, target)
-    at = rest.find(_C, end)
-    form = (flag, b"" if b"@" in shown else shown, original is None, rest[end:at])
-    so = _TAKEN_SO.get(form) if at >= 0 else None
-    closed = _CLOSED.match(rest, at) if so else None
-    if so and closed:
-        known = so.by_words.get(kept_plainly(closed[1].strip()) if so.asked else None)
-        if known:
-            whom = shown if b"@" in shown or not original else original[2:-1]
-            return whom, so.tls, _saying(known, whom)
-    found = _split(flag, rest, target)
-    said = _said(found)
-    if found is None or said is None:
-        return None
-    tls = b" X=" in found[1][1]
-    if at >= 0 and b" S=" not in form[3] and b" I=[" not in form[3]:
-        _remember(form, rest[at:], said, tls=tls)
-    return found[0], tls, saying_of(said, found[0])
+    tls = b" X=" in wording[1]
+    if at >= 0:
+        (_remember_failed if failed else _remember)(form, tail[at:], known, tls=tls)
+    return whom, tls, _saying(known, whom)
 
 
-def _not_sent(flag: bytes, rest: bytes, target: re.Match[bytes]) -> tuple[bytes, bool, Saying] | None:
-    """The same of what was put off or given up: what waits for its next time is told in a few wordings."""
-    shown, original = target.groups()
-    form = (flag, b"" if b"@" in shown else shown, original is None, rest[target.end() :])
-    known = _FAILED_SO.get(form)
-    if known:
-        whom = shown if b"@" in shown or not original else original[2:-1]
-        return whom, b" X=" in form[3], _saying(known, whom)
-    found = _split(flag, rest, target)
-    said = _said(found)
-    if found is None or said is None:
-        return None
-    if len(form[3]) <= MAX_WORDING and b"@" not in form[3]:
-        if len(_FAILED_SO) >= MAX_SAYINGS:
-            _FAILED_SO.clear()
-        _FAILED_SO[form] = (said, {})
-    return found[0], b" X=" in found[1][1], saying_of(said, found[0])
-
-
-def _said(found: tuple[bytes, tuple[bytes, ...]] | None) -> Said | None:
-    """What a wording says."""
-    return None if found is None else _SAYINGS.get(found[1]) or _learn(found[1])
-
-
-def _saying(known: tuple[Said, dict[bytes, Saying]], whom: bytes) -> Saying:
+def _saying(known: _Known, whom: bytes) -> Saying:
     """As :func:`saying_of`, kept with what was said."""
     said, sayings = known
     domain = whom.rpartition(b"@")[2] if b"@" in whom else b""
@@ -197,27 +169,32 @@ def _saying(known: tuple[Said, dict[bytes, Saying]], whom: bytes) -> Saying:
     return saying
 
 
-def _remember(form: _Form, ending: bytes, said: Said, *, tls: bool) -> None:
+def _remember_failed(form: _Form, _: bytes, known: _Known, *, tls: bool) -> None:  # noqa: ARG001 - as the other
+    """What waits for its next time is told in a few wordings."""
+    if len(form[3]) <= MAX_WORDING and b"@" not in form[3]:
+        if len(_FAILED_SO) >= MAX_SAYINGS:
+            _FAILED_SO.clear()
+        _FAILED_SO[form] = known
+
+
+def _remember(form: _Form, ending: bytes, known: _Known, *, tls: bool) -> None:
     """Lines of the same form, whose words tell the same, say the same."""
-    closed = _CLOSED.match(ending)
-    if not closed or said.result is not Result.SENT:
+    closed, said = _CLOSED.match(ending), known[0]
+    if not closed or said.result is not Result.SENT or b" S=" in form[3] or b" I=[" in form[3]:
         return
     so = _TAKEN_SO.get(form)
     if so is None:
         if len(_TAKEN_SO) >= MAX_SAYINGS:
             _TAKEN_SO.clear()
         so = _TAKEN_SO[form] = _Taken(tls, passes_on(said.transport, said.relay))
-    so.by_words[kept_plainly(closed[1].strip()) if so.asked else None] = (said, {})
+    so.by_words[kept_plainly(closed[1].strip()) if so.asked else None] = known
 
 
-def _split(flag: bytes, rest: bytes, target: re.Match[bytes]) -> tuple[bytes, tuple[bytes, ...]] | None:
-    """The recipient, and the wording without anything that is one message's own."""
-    if rest.startswith(_HERE) or rest.endswith(_OVERFLOWED):
+def _wording(flag: bytes, shown: bytes, original: bytes | None, tail: bytes) -> tuple[bytes, ...] | None:
+    """The wording without anything that is one message's own; ``None`` where only the full parser can tell that."""
+    if tail.endswith(_OVERFLOWED):
         return None
-    shown, original = target[1], target[2]
-    tail = rest[target.end() :]
     form = b"%s %s%s" % (flag, SOMEBODY if b"@" in shown else shown, b" <" + SOMEBODY + b">" if original else b"")
-    whom = shown if b"@" in shown or not original else original[2:-1]
     if flag in _FAILED:
         tail, ending = _essence(tail.replace(shown, SOMEBODY) if b"@" in shown else tail), b""
     else:
@@ -236,7 +213,7 @@ def _split(flag: bytes, rest: bytes, target: re.Match[bytes]) -> tuple[bytes, tu
             tail = _VARYING.sub(rb"\1", tail)
     if tail.startswith(b" F=<"):
         tail = _SENDER.sub(b" F=<>", tail, count=1)
-    return whom, (form, tail, ending)
+    return form, tail, ending
 
 
 def _essence(tail: bytes) -> bytes:
@@ -256,7 +233,7 @@ def _kept(words: bytes) -> bytes:
     return b"250 Ok, discarded" if thrown_away else b"250 queued" if taken_on else b"250 Saved"
 
 
-def _learn(key: tuple[bytes, ...]) -> Said | None:
+def _learn(key: tuple[bytes, ...]) -> _Known | None:
     """Ask the full grammar about a wording that was not met yet; ``None`` too where it takes another recipient from it.
 
     A local part with blanks imitates the words that follow a plain one: its repetition in quotes decides.
@@ -269,8 +246,8 @@ def _learn(key: tuple[bytes, ...]) -> Said | None:
     said = said_of(facts, facts["recipient"])
     if len(_SAYINGS) >= MAX_SAYINGS:
         _SAYINGS.clear()
-    _SAYINGS[key] = said
-    return said
+    known = _SAYINGS[key] = said, {}
+    return known
 
 
 def reader(full: Full, sample: bytes) -> Callable[[bytes, int], Iterator[Lean]] | None:
