@@ -16,6 +16,11 @@ def observations_of(content: bytes, origin: str) -> Observations:
     try:
         found = [one for record in _records(content) for one in _carried(record)]
         return Observations.of(observed.observation_from_json(o) for o in found)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UsageError(
+            f"--observations {printable(origin)}: this is not JSON; what report, trace or check wrote with --format json"
+            " goes here"
+        ) from None
     except (ValueError, RecursionError) as problem:
         raise UsageError(f"--observations {printable(origin)}: {printable(str(problem))}") from None
 

@@ -78,15 +78,19 @@ def refuse_what_is_no_file(path: Path) -> None:
 
 def opened_to_write(path: Path) -> sqlite3.Connection:
     """An archive that is made where there is none, and brought up to date where it is older."""
-    database = open_database(
-        path,
-        application_id=APPLICATION_ID,
-        version=VERSION,
-        schema=_KEPT + _INDEX,
-        migrations={1: _to_version_2},
-        journal="DELETE",
-        page_size=PAGE_SIZE,
-    )
+    try:
+        database = open_database(
+            path,
+            application_id=APPLICATION_ID,
+            version=VERSION,
+            schema=_KEPT + _INDEX,
+            migrations={1: _to_version_2},
+            journal="DELETE",
+            page_size=PAGE_SIZE,
+        )
+    except CannotLookError as problem:
+        _refuse_another(path, problem)
+        raise
     return _checked(database, path)
 
 
@@ -100,9 +104,23 @@ def opened_to_look(path: Path) -> sqlite3.Connection:
                 f"{printable(str(path))}: a run that wrote it was broken off; the next `deliverability ingest` puts it"
                 " right"
             ) from problem
+        if not path.exists():
+            raise CannotLookError(
+                f"{printable(str(path))}: no such file; `deliverability ingest --log LOG --archive FILE` makes it"
+            ) from problem
+        _refuse_another(path, problem)
         if path.is_file() and not holds_something(path):
             raise CannotLookError(f"{printable(str(path))}: empty: nothing was kept in it yet") from problem
         raise
+
+
+def _refuse_another(path: Path, problem: CannotLookError) -> None:
+    """Say of a file that is no database at all what belongs there."""
+    if getattr(problem.__cause__, "sqlite_errorname", "") == "SQLITE_NOTADB":
+        raise CannotLookError(
+            f"{printable(str(path))}: file is not a database: --archive takes what `deliverability ingest` made, and a log is"
+            " for --log"
+        ) from problem
 
 
 def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ from deliverability.errors import CannotLookError, UsageError, printable
 from deliverability.protocols.shown_json import dumps
 from deliverability.terminal.asking import read_file
 from deliverability.terminal.status import COULD_NOT_LOOK, dispatch_status, worst
-from deliverability.terminal.streams import number, progress, say, spare_inputs, stdout_stream
+from deliverability.terminal.streams import number, progress, say, spare_inputs, stdout_stream, why_not_written
 
 if TYPE_CHECKING:
     from deliverability.api import Request
@@ -242,7 +242,7 @@ def _write(given: dict[str, Any], pieces: Iterator[bytes]) -> None:
                 spare_inputs(named)
             stream = opened.enter_context(named.open("wb") if named else stdout_stream())
         except OSError as problem:
-            raise CannotLookError(f"{printable(str(output))}: cannot write: {problem.strerror}") from problem
+            raise CannotLookError(f"{printable(str(output))}: {why_not_written(output, problem)}") from problem
         for piece in pieces:
             if stream is None:
                 continue

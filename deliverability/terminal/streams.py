@@ -62,7 +62,7 @@ def write_lines(lines: Iterable[bytes], output: Path | None) -> None:
     except OSError as problem:
         if not to_file:
             silence_stdout()
-        raise CannotLookError(f"{where}: cannot write: {problem.strerror}") from problem
+        raise CannotLookError(f"{where}: {why_not_written(output, problem)}") from problem
     if to_file:
         say(f"wrote {where}")
 
@@ -84,7 +84,14 @@ def create(path: Path, content: bytes, *, replace: bool) -> None:
     except FileExistsError:
         raise UsageError(f"{printable(str(path))} is there already: --force replaces it, -o names another") from None
     except OSError as problem:
-        raise CannotLookError(f"{printable(str(path))}: cannot write: {problem.strerror}") from problem
+        raise CannotLookError(f"{printable(str(path))}: {why_not_written(path, problem)}") from problem
+
+
+def why_not_written(path: Path | None, problem: OSError) -> str:
+    """Why a file could not be written, and what helps where the folder is what is missing."""
+    if path is not None and isinstance(problem, FileNotFoundError) and not path.parent.exists():
+        return f"cannot write: there is no folder {printable(str(path.parent))}; make it first"
+    return f"cannot write: {problem.strerror}"
 
 
 def make_folder(path: Path) -> None:

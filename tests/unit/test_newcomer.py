@@ -228,3 +228,26 @@ def test_another_language_is_refused_with_those_that_there_are(written):
     with pytest.raises(typer.BadParameter, match="there are en, zh-Hant-TW") as refused:
         language(written)
     assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("trace", "--archive", LOG, "--to", "a@b.example"), 6, "is not a database: --archive takes what"),
+        (("ingest", "--log", LOG, "--archive", "notes"), 6, "is not a database: --archive takes what"),
+        (("trace", "--archive", "none.db", "--to", "a@b.example"), 6, "no such file; `deliverability ingest"),
+        (("trace", "--log", LOG, "--to", "a@b.example", "--observations", LOG), 2, "this is not JSON; what report"),
+        (
+            ("trace", "--log", LOG, "--to", "chen@hinet.net", "-o", "no/x.txt"),
+            6,
+            "there is no folder no; make it first",
+        ),
+        (("trace", "--log", LOG, "--cohort", "list.csv", "-o", "no/x.csv"), 6, "there is no folder no; make it first"),
+    ],
+)
+def test_a_refusal_says_what_belongs_there(tmp_path, words, status, said):
+    (tmp_path / "notes").write_text("nothing that a database begins with\n" * 40)
+    (tmp_path / "list.csv").write_text("address,date\nchen@hinet.net,2026-11-22\n")
+    done = run(*words, *([] if words[0] == "ingest" else ["--offline"]), cwd=tmp_path)
+    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+    assert (tmp_path / "notes").read_text().startswith("nothing")
