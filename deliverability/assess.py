@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deliverability import plugins
 from deliverability.errors import ParseError
 from deliverability.evidence.bundle import Assessment, Claim, Evidence, Own, Strength
+from deliverability.evidence.event import Transport
 from deliverability.evidence.languages import LANGUAGES
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.observation import (
@@ -156,9 +157,7 @@ def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
     if attempt is None or attempt.relay is None:
         role, basis = Role.NONE, "no-host"
         if state is State.HANDED_OVER:  # a service that names no server says no more than that it gave it away
-            role, basis = (
-                (Role.UNCONFIRMED, "service-record") if attempt and attempt.witness else (Role.OWN_RELAY, "own-program")
-            )
+            role, basis = _unnamed(attempt)
         return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, strength)
     role, basis, later = role_of(attempt, evidence)
     # Of what others did for us only a reply that their record quotes shows that the MX took it.
@@ -166,6 +165,15 @@ def _claim(state: State, attempt: Attempt | None, evidence: Evidence) -> Claim:
     if state is State.HANDED_OVER and role in (Role.RECIPIENT_MX, Role.OWN_MX) and quoted:
         state = State.ACCEPTED
     return Claim(state, _LEVEL.get(state, Level.NONE), role, basis, strength, observed_later=later)
+
+
+def _unnamed(attempt: Attempt | None) -> tuple[Role, str]:
+    """Who took what was handed over where the line names no server."""
+    if attempt and attempt.witness:
+        return Role.UNCONFIRMED, "service-record"
+    if attempt and attempt.transport is Transport.SMTP:  # part of the line was lost: some other server answered
+        return Role.UNCONFIRMED, "no-host"
+    return Role.OWN_RELAY, "own-program"
 
 
 def role_of(attempt: Attempt, evidence: Evidence) -> tuple[Role, str, bool]:

@@ -16,9 +16,10 @@ from deliverability.api.halves import first_pass, in_one
 from deliverability.api.ids import Finder
 from deliverability.api.many_ids import many_ids
 from deliverability.api.nearby import Found, Nearby
-from deliverability.api.scan import FileScan, Part
+from deliverability.api.scan import FileScan, Part, events_of
 from deliverability.api.search import MAX_PASSES, clock_of
 from deliverability.api.surroundings import SESSION_REACH
+from deliverability.api.unheard import unheard
 from deliverability.api.words import Words
 from deliverability.capture import aside
 from deliverability.capture.blocks import MAX_LINE, Block, Window, windows
@@ -137,6 +138,8 @@ class Look:
     _starts: dict[int, set[str]] = field(default_factory=dict)
     _alone: dict[int, set[Where]] = field(default_factory=dict)
     """Lines without an id: refusals."""
+    unheard: set[int] = field(default_factory=set)
+    """Rows that a line names which tells of them in a form that cannot be read."""
 
     def take(
         self,
@@ -173,6 +176,13 @@ class Look:
                 self._starts.setdefault(row, set()).update(ids[:1])
             else:
                 self._alone.setdefault(row, set()).update(places)
+        if not ids and not self.unheard.issuperset(meant) and self._is_unheard(number, entry):
+            self.unheard.update(meant)
+
+    def _is_unheard(self, number: int, entry: Iterable[Found]) -> bool:
+        """Whether lines without an id tell of a notice in a form that cannot be read."""
+        formats, lines = self.scans[number].formats, self.lines(number, entry)
+        return any(unheard(formats, lines, events_of(formats, lambda: lines)))
 
     def _keep(self, number: int, entry: Iterable[Found], ids: Sequence[str]) -> list[Where]:
         places = []

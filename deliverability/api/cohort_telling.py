@@ -35,6 +35,8 @@ class BriefRow:
     messages: int
     too_many: bool = False
     """More lines spoke of it than are kept: what is told may lack some."""
+    unheard: bool = False
+    """A line tells of it in a form that cannot be read."""
 
 
 Make = Callable[[int, Sequence[BriefRow]], Sequence[Any] | None]
@@ -125,10 +127,10 @@ class Telling:
         query, places = self.queries[row], self.look.reached(row)
         plain = self._plain(places, query) if places else ()
         if plain is not None:
-            return BriefRow(plain, len(plain), self.look.too_many)
+            return BriefRow(plain, len(plain), self.look.too_many, row in self.look.unheard)
         messages = tell(self._events(places), query, self.own)
         briefs = tuple(_brief_of(message, delivery) for message in messages for delivery in message.deliveries)
-        return BriefRow(briefs, len(messages), self.look.too_many)
+        return BriefRow(briefs, len(messages), self.look.too_many, row in self.look.unheard)
 
     def _plain(self, places: tuple[Where, ...], query: Query) -> tuple[Brief, ...] | None:
         """The plain stories that the lines tell; ``None`` where they have to be told at length."""

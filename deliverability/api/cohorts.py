@@ -141,7 +141,8 @@ class _Claiming:
         for number, (row, claimed) in enumerate(zip(rows, claims, strict=True), start):
             worst = min(claimed, key=_badness, default=None)
             state = worst.claim.state if worst else State.NOT_FOUND
-            shown.append(self.show(Answer(listed[number], state, worst, row.messages, self.blind, row.too_many)))
+            blind = self.blind or row.unheard
+            shown.append(self.show(Answer(listed[number], state, worst, row.messages, blind, row.too_many)))
         return shown
 
 

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 
 from deliverability.api.holes import clock_gaps, sources_of
-from deliverability.api.scan import FileScan
+from deliverability.api.scan import MAX_NOTED, FileScan
 from deliverability.api.times import stamp
+from deliverability.api.unheard import newly_unread
 from deliverability.capture.blocks import MAX_LINE
 from deliverability.capture.files import container_of
 from deliverability.capture.files import head as sample
 from deliverability.correlate import Query, TimeHints, resolve_times
 from deliverability.correlate.clock import resolve_one
+from deliverability.correlate.masks import shared_masks
 from deliverability.errors import CannotLookError, printable
 from deliverability.evidence.event import DeliveryEvent, LogTime, TimeBasis
+from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.story import UNREADABLE, Coverage, FileCoverage, Gap, Looked, Message, State
 from deliverability.protocols.headless import is_headless
 from deliverability.protocols.whole_line import is_whole
@@ -21,6 +24,10 @@ HEADLESS = (
     " -o export"
 )
 
+UNHEARD = (
+    "the line tells of an attempt that may be the one looked for, in a form that cannot be read: part of it may be gone, such"
+    " as its queue id, or it was broken in two, or joined with the next; give it as the mail server wrote it"
+)
 NO_LOG = "no mail log in a format that this version knows"
 
 
@@ -37,6 +44,12 @@ def _useless(scan: FileScan) -> str | None:
     if scan.formats or scan.blank:
         return None
     return f"{printable(scan.file.path)}: {why_unread(scan)}"
+
+
+def unread_of(scan: FileScan) -> list[LogLine]:
+    """The lines of a file that could not be read, as far as they were kept."""
+    known = {line.place.offset for line in scan.unread_lines}
+    return [*scan.unread_lines, *(line for line in scan.unheard if line.place.offset not in known)]
 
 
 def why_unread(scan: FileScan) -> str:
@@ -82,7 +95,7 @@ def _file(scan: FileScan, hints: TimeHints) -> FileCoverage:
         format=scan.formats[0].id if scan.formats else None,
         size=scan.size,
         lines=scan.lines,
-        unread=scan.unread,
+        unread=scan.unread + newly_unread(scan.unheard),
         first=_edge(sample[: len(scan.first)], scan.file.path, hints),
         last=_edge(list(reversed(sample)), scan.file.path, hints),
         unproven_formats=tuple(sorted(fmt.id for fmt in scan.formats if fmt.unproven)),
@@ -121,6 +134,8 @@ def _gaps(scan: FileScan) -> Iterable[Gap]:
     if scan.cut:
         yield Gap("cut-line", scan.cut, "the last line has no end")
     yield from clock_gaps(scan)
+    for line in scan.unheard[:MAX_NOTED]:
+        yield Gap("unreadable", line, UNHEARD)
     if _is_headless(scan):
         yield Gap("unreadable", None, HEADLESS)
     if scan.damaged:
@@ -152,6 +167,16 @@ def notes(coverage: Coverage, query: Query, messages: Sequence[Message]) -> Iter
             )
     yield from _endings(coverage, messages)
     yield from _assumptions(coverage, messages)
+
+
+def masked(events: Iterable[DeliveryEvent], messages: Iterable[Message]) -> Iterable[str]:
+    """What the reader must know of ids that somebody replaced before the log came here."""
+    shown = {queue_id for message in messages if message.arrived is None for queue_id in message.queue_ids}
+    for queue_id in sorted(shown & {scope[2] for scope in shared_masks(events)}):
+        yield (
+            f"{printable(queue_id)} stands in place of the queue ids of several messages: no line can be tied to another by it,"
+            " so each attempt is told by itself, without what other lines say of its message"
+        )
 
 
 def _endings(coverage: Coverage, messages: Sequence[Message]) -> Iterable[str]:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from deliverability.api import archive_facts as facts
 from deliverability.api import archive_shape as shape
-from deliverability.api.archive_layout import KeptLog, Places, holes, moved_event, places_of, with_surroundings
+from deliverability.api.archive_layout import KeptLog, Places, holes, moved, moved_event, places_of, with_surroundings
 from deliverability.api.archive_sources import apart, distinct, in_order
 from deliverability.api.archive_tokens import id_token, needle_token
 from deliverability.api.archive_window import reached
 from deliverability.api.asked import Asked, asked_in
-from deliverability.api.covering import coverage_of, notes, require_mail_log
+from deliverability.api.covering import coverage_of, masked, notes, require_mail_log, unread_of
 from deliverability.api.requests import Request
 from deliverability.api.scan import MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, FileScan, events_of
 from deliverability.api.search import MAX_IDS, MAX_LINES, MAX_PASSES, Found, load_formats, look
@@ -57,8 +57,8 @@ def read_archive(request: Request, path: Path, *, identities: bool = False) -> t
         query = asked.among(events)
         messages = tell(events, query, request.own()) if query else ()
         coverage = coverage_of(found.scans, kept.hints)
-        unread = tuple(line for scan in found.scans for line in scan.unread_lines)
-        said = (*kept.notes(), *notes(coverage, asked.query, messages))
+        unread = tuple(line for scan in found.scans for line in unread_of(scan))
+        said = (*kept.notes(), *notes(coverage, asked.query, messages), *masked(events, messages))
         return Trace(messages, coverage, said), unread
 
 
@@ -238,6 +238,7 @@ class Kept:
         for fmt in part.formats:
             whole.read_as(fmt)
         whole.first = [moved_event(event, places) for event in part.first]
+        whole.unheard = [moved(line, places) for line in part.unheard]
         whole.last = [moved_event(event, places) for event in part.last] or self._ends(source, known, whole)[1]
         problems = file.kept.problems if isinstance(file.kept, KeptLog) else []
         whole.damaged = "; ".join(dict.fromkeys(problems)) or part.damaged or whole.damaged

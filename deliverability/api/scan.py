@@ -80,6 +80,8 @@ class FileScan:
     last: list[DeliveryEvent] = field(default_factory=list)
     lost: list[LogLine] = field(default_factory=list)
     """Lines that say that lines are missing."""
+    unheard: list[LogLine] = field(default_factory=list)
+    """Lines that name what was asked and tell of an attempt, in a form that cannot be read."""
     cut: LogLine | None = None
     """The last line, when it has no end."""
     overlong: list[LogLine] = field(default_factory=list)

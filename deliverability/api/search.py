@@ -19,6 +19,7 @@ from deliverability.api.halves import first_pass, in_one, middle_of
 from deliverability.api.ids import Finder, finder
 from deliverability.api.scan import FileScan, Part
 from deliverability.api.surroundings import SESSION_REACH, session_before, whole_entry
+from deliverability.api.unheard import unheard
 from deliverability.capture import aside
 from deliverability.capture.blocks import MAX_LINE, Window, windows
 from deliverability.capture.files import LogFile
@@ -84,8 +85,8 @@ def search(
 
 def look(files: Sequence[LogFile], needles: Callable[[LogFormat], Iterable[bytes]], how: Looking) -> Found:
     """:func:`search` with all that can be said about how."""
-    search_ = _Search(how)
     every = load_formats()
+    search_ = _Search(how, frozenset(word for fmt in every for word in needles(fmt)))
     parts = how.parts or {}
     scans: list[FileScan] = []
     for file in files:
@@ -121,8 +122,8 @@ def _accepted(
 class _Search:
     """The lines found so far, each once, and the ids that they name."""
 
-    def __init__(self, how: Looking) -> None:
-        self._keep = how.keep
+    def __init__(self, how: Looking, words: frozenset[bytes]) -> None:
+        self._keep, self._words = how.keep, words
         self.ids: dict[str, datetime | None] = dict.fromkeys(how.known_ids)
         """Each with the time before which no line can name it, where its clock or its message's tells one."""
         self.leads: set[str] = set()
@@ -173,8 +174,9 @@ class _Search:
         for scan in scans:
             found = self._lines[scan.file.log, scan.file.path]
             lines = scan.numbered([found[offset] for offset in sorted(found)])
-            for fmt in scan.formats:
-                events += fmt.parse(lines)
+            heard = [event for fmt in scan.formats for event in fmt.parse(lines)]
+            events += heard
+            scan.unheard = list(unheard(scan.formats, lines, heard, self._words))
         return events
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from deliverability.api.asked import asked_in
-from deliverability.api.covering import coverage_of, notes, require_mail_log
+from deliverability.api.covering import coverage_of, masked, notes, require_mail_log, unread_of
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
 from deliverability.api.search import MAX_IDS, MAX_LINES, Found, look
@@ -69,8 +69,9 @@ def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
     query = asked.among(events)
     messages = tell(events, query, request.own()) if query else ()
     coverage = coverage_of(found.scans, hints)
-    unread = tuple(line for scan in found.scans for line in scan.unread_lines)
-    return Trace(messages, coverage, tuple(notes(coverage, asked.query, messages))), unread
+    unread = tuple(line for scan in found.scans for line in unread_of(scan))
+    said = (*notes(coverage, asked.query, messages), *masked(events, messages))
+    return Trace(messages, coverage, said), unread
 
 
 def surroundings(request: Request) -> tuple[TimeHints, tuple[LogFile, ...]]:

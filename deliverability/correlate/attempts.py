@@ -134,14 +134,16 @@ def with_expiries(
     """Postfix's queue manager gives up all that is left of an entry in one line, which names no recipient."""
     whole: list[tuple[Entry, DeliveryEvent]] = []
     before = False
-    for entry in chain.entries:
+    for place, entry in enumerate(chain.entries):
         mine = [pair for pair in tried if pair[0] is entry]
         whole += mine
         ended = [e for _, e in mine if e.result in (Result.SENT, Result.FAILED, Result.REFUSED)]
         settled = bool(ended) or before
         # What was handed to no other entry is over: a clone made for others does not end it again.
         before |= any(id(e) not in chain.followed for e in ended)
-        if not settled and (mine or not tried or entry.requeued_from):
+        # An entry that led to the one where this address was tried gave up others than it.
+        led_on = any(pair[0] in chain.entries[place + 1 :] for pair in tried)
+        if not settled and (mine or not tried or (entry.requeued_from and not led_on)):
             whole += [(entry, _for_recipient(e, name)) for e in entry.events if _is_expiry(e)]
     return whole
 

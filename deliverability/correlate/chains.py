@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from deliverability.correlate.entries import AddressKey, Entry, EntryKey, address_key
 from deliverability.correlate.hosts import Near
+from deliverability.correlate.masks import is_run
 from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
 from deliverability.evidence.smtp import Host
 from deliverability.evidence.story import Tie
@@ -278,7 +279,7 @@ def _predecessor(entry: Entry, candidates: list[Entry]) -> Entry | None:
 
 def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]], near: Near) -> Entry | None:
     """The entry that a reply's queue id leads to."""
-    if event.result is not Result.SENT or event.probe or not event.remote_queue_id:
+    if event.result is not Result.SENT or event.probe or not event.remote_queue_id or is_run(event.remote_queue_id):
         return None
     candidates = [c for c in by_id.get(event.remote_queue_id, []) if c is not entry and _in_time(c, event.at.instant)]
     candidates.sort(key=lambda c: c.log != entry.log)
@@ -288,8 +289,9 @@ def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]]
         if session:
             return session
     if event.transport is Transport.FORWARD:
-        # Our own MTA names its own new entry.
-        return next((c for c in candidates if c.log == entry.log and c.host == entry.host), None)
+        # Our own MTA names its own new entry, and no Message-ID changes by that: a short id may have named another just before.
+        own = [c for c in candidates if (c.log, c.host) == (entry.log, entry.host)]
+        return next((c for c in own if not entry.message_id or c.message_id in (None, entry.message_id)), None)
     return next((c for c in candidates if _is_same_mail(entry, event, c) and near.handed_over(entry, event, c)), None)
 
 
@@ -395,14 +397,35 @@ def _led_to(event: DeliveryEvent, later: Entry) -> bool:
 
 
 def _is_same_mail(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
-    if not candidate.arrived or not candidate.may_hold(event.recipient):
+    if not candidate.arrived:
+        return _came_back(entry, event, candidate)
+    if not candidate.may_hold(event.recipient):
         return False
     if entry.message_id is None and event.writer in _NAMELESS_WRITERS:
         # The reply names the entry, which came from this host: then the envelope has to agree in the place of the id.
         same_sender = entry.reverse_path is not None and entry.reverse_path == candidate.reverse_path
         went_there = _is_host(event.relay, candidate)
         return went_there and same_sender and address_key(event.recipient) in map(address_key, _tried_in(candidate))
+    if entry.message_id is None and candidate.message_id is None:
+        return _came_back(entry, event, candidate)
     return bool(entry.message_id) and candidate.message_id == entry.message_id
+
+
+def _came_back(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
+    """Whether a filter on this machine named the entry that it gave the message back as.
+
+    This is for an excerpt without its line of arrival, and for mail that has no Message-ID.  Nothing that is known of the two may differ, and the entry was tried for that recipient.
+    """
+    known = ((entry.message_id, candidate.message_id), (entry.reverse_path, candidate.reverse_path))
+    return (
+        event.relay is not None
+        and is_loopback(event.relay)
+        and (entry.log, entry.host) == (candidate.log, candidate.host)
+        and entry.queue_id != candidate.queue_id
+        and all(one is None or other is None or one == other for one, other in known)
+        and (entry.size is None or candidate.size is None or _grew(entry.size, candidate.size))
+        and address_key(event.recipient) in map(address_key, _tried_in(candidate))
+    )
 
 
 def _is_host(relay: Host | None, candidate: Entry) -> bool:

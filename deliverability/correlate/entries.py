@@ -4,12 +4,14 @@ Ids are scoped by log source (and by host, for ids that are reused): the same te
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby, pairwise
 
+from deliverability.correlate.masks import Scope as MaskScope
+from deliverability.correlate.masks import scope_of
 from deliverability.errors import ParseError
 from deliverability.evidence.event import Action, DeliveryEvent, LogTime, Relation, Result, Session
 from deliverability.evidence.exhibit import LogLine
@@ -167,8 +169,11 @@ class Entry:
         return tuple(e.line for e in self.events)
 
 
-def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
-    """Sort events, in the order of :func:`in_order`, into entries; a reused id starts a new epoch."""
+def gather(events: Iterable[DeliveryEvent], shared: Collection[MaskScope] = ()) -> list[Entry]:
+    """Sort events, in the order of :func:`in_order`, into entries; a reused id starts a new epoch.
+
+    Each event of an id in ``shared``, which stands for several messages, is an entry by itself.
+    """
     events = [event for event in map(_keyed, events) if event.queue_id]
     hosts = _hosts_of(events)
     epochs: dict[tuple[str, str, str], Entry] = {}
@@ -178,9 +183,10 @@ def gather(events: Iterable[DeliveryEvent]) -> list[Entry]:
         lasting = _is_lasting(event.queue_id or "")
         scope = _scope(event, hosts)
         entry = epochs.get(scope)
-        if entry and seen[entry.key].is_repeated(event):
+        alone = bool(shared) and scope_of(event) in shared
+        if entry and not alone and seen[entry.key].is_repeated(event):
             continue
-        if entry is None or (not lasting and event.action not in REMARKS and _is_reuse(entry, event)):
+        if entry is None or alone or (not lasting and event.action not in REMARKS and _is_reuse(entry, event)):
             entry = Entry((*scope, entry.key[3] + 1 if entry else 0))
             epochs[scope] = entry
             seen[entry.key] = _Said()

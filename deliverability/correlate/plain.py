@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from deliverability.correlate.attempts import plain_attempt
 from deliverability.correlate.entries import address_key
+from deliverability.correlate.masks import is_run
 from deliverability.correlate.states import Circumstances, judge
 from deliverability.correlate.stories import Query
 from deliverability.evidence.event import Action, DeliveryEvent, Result
@@ -106,7 +107,7 @@ def _entries(facts: Iterable[Fact]) -> Iterable[list[Fact]]:
 def _brief(entry: Sequence[Fact], query: Query) -> Brief | None:
     """One queue entry that came, was taken by the next server in one attempt, and ended."""
     first, last = entry[0], entry[-1]
-    if first.action is not Action.ARRIVED or last.action is not Action.REMOVED:
+    if first.action is not Action.ARRIVED or last.action is not Action.REMOVED or is_run(first.queue_id):
         return None
     attempted: DeliveryEvent | None = None
     message_id = first.message_id

@@ -19,6 +19,7 @@ from deliverability.correlate.entries import AddressKey as Key
 from deliverability.correlate.entries import Entry, gather, in_order, once, with_holds
 from deliverability.correlate.entries import address_key as _key
 from deliverability.correlate.hosts import Near
+from deliverability.correlate.masks import told_apart
 from deliverability.correlate.recorded import with_recorded
 from deliverability.correlate.states import Circumstances, Standing, judge, worst
 from deliverability.correlate.targets import by_target
@@ -72,8 +73,8 @@ def tell(events: Sequence[DeliveryEvent], query: Query, own: Own | None = None) 
     ``own`` names hosts of ours whose word about the next queue is believed, beside those that the lines show.
     """
     asked = frozenset(m.key for m in query.recipients)
-    events = with_holds(in_known_time(list(each_once(in_order(events)))))
-    entries = gather(events)
+    events, shared = told_apart(with_holds(in_known_time(list(each_once(in_order(events))))))
+    entries = gather(events, shared)
     sessions = Sessions(events)
     told = [(chain.began, _message(chain, asked, sessions)) for chain in chains(entries, Near(own))]
     refusals = once(e for e in events if not e.queue_id and _speaks_alone(e))

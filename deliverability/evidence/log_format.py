@@ -47,6 +47,9 @@ class LogFormat:
     """Regular expression (bytes, multi-line) that matches the head of every line of the format."""
     unproven: bool = False
     """Built from the documented fields alone: no such server ran in the tests.  Shown wherever its lines count."""
+    is_lost: Callable[[bytes], bool] | None = None
+    """Whether a line of which :attr:`parse` makes nothing tells of an attempt all the same, in a form that cannot be read;
+    asked of lines that name what is looked for."""
     deliveries: "Callable[[bytes], Callable[[bytes, int], Iterator[Lean]] | None] | None" = None
     """Given a file's head: a reader that turns its blocks, each with the place where its whole lines end, in order, into the
     attempts that those report, without a model object each; ``None`` where only :attr:`parse` can read this file.  It says

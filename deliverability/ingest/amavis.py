@@ -145,6 +145,11 @@ def is_line(raw: bytes) -> bool:
     return _is_line(raw)
 
 
+def is_lost(raw: bytes) -> bool:
+    """Whether it is an entry, or a piece of one, on what became of a message."""
+    return _piece(raw) is not None
+
+
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that amavis wrote."""
     return _is_line.share(sample)
@@ -174,6 +179,7 @@ FORMAT = LogFormat(
     is_line=is_line,
     queue_ids=queue_ids,
     needles=lambda address: ingesting.needles(address, lambda s: s.replace("\\", "\\\\")),
+    is_lost=is_lost,
     head=_HEAD,
     delivery_marks=(),
 )

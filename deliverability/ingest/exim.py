@@ -51,6 +51,10 @@ _LINKED = re.compile(
     rb"(?:%(date)s)?(?:\[\d{1,10}\] )?(%(id)s)(?: <= <> R=(%(id)s) |(?=[ ]|\Z)(?: [=>-]> .* C=\"[^\"]*\bid=(%(id)s))?)"
     % {b"date": _MAIN_HEAD, b"id": MESSAGE_ID.encode()}
 )
+_FLAGGED = re.compile(
+    rb"(?:%s|\A.{1,320}?exim[^ ]{0,64}: )(?:\[\d{1,10}\] )?[0-9A-Za-z*<>._-]{3,40} (?:<=|\(=|[=-]>|>>|\*\*|==) "
+    % _MAIN_HEAD
+)
 _PART_HEAD = re.compile(rb"\A\[\d{1,4}[/\\]\d{1,4}\] ")
 
 
@@ -298,6 +302,11 @@ def is_line(raw: bytes) -> bool:
     return _IS_MAIN.match(raw) is not None or _is_by_syslog(raw)
 
 
+def is_lost(raw: bytes) -> bool:
+    """Whether an entry tells of an arrival or an attempt, in a form that Exim does not write."""
+    return _FLAGGED.search(raw[:MAX_LINE]) is not None
+
+
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that Exim wrote; 0 unless one shows more than a date."""
     lines = sample.split(b"\n")
@@ -370,6 +379,7 @@ FORMAT = LogFormat(
     is_line=is_line,
     queue_ids=queue_ids,
     needles=needles,
+    is_lost=is_lost,
     head=rb"%s|%s|%s" % (_MAIN_HEAD, _SYSLOG_HEAD, _QUOTED),
     deliveries=_deliveries,
     glance=_glance,

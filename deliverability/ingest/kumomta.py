@@ -21,6 +21,7 @@ from deliverability.protocols.encoded_words import decode_header_text
 from deliverability.protocols.kumomta_records import HEAD, Record, parse_record, record_id
 from deliverability.protocols.smtp import remote_queue_id
 
+_OF_ATTEMPTS = tuple(b'{"type":"%s"' % kind for kind in (b"Delivery", b"Bounce", b"TransientFailure", b"Expiration"))
 _is_line = ingesting.Recogniser(HEAD, b'{"type":')
 _PLAIN = re.compile(r'[^\s"\\(),:;<>@\[\]]{1,64}@')
 _TRANSPORTS = {"ESMTP": Transport.SMTP, "LMTP": Transport.LMTP, "Maildir": Transport.MAILBOX, "Lua": Transport.PIPE}
@@ -146,6 +147,11 @@ def is_line(raw: bytes) -> bool:
     return _is_line(raw)
 
 
+def is_lost(raw: bytes) -> bool:
+    """Whether a record tells of an attempt, and lacks what KumoMTA writes into each."""
+    return raw.startswith(_OF_ATTEMPTS)
+
+
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that begin as records."""
     return _is_line.share(sample)
@@ -175,6 +181,7 @@ FORMAT = LogFormat(
     is_line=is_line,
     queue_ids=queue_ids,
     needles=needles,
+    is_lost=is_lost,
     head=HEAD,
     unproven=True,
 )

@@ -15,7 +15,7 @@ from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.log_format import Glance, LogFormat
 from deliverability.evidence.names import Mailbox
 from deliverability.protocols import ingesting
-from deliverability.protocols.postfix_names import PROGRAMS, REPEATED, REPORTERS, TAG, linked_ids
+from deliverability.protocols.postfix_names import AGENTS, PROGRAMS, REPEATED, REPORTERS, TAG, linked_ids
 from deliverability.protocols.postfix_names import program as program_of
 from deliverability.protocols.syslog import HEAD, head_for, parse_prologue
 
@@ -30,6 +30,8 @@ _HEAD = rb"(?:%s|%s)" % (
     HEAD + rb"(?=%s)" % REPEATED,
 )
 
+_TO, _ENDED = re.compile(rb"(?:\A|[ ,;])to="), re.compile(rb"[ ,;]status=[a-z]")
+_BEGUN = re.compile(rb"[!-~]{1,40}: to=")  # its end is in another line
 _TAGGED = (b"postfix", *(b"/" + name.encode() for name in sorted(PROGRAMS)))  # one of them is in each tag of Postfix
 _is_own = ingesting.Recogniser(head_for(TAG), *_TAGGED)
 _is_line = ingesting.Recogniser(_HEAD, *_TAGGED, b"last message repeated", *(name.encode() for name in REPORTERS))
@@ -92,6 +94,18 @@ def needles(address: str) -> tuple[bytes, ...]:
     return tuple(sorted({s.encode("utf-8", "surrogatepass").lower() for s in normal if s}))
 
 
+def is_lost(raw: bytes) -> bool:
+    """Whether a delivery agent tells of an attempt without an id that could be one, or with other words cut out."""
+    head = parse_prologue(raw[:MAX_LINE]) if b"to=" in raw else None
+    if head is None:
+        return False
+    program = program_of(head.tag)
+    if program is not None and program not in AGENTS:
+        return False
+    to = _TO.search(head.rest)
+    return to is not None and (_BEGUN.match(head.rest) is not None or _ENDED.search(head.rest, to.end()) is not None)
+
+
 def _deliveries(_sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]]":
     from deliverability.protocols.postfix_fast import reader
 
@@ -113,6 +127,7 @@ FORMAT = LogFormat(
     queue_ids=queue_ids,
     needles=needles,
     head=_HEAD,
+    is_lost=is_lost,
     deliveries=_deliveries,
     glance=_glance,
 )

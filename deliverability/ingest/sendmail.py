@@ -29,6 +29,7 @@ _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
 _is_line = ingesting.Recogniser(_HEAD, b" sendmail", b" sm-")
 
+_ATTEMPT = re.compile(rb"\]: (?:[!-~]{1,40}: )?to=[^\n]*?, stat=")
 _TIMED_OUT = ("Deferred: Connection timed out with ", "Deferred: Operation timed out with ")  # of Linux, and of BSD
 
 Key = tuple[str, str | None, str]
@@ -200,6 +201,11 @@ def is_line(raw: bytes) -> bool:
     return _is_line(raw)
 
 
+def is_lost(raw: bytes) -> bool:
+    """Whether a line tells of an attempt without an id of Sendmail's, or without one of its fields."""
+    return _ATTEMPT.search(raw[:MAX_LINE]) is not None
+
+
 def sniff(sample: bytes) -> float:
     """Share of the sample's complete lines that Sendmail wrote."""
     return _is_line.share(sample)
@@ -221,5 +227,6 @@ FORMAT = LogFormat(
     is_line=is_line,
     queue_ids=queue_ids,
     needles=ingesting.needles,
+    is_lost=is_lost,
     head=_HEAD,
 )

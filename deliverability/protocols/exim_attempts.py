@@ -215,7 +215,7 @@ def _transport(shown: str, found: Fields) -> Transport | None:
     # Of local deliveries Exim confirms only those over LMTP.
     if "lmtp" in name or ("C" in found.values and found.host is None):
         return Transport.LMTP
-    if found.host is not None and found.host.ip:
+    if found.host is not None and (found.host.ip or "[" in found.values.get("H", "")):
         return Transport.SMTP
     if shown.startswith("|"):
         return Transport.REPLY if _REPLIER.match(shown) else Transport.PIPE

@@ -44,8 +44,9 @@ _STRING = octets_regex(r'"((?:[^"\\]|\\.)*+)(?:"(?=:?(?:\s|\Z))|\Z)')
 _NAME = octets_regex(r'"([^"]*)"(?=:?(?:\s|\Z))')
 _HOST = octets_regex(
     r"(?:(?P<name>[^\s()\[\]]+)(?: |(?=:?\Z|: )))?(?:DS )?(?:\((?P<helo>[^()\s]*)\) )?"
-    rf"(?:\[(?P<ip>{IP})(?:%[\w.-]{{1,16}})?\](?::(?P<port>\d{{1,5}}))?\*?)?"
+    rf"(?:\[(?:(?P<ip>{IP})(?:%[\w.-]{{1,16}})?|(?P<masked>[\w*#.:-]{{1,45}}))\](?::(?P<port>\d{{1,5}}))?\*?)?"
 )
+"""``masked``: what somebody put into the address's place before the line was shown, as in ``[xxx.xxx.xxx.xxx]``."""
 _ENDPOINT = octets_regex(rf"\[({IP})\](?::\d{{1,5}})?")
 
 DELIVERY_ORDER = {
@@ -280,10 +281,10 @@ def _host(text: str, place: int, found: Fields) -> tuple[str, int] | None:
     if not match or match.end() == place:
         return None
     end = match.end() - (text[match.end() - 1] == " ")
-    if match["ip"] is None and (match["helo"] is not None or not match["name"]):
+    if match["ip"] is None and match["masked"] is None and (match["helo"] is not None or not match["name"]):
         return None
-    port = match["port"]
-    found.host = Host(readable(match["name"]) if match["name"] else None, match["ip"], int(port) if port else None)
+    port, name = match["port"], match["name"] or match["masked"]
+    found.host = Host(readable(name) if name else None, match["ip"], int(port) if port else None)
     found.helo = readable(match["helo"]) if match["helo"] is not None else None
     return text[place:end], end
 

@@ -37,6 +37,7 @@ _FAILED_TO_CONNECT = octets_regex(r"Failed to connect to (?=\S{1,255} \[)")
 _NO_MAIL = octets_regex(r"(?:EHLO|HELO|VRFY|EXPN|AUTH|ETRN|STARTTLS|QUIT|NOTQUIT|connection)\b")
 _COMMAND = octets_regex(r"(RCPT|MAIL) (?:TO:|FROM:)?(?=<|[^\s<:])")
 _BARE = octets_regex(r"[A-Za-z0-9._+-]{1,64}")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")  # RFC 5322 §2.2.3
 _VERIFY = octets_regex(r" (?:sender|recipient) verify (?:fail|defer) for (?=<)")
 
 
@@ -96,7 +97,7 @@ def _described(found: Fields) -> Facts:
     if message_id:
         facts["message_id"] = readable(message_id)[:MAX_TEXT]
     if "T" in values:
-        facts["subject"] = decode_header_text(unescape_exim(values["T"].encode("latin-1")))
+        facts["subject"] = _FOLD.sub("", decode_header_text(unescape_exim(values["T"].encode("latin-1"))))
     return facts
 
 

@@ -13,13 +13,16 @@ MAX_LOOKED_AT = 512  # octets of a line
 
 @cache
 def _words() -> re.Pattern[bytes]:
+    before = (
+        rb"(?:[0-9A-Za-z._-]{1,255} )?(?:[0-9A-Za-z._/-]{1,64}(?:\[\d{1,10}\])?: )?"  # host and program may be left
+    )
     ways = (
         rb"[0-9A-Za-z]{5,20}: (?:(?:to|from|client|message-id|uid|milter-\w{1,12})=|removed\Z|sender non-delivery)",
         rb"[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2,4} (?:<=|[-=*]>|>>|==|\*\*|Completed\Z)",
         rb"(?:lmtp|lda|deliver)\([^)\s]{1,200}\)[^ ]{0,200}: .{0,100}?msgid=",
         rb"[0-9a-f]{16} (?:smtp|mta|mda) (?:message|delivery) ",
     )
-    return re.compile(rb"|".join(b"(?:%s)" % way for way in ways))
+    return re.compile(before + rb"(?:%s)" % rb"|".join(b"(?:%s)" % way for way in ways))
 
 
 def is_headless(raw: bytes) -> bool:

@@ -18,6 +18,7 @@ from deliverability.protocols.postfix_lines import (
     text,
 )
 from deliverability.protocols.smtp import parse_reply, remote_queue_id
+from deliverability.protocols.whole_line import holds_another
 
 Fields = dict[str, Any]
 """Keyword arguments of a delivery event."""
@@ -33,6 +34,7 @@ _RESULTS: Mapping[str, Result | None] = {
     "force-expired": Result.EXPIRED,
     "deliverable": None,  # probes: nothing was sent
     "undeliverable": None,
+    "undeliverable-but-not-cached": None,  # verify.c: address_verify_negative_cache = no
 }
 
 
@@ -44,7 +46,7 @@ def attempt_fields(words: bytes, program: str | None) -> Fields | None:
     ``program`` is ``None`` where syslog lost it: the kind of delivery is then told from what the agent wrote.
     """
     said = parse_outcome(words)
-    if said is None or said.status not in _RESULTS or _is_open(said):
+    if said is None or said.status not in _RESULTS or _is_open(said) or (said.ambiguous and holds_another(words)):
         return None
     relay, socket = parse_host(said.relay)
     transport = _transport(program, said, has_host=relay is not None, has_socket=socket is not None)

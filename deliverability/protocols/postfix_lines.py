@@ -24,7 +24,7 @@ _AFTER_RECIPIENT = re.compile(rb">, (?=orig_to=<|relay=)")
 _AFTER_ORIGINAL = re.compile(rb">, (?=relay=)")
 _FIELDS = (
     rb"relay=(?P<relay>[^\s,<>@]{1,600})(?P<more>(?:, [a-z_]{1,24}=[^\s,]{1,300}){1,8})"
-    rb", status=(?P<status>[A-Za-z-]{1,20}) \("
+    rb", status=(?P<status>[A-Za-z-]{1,32}) \("
 )
 _OUTCOME = re.compile(_FIELDS)
 _ANOTHER_OUTCOME = re.compile(rb">, " + _FIELDS)

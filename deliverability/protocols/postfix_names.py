@@ -30,10 +30,33 @@ REPEATED = rb"last message repeated \d{1,9} times?\b"
 """Regular expression (bytes): a logger's word for lines that it did not write again."""
 
 
+_OF_A_MESSAGE = (
+    rb"(?:(?:to|from|(?:resent-)?message-id)=|client=|uid=\d|removed(?:\s|,|\Z)|(?:sender|postmaster) [a-z -]{5,20} notification"
+    rb"|host \S{1,800} (?:said|refused)|(?:lost connection|conversation) with |(?:milter-)?(?:reject|hold|discard): [A-Z]"
+    rb"|(?:info|warning): header )"
+)
+LINKED_ID = rb"[0-9A-Za-z]{5,40}"
+"""Regular expression (bytes) for one where Postfix puts nothing else: also what an anonymiser made of it."""
+_MASKED = rb"%s+(?=: %s)(?<!NOQUEUE)(?<!warning)(?<!error)(?<!fatal)(?<!panic)" % (LINKED_ID, _OF_A_MESSAGE)
+"""What stands where an id does in a log whose ids were replaced (``QUEUEID1``): no id of Postfix's, and in its place."""
+
+
 @cache
 def at_start() -> re.Pattern[bytes]:
     """The queue id at the beginning of a line's words."""
-    return re.compile(rb"(?:(?:warning|error|fatal): )?(%s): " % QUEUE_ID)
+    return re.compile(rb"(?:(?:warning|error|fatal): )?(%s(?=: )|%s): " % (QUEUE_ID, _MASKED))
+
+
+@cache
+def _whole_id() -> re.Pattern[bytes]:
+    return re.compile(QUEUE_ID)
+
+
+@cache
+def _links_of_masked() -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?: orig_id=|, orig_queue_id=| notification: |\b(?:queued|forwarded) as )(%s)(?![0-9A-Za-z])" % LINKED_ID
+    )
 
 
 @cache
@@ -60,7 +83,9 @@ def linked_ids(words: bytes) -> list[str]:
     if not match:
         return []
     rest = words[match.end() :].rstrip(b" \t\r")
-    if rest.startswith(b"to=<"):
+    if _whole_id().fullmatch(match[1]) is None:
+        others = _links_of_masked().findall(rest)  # an anonymiser replaces all ids of a log
+    elif rest.startswith(b"to=<"):
         others = _reply_links().findall(rest)
     elif rest.startswith((b"uid=", b"client=", b"sender ", b"postmaster ")):
         others = _sender_links().findall(rest)

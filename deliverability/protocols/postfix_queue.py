@@ -12,18 +12,20 @@ from dataclasses import dataclass
 
 from deliverability.evidence.smtp import Host
 from deliverability.protocols.postfix_lines import parse_host, text
-from deliverability.protocols.postfix_names import QUEUE_ID, at_start
+from deliverability.protocols.postfix_names import LINKED_ID, QUEUE_ID, at_start
 
 _ACTIVE = re.compile(rb"from=<(.*)>, size=(\d{1,18}), nrcpt=(\d{1,9}) \([^()]{1,64}\)\Z", re.DOTALL)
 _EXPIRED = re.compile(rb"from=<(.*)>, status=(?:force-)?expired, returned to sender\Z", re.DOTALL)
-_PICKED_UP = re.compile(rb"uid=(\d{1,10}) from=<(.*)>(?: orig_id=(%s))?\Z" % QUEUE_ID, re.DOTALL)
+_PICKED_UP = re.compile(rb"uid=(\d{1,10}) from=<(.*)>(?: orig_id=(%s))?\Z" % LINKED_ID, re.DOTALL)
 _CLIENT = re.compile(
     rb"client=([^\s,]{1,800})(?=,|\Z)(?:, sasl_method=[^\s,]{1,80})?"
     rb"(?:(?P<login>, sasl_username=)(?P<user>.{0,512}?)(?=, sasl_sender=|, orig_queue_id=|, orig_client=|\Z))?"
     rb"(?:, orig_queue_id=(?P<orig>%s)(?=,|\Z))?" % QUEUE_ID,
     re.DOTALL,
 )
-_NOTICE = re.compile(rb"((?:sender|postmaster) (?:non-delivery|delay|delivery status) notification): (%s)\Z" % QUEUE_ID)
+_NOTICE = re.compile(
+    rb"((?:sender|postmaster) (?:non-delivery|delay|delivery status) notification): (%s)\Z" % LINKED_ID
+)
 
 
 def split_queue_id(words: bytes) -> tuple[str | None, bytes]:

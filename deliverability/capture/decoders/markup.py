@@ -17,6 +17,9 @@ _LINKED = re.compile(
     rb"<(?:mailto:|https?://)(?P<target>[^\s<>|()\[\]]{1,400}?)/?(?:\|(?P<shown>[^\s<>|]{1,400}))?>"
     rb"|\]\((?:mailto:|https?://)(?P<below>[^\s<>|()\[\]]{1,400}?)/?\)"
 )
+_BOARD = re.compile(rb"\[(?:email|url)(?:=[^\s<>\[\]]{1,400})?\]([^\s<>\[\]]{1,400})\[/(?:email|url)\]", re.IGNORECASE)
+_BOARD_ENDS = (b"[/email]", b"[/EMAIL]", b"[/url]", b"[/URL]")
+_BREAK = re.compile(rb"[ \t]*<(?:br|BR) ?/?>[ \t\r]*\Z")
 _ENDS = frozenset(b"<>[]()\"'=,;: \t")
 """What may stand before an address, so that it is seen whole."""
 _ENTITIES = ((b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"), (b"&#x27;", b"'"), (b"&amp;", b"&"))
@@ -40,6 +43,10 @@ class Markup:
     """What was done within the lines."""
 
     coloured: bool = False
+    broken: bool = False
+    """Each line ends with ``<br>``."""
+    boarded: bool = False
+    """``[email]a@b[/email]``, as forums write it."""
     linked: bool = False
     """``a@b <mailto:a@b>``, ``[a@b](mailto:a@b)`` or ``<mailto:a@b|a@b>``; names of hosts likewise."""
     escaped: bool = False
@@ -55,6 +62,10 @@ class Markup:
         """The line as it was."""
         if self.coloured:
             line = _COLOUR.sub(b"", line)
+        if self.broken:
+            line = _BREAK.sub(b"", line)
+        if self.boarded:
+            line = _BOARD.sub(rb"\1", line)
         if self.linked:
             line = _unlinked(line)
         if self.escaped:
@@ -73,7 +84,10 @@ def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
     ``known`` tells a line of a log, with something before it or not; ``read`` those whose head is parted by blanks.
     """
     linked = any(b"mailto:" in line for line in sampled)
-    found = Markup(coloured=any(_COLOUR.search(line) for line in sampled), linked=linked)
+    boarded = any(end in line for line in sampled for end in _BOARD_ENDS)
+    coloured = any(_COLOUR.search(line) for line in sampled)
+    broken = any(_BREAK.search(line) for line in sampled)
+    found = Markup(coloured=coloured, broken=broken, boarded=boarded, linked=linked)
     bare = [found.undone(line) for line in sampled]
     blanks = tuple(blank for blank in (NO_BREAK, b"\t") if _are_blanks(bare, blank, known, read))
     bare = [Markup(blanks=blanks).undone(line) for line in bare]
@@ -82,7 +96,7 @@ def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
     escaped = any(b"&lt;" in line for line in told) and not open_
     unbracketed = any(UNBRACKETED.search(line) for line in told) and not (open_ or escaped)
     curly = any(b"=" + OPENING in line for line in told) and not any(b'"' in line for line in told)
-    return Markup(found.coloured, _is_linked(sampled, linked=linked), escaped, blanks, curly, unbracketed)
+    return Markup(coloured, broken, boarded, _is_linked(sampled, linked=linked), escaped, blanks, curly, unbracketed)
 
 
 def _is_linked(sampled: Sequence[bytes], *, linked: bool) -> bool:
@@ -108,8 +122,14 @@ def _unlinked(line: bytes) -> bytes:
         if match["shown"] is not None:
             kept = before + target if match["shown"] == target else None
         elif match["below"] is not None:
-            opened = before.removesuffix(b"[" + target)
-            kept = opened + target if opened != before else None
+            kept = next(
+                (
+                    before.removesuffix(b"[" + text) + text
+                    for text in (target, b"<%s>" % target)
+                    if before.endswith(b"[" + text)
+                ),
+                None,
+            )
         else:
             shown = before.removesuffix(b" ")
             kept = shown if _ends_with(shown, target) else None

@@ -25,8 +25,13 @@ _SHARE = 0.9  # of the places where lines seem to be wrapped that must bear it o
 _MAX_WRAPS = 40  # pieces of one line
 _MAX_JOINED = 64 << 10
 _NARROWEST = 40  # octets; nobody wraps at less
+_WIDEST = 120  # octets; a single line that was wrapped at more is nobody's ticket
 _WRAP_SLACK = 20  # octets by which a word that cannot be broken stands out
 
+_IN_A_LOG = re.compile(rb"[=\[\]/@<>(){}|]|\d[.:]\d")  # what a piece of a log's line has, and few sentences
+_OUTCOME = re.compile(rb", status=[a-z-]{1,32} \(")
+_RECIPIENT = re.compile(rb"\]: [0-9A-Za-z]{5,40}: to=<")
+_ENDED = re.compile(rb": removed\Z|\(queue active\)\Z| Completed(?: QT=\S+)?\Z| C=\"[^\"]*\"(?: [QD]T=\S+)*\Z")
 _PIECE = re.compile(rb"(?:> ?)++|[ \t]++")
 _QUOTED = rb"[ \t]*+(?:>[ \t]*+)*+"
 _ISO = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
@@ -76,6 +81,8 @@ class Shape:
     """What stood where a line was broken."""
     markup: Markup = _UNCHANGED
     """What was done within the lines."""
+    by_hand: bool = False
+    """Postfix's lines about a recipient were broken where somebody saw fit."""
     spaced: bool = False
     """Date and time are parted by a blank, the head's parts by tabs, or the month has a Chinese name."""
 
@@ -101,7 +108,8 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     width, joint = _wrapping(every[:-1] if complete and _is_begun(every) else every, prefix)
     begun = [bare for line in every if _begins(bare := _without(line, prefix))]
     spaced = sum(map(is_spaced, begun)) >= _SHARE * len(begun)
-    shape = Shape(prefix, width, joint, markup, bool(begun) and spaced)
+    by_hand = width is None and _is_by_hand(every, prefix)
+    shape = Shape(prefix, width, b" " if by_hand else joint, markup, by_hand, bool(begun) and spaced)
     strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
     return None if strange else shape
 
@@ -209,15 +217,45 @@ def _wrapping(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> tuple
     if len(pairs) > 1 and all(len(one) == widest for one, _ in pairs) and widest >= _NARROWEST:
         return widest, b""
     width = max((len(one.rstrip(b" \t")) for one, _ in pairs), default=0)
-    fitting = sum(_was_full(one.rstrip(b" \t"), piece, width) for one, piece in pairs)
+    if len(pairs) == 1 and (width > _WIDEST or not _IN_A_LOG.search(pairs[0][1])):
+        return None, b""  # somebody's sentence below a line
+    fitting = sum(_was_full(one.rstrip(b" \t"), piece, width) and not _is_ended(one) for one, piece in pairs)
     if width < _NARROWEST or fitting < _SHARE * len(pairs) or widest > width + _WRAP_SLACK:
         return None, b""
     return width, b" "
 
 
+def _is_by_hand(every: Sequence[bytes], prefix: re.Pattern[bytes] | None) -> bool:
+    """Whether each line that has a recipient and no end gets one from what stands below it."""
+    whole: list[bytes] = []
+    for line in every:
+        bare = _without(line.rstrip(b" \t"), prefix)
+        if whole and _is_piece(bare) and _is_open(whole[-1]):
+            whole[-1] += b" " + bare
+        elif bare.strip():
+            whole.append(bare)
+    pieces = sum(1 for line in every if line.strip()) - len(whole)
+    return pieces > 0 and not any(map(_is_open, whole))
+
+
+def _is_open(line: bytes) -> bool:
+    """Whether a line about a recipient has no end yet."""
+    return _RECIPIENT.search(line) is not None and not _is_ended(line)
+
+
 def _is_piece(bare: bytes) -> bool:
     """Whether it may be a piece of the line before it."""
     return bool(bare.strip()) and not _begins(bare) and not bare.startswith(_SEPARATOR)
+
+
+def _is_ended(line: bytes) -> bool:
+    """Whether nothing of a log's line can follow."""
+    line = line.rstrip(b" \t")
+    match = _OUTCOME.search(line)
+    if match:
+        words = line[match.end() :]
+        return words.endswith(b")") and words.count(b")") > words.count(b"(")
+    return _ENDED.search(line) is not None
 
 
 def _was_full(line: bytes, piece: bytes, width: int) -> bool:
@@ -255,9 +293,9 @@ class _Whole:
         shape = self._shape
         raw = shape.markup.undone(raw.rstrip(b" \t\r") if shape.joint else raw.removesuffix(b"\r"))
         line = _bared(raw, shape)
-        if shape.width is None:
+        if shape.width is None and not shape.by_hand:
             yield line + b"\n" * ended
-        elif self._goes_on(line, shape.width):
+        elif self._goes_on(line, shape.width or 0):
             self._line += shape.joint + line
             self._ends, self._last = self._ends + ended, raw
             self._pieces += 1
@@ -267,9 +305,11 @@ class _Whole:
             self._last = raw if _begins(line) else None
 
     def _goes_on(self, line: bytes, width: int) -> bool:
-        if self._last is None or not _is_piece(line):
+        if self._last is None or not _is_piece(line) or (self._shape.joint and _is_ended(self._line)):
             return False
         fits = self._pieces < _MAX_WRAPS and len(self._line) + len(line) < _MAX_JOINED
+        if self._shape.by_hand:
+            return fits and _is_open(self._line)
         full = _was_full(self._last, line, width) if self._shape.joint else len(self._last) == width
         return fits and full
 

@@ -36,7 +36,7 @@ def _is_odd(head: bytes) -> bool:
 
 def may_be_marked_up(head: bytes) -> bool:
     """Whether links, entities, colours or other blanks may stand in the first octets, or brackets lack: a quick look."""
-    signs = (b"\x1b[", b"mailto:", b"&lt;", NO_BREAK, b"=" + OPENING)
+    signs = (b"\x1b[", b"mailto:", b"&lt;", b"[/email]", b"[/EMAIL]", NO_BREAK, b"=" + OPENING)
     return any(sign in head for sign in signs) or UNBRACKETED.search(head) is not None
 
 
