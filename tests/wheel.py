@@ -5,6 +5,7 @@ The last step of ``make test``: what users install is what is tried.  Exits non-
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ def main() -> None:
         binaries = place / "venv" / COMMAND_SUBDIR
         pip = (binaries / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install")
         run(*pip, "-c", ROOT / "constraints.txt", wheel, cwd=place)
+        if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64"):
+            run(binaries / "python", "-c", "import hyperscan, stringzilla", cwd=place)  # ADR 9: without any extra
         command = binaries / "deliverability"
         print(run(command, "--version", cwd=place).strip(), "from", wheel.name)
         for asked in ("report", "trace", "check", "init"):
