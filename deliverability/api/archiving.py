@@ -19,10 +19,10 @@ from deliverability.api.archive_looks import Looks
 from deliverability.api.archive_origins import Origins, look_of
 from deliverability.api.archive_segments import Segmenter, Tools
 from deliverability.api.archive_tokens import tokens_of
+from deliverability.api.named_logs import surroundings
 from deliverability.api.natures import NO_MAIL, Nature, is_void, not_kept
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
-from deliverability.api.tracing import surroundings
 from deliverability.capture.continued import MAX_HEAD, Beginning, Reading, beginning_of, reading
 from deliverability.capture.files import LogFile, head
 from deliverability.errors import CannotLookError, printable

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
+from deliverability.api.named_logs import zone_of_lines
 from deliverability.api.requests import Request
 from deliverability.api.search import load_formats
-from deliverability.api.tracing import zone_of_lines
 from deliverability.capture.files import parse_log_argument
 from deliverability.capture.follow import GrowingFile, GrowingInput
 from deliverability.capture.peeling import Peeled

@@ -19,10 +19,10 @@ from deliverability.api.archive_tokens import id_token, needle_token
 from deliverability.api.archive_window import reached
 from deliverability.api.asked import Asked, asked_in
 from deliverability.api.covering import coverage_of, masked, notes, require_mail_log, unread_of
+from deliverability.api.named_logs import resolved, surroundings, zone_of_lines
 from deliverability.api.requests import Request
 from deliverability.api.scan import MAX_UNREAD_KEPT, MAX_UNREAD_SHOWN, FileScan, events_of
 from deliverability.api.search import MAX_IDS, MAX_LINES, MAX_PASSES, Found, load_formats, look
-from deliverability.api.tracing import resolved, surroundings, zone_of_lines
 from deliverability.capture.files import LogFile
 from deliverability.correlate import TimeHints, tell
 from deliverability.errors import CannotLookError, UsageError, printable

@@ -1,20 +1,18 @@
 """``trace``: the story of a notice from the logs, with the claim that it allows."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 
 from deliverability.api.asked import asked_in
 from deliverability.api.covering import coverage_of, masked, notes, require_mail_log, unread_of
+from deliverability.api.named_logs import resolved, surroundings
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
-from deliverability.api.search import MAX_IDS, MAX_LINES, Found, look
+from deliverability.api.search import MAX_IDS, MAX_LINES, look
 from deliverability.assess import claim_of
-from deliverability.capture.files import LogFile, log_files
-from deliverability.correlate import TimeHints, resolve_times, tell
-from deliverability.correlate.clock import parse_zone
-from deliverability.errors import ParseError, UsageError, printable
+from deliverability.correlate import tell
+from deliverability.errors import ParseError, UsageError
 from deliverability.evidence.bundle import Claim, Evidence, Subject
-from deliverability.evidence.event import DeliveryEvent
 from deliverability.evidence.exhibit import LogLine
 from deliverability.evidence.names import Mailbox
 from deliverability.evidence.observation import Observations, Question, Unobserved
@@ -72,46 +70,6 @@ def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
     unread = tuple(line for scan in found.scans for line in unread_of(scan))
     said = (*notes(coverage, asked.query, messages), *masked(events, messages))
     return Trace(messages, coverage, said), unread
-
-
-def surroundings(request: Request) -> tuple[TimeHints, tuple[LogFile, ...]]:
-    """The logs, and what is known about their times apart from what they say."""
-    zone = zone_of_lines(request)
-    files = _files(request)
-    now = request.now or datetime.now(UTC)
-    return TimeHints({f.path: f.modified for f in files if f.modified}, zone, now), files
-
-
-def _files(request: Request) -> tuple[LogFile, ...]:
-    """The logs that were named, else those of the configuration."""
-    if request.logs:
-        return log_files(request.logs)
-    sources = request.configuration.logs
-    if not sources:
-        raise UsageError("name the mail server's log with --log PATH (or '-' for pasted lines)")
-    from deliverability.capture.commands import Command
-
-    paths = tuple(f"{s.name}={s.path}" if s.name else s.path for s in sources if s.path)
-    return log_files(paths, [Command(s.name, s.command) for s in sources if s.command])
-
-
-def zone_of_lines(request: Request) -> tzinfo | None:
-    """The zone of log lines that state none, as the user or the configuration says."""
-    text = request.tz or request.configuration.timezone
-    if text is None:
-        return None
-    try:
-        return parse_zone(text)
-    except ValueError as problem:
-        raise UsageError(
-            f"--tz: {printable(str(problem))}; use a name like Asia/Taipei or an offset like +08:00"
-        ) from None
-
-
-def resolved(found: Found, hints: TimeHints) -> list[DeliveryEvent]:
-    """The found events with their instants; each file's first and last lines help to tell its zone."""
-    samples = [event for scan in found.scans for event in (*scan.first, *scan.last)]
-    return resolve_times([*samples, *found.events], hints)[len(samples) :]
 
 
 # --- choosing and claiming --------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from deliverability.api.named_logs import surroundings
 from deliverability.api.requests import Request
 from deliverability.api.scan import FileScan
-from deliverability.api.tracing import surroundings
 from deliverability.capture.files import LogFile
 from deliverability.correlate import TimeHints
 from deliverability.evidence.exhibit import LogLine
