@@ -7,8 +7,8 @@ from typing import Final
 from deliverability.errors import ParseError
 from deliverability.evidence.observation import DnsQuestion, Observations
 from deliverability.protocols import dnssec_records as records
-from deliverability.protocols.dnssec import Reason, Status, TrustAnchor, Validation
 from deliverability.protocols.dnssec_records import CNAME, DS, ROOT, LimitError, Message, Name, RecordSet
+from deliverability.protocols.dnssec_terms import Reason, Status, TrustAnchor, Validation
 from deliverability.protocols.dnssec_zones import NoAnswerError, State, Zones, question_of, said_by
 
 MAX_ALIASES: Final = 10

@@ -12,10 +12,10 @@ from deliverability.errors import ParseError
 from deliverability.evidence.observation import CouldNotLook, DnsAnswer, DnsQuestion, Observations, Unobserved
 from deliverability.protocols import dnssec_keys as keys_of
 from deliverability.protocols import dnssec_records as records
-from deliverability.protocols.dnssec import Reason, Status, TrustAnchor
 from deliverability.protocols.dnssec_absence import Absence, Kind, prove, prove_wildcard
 from deliverability.protocols.dnssec_keys import Budget, KeySet, Proof
 from deliverability.protocols.dnssec_records import CNAME, DNAME, DNSKEY, DS, ROOT, Message, Name, RecordSet
+from deliverability.protocols.dnssec_terms import Reason, Status, TrustAnchor
 
 _INSECURE: Final = {
     Kind.DELEGATION: Reason.UNSIGNED_DELEGATION,
