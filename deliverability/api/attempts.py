@@ -91,6 +91,7 @@ def count(task: Task, job: Job) -> Iterator[tuple[Tally, Seen]]:
             counter.begin(_arrivals(noting.formats, task.file, block, job.hints))
             for reader in readers:
                 counter.take(reader(block.raw, block.end), block.raw, block.offset, block.line)
+                noting.note_unheard(window, _unheard(reader))
             for fmt in slow:
                 _take_slowly(counter, fmt, window)
             if not first:
@@ -137,6 +138,16 @@ def _begin(readers: Iterable[Reader], window: Window, task: Task) -> None:
     for reader in readers:
         for _ in reader(before, len(before)):
             pass
+        _unheard(reader)
+
+
+def _unheard(reader: Reader) -> list[int]:
+    """Where lines start that tell of an attempt and could not be read, since the last time."""
+    noted: set[int] | None = getattr(reader, "unheard", None)
+    found = sorted(noted or ())
+    if noted:
+        noted.clear()
+    return found
 
 
 def count_all(task: Task, job: Job) -> Result:

@@ -154,6 +154,15 @@ class Noting:
                 seen.unread_lines.append(replace(line, raw=line.raw[:MAX_UNREAD_SHOWN]))
         return found
 
+    def note_unheard(self, window: Window, starts: Iterable[int]) -> None:
+        """Count lines of a known form, by where they start in the block, that tell of an attempt and could not be read."""
+        seen = self.seen
+        for start in starts:
+            seen.unread += 1
+            if len(seen.unread_lines) < MAX_UNREAD_KEPT:
+                line, _ = window.line(window.start + start)
+                seen.unread_lines.append(replace(line, raw=line.raw[:MAX_UNREAD_SHOWN]))
+
     def _is_read(self, raw: bytes) -> bool:
         return self._readable.match(raw) is not None or any(f.is_line(raw) for f in self.formats)
 

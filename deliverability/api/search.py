@@ -19,7 +19,7 @@ from deliverability.api.halves import first_pass, in_one, middle_of
 from deliverability.api.ids import Finder, finder
 from deliverability.api.scan import FileScan, Part
 from deliverability.api.surroundings import SESSION_REACH, session_before, whole_entry
-from deliverability.api.unheard import unheard
+from deliverability.api.unheard import joined, unheard
 from deliverability.capture import aside
 from deliverability.capture.blocks import MAX_LINE, Window, windows
 from deliverability.capture.files import LogFile
@@ -32,6 +32,7 @@ from deliverability.protocols import idclock
 
 MAX_PASSES = 8  # requeue of a requeue of a re-injection … more hops than any mail makes
 MAX_IDS = 20_000  # messages to one address; past it the caller must narrow the question
+MAX_PASTED = 200  # lines that somebody may have copied from a page
 MAX_LINES = 400_000  # found lines; refusals at submission have no id to count
 CLOCK_SLACK = timedelta(days=1)  # between an id's clock and the log's
 ENDS = frozenset({Action.REMOVED, Action.CANCELLED})
@@ -177,6 +178,11 @@ class _Search:
             heard = [event for fmt in scan.formats for event in fmt.parse(lines)]
             events += heard
             scan.unheard = list(unheard(scan.formats, lines, heard, self._words))
+            if (
+                scan.lines <= MAX_PASTED
+            ):  # of a log itself no line is asked: a stranger's words may hold what looks like one
+                known = {line.place.offset for line in scan.unheard}
+                scan.unheard += (line for line in joined(lines) if line.place.offset not in known)
         return events
 
 

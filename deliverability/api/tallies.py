@@ -76,8 +76,11 @@ class Tally:
     no_outcome: dict[bytes, list[int]] = field(default_factory=dict)
     """By domain and fate, the attempts that are no outcome of their message, though nothing more was tried: copies, and
     what our server gave up after the connection had broken when it may have been accepted."""
-    given_up: list[tuple[bytes, int]] = field(default_factory=list)
-    """Queue ids whose remaining recipients our server gave up, or somebody removed, and which fate that is."""
+    given_up: list[tuple[bytes, int, dict[bytes, Open]]] = field(default_factory=list)
+    """Queue ids whose remaining recipients our server gave up, or somebody removed; which fate that is; and those of them
+    who are counted here already."""
+    moved: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Queue ids of what was requeued, each with that under which it goes on."""
     lapsed: dict[Open, int] = field(default_factory=dict)
     """By fate and domain, recipients that expired, or were removed, without a line of their own."""
     undated: list[int] = field(default_factory=lambda: [0] * len(FATES))
@@ -109,6 +112,23 @@ class Tally:
         """An attempt that was counted leaves its message's outcome as it is."""
         fate, domain = of
         self.no_outcome.setdefault(domain, [0] * len(FATES))[fate] += 1
+
+    def lapse_later(self, queue_id: bytes, fate: int, counted: dict[bytes, Open]) -> None:
+        """The same of what an earlier part of the log had left open; a later part may have ``counted`` it with its own."""
+        waiting = self.opened.pop(queue_id, {})
+        self.lapse([again for recipient, again in waiting.items() if recipient not in counted], fate)
+        for recipient in waiting.keys() & counted.keys():
+            of = counted[recipient]
+            if waiting[recipient][0] == UNKNOWN != of[0]:
+                self.lapse([(UNKNOWN, of[1])], fate)
+                self.lapsed[fate, of[1]] = self.lapsed.get((fate, of[1]), 0) - 1
+
+    def move(self, before: bytes, now: bytes) -> None:
+        """What was left of a message goes on under another id."""
+        self.moved.append((before, now))
+        waiting = self.opened.pop(before, None)
+        if waiting:
+            self.opened.setdefault(now, {}).update(waiting)
 
     def lapse(self, waiting: Iterable[Open], fate: int) -> None:
         """What was still to be tried will not be; what may have been accepted stays unknown."""

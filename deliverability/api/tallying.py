@@ -37,6 +37,7 @@ from deliverability.evidence.bundle import Own
 from deliverability.evidence.event import DeliveryEvent, LogTime, Result, Transport
 from deliverability.evidence.summary import ARRIVED, BOUNDS, FATES
 from deliverability.protocols import idclock, octets
+from deliverability.protocols.lean import REQUEUED
 
 MAX_KNOWN = 16_384  # sayings and minutes that are remembered
 LEAST_SLOW = 1.0  # seconds: nothing quicker is called slow
@@ -152,9 +153,13 @@ class Counter:
                 if windowed and not self._within(slot.instant) and self._fate(saying) >= 0:
                     tally.untimed += slot.instant is None
                     continue
-            if not recipient and (fate := self._fate(saying)) in _FOR_ALL:
-                self._give_up(queue_id, fate)
-                continue
+            if not recipient:
+                if saying.said is REQUEUED:
+                    tally.move(queue_id, saying.domain)
+                    continue
+                if (fate := self._fate(saying)) in _FOR_ALL:
+                    self._give_up(queue_id, fate)
+                    continue
             cell = cells.get(saying)
             if cell is None:
                 cell = self._cell(saying, start)
@@ -288,8 +293,9 @@ class Counter:
 
     def _give_up(self, queue_id: bytes, fate: int) -> None:
         """The queue manager returned the message, or somebody removed it: what was still to be tried will not be."""
-        self.tally.given_up.append((queue_id, fate))
-        self.tally.lapse(self.tally.opened.pop(queue_id, {}).values(), fate)
+        waiting = self.tally.opened.pop(queue_id, {})
+        self.tally.given_up.append((queue_id, fate, waiting))
+        self.tally.lapse(waiting.values(), fate)
 
     def _end(self, queue_id: bytes, recipient: bytes, end: Open) -> None:
         """It was refused, or given up; had the connection broken before, it stays unknown whether it arrived."""

@@ -1,5 +1,6 @@
 """Tallies of all parts put together, in the order of the log: what one part leaves open a later one may settle."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import compress
@@ -101,18 +102,27 @@ class Whole:
     def _settle(self, part: Tally) -> None:
         pending = self.tally.opened
         if pending:
-            for queue_id, recipient, end in part.ended:
-                self._end(queue_id, recipient, end)
-            settled = zip(part.settled, part.settled_for, strict=True)
-            for queue_id, recipient in compress(settled, map(pending.__contains__, part.settled)):
-                self._forget(queue_id, recipient)
-            for queue_id, fate in part.given_up:
-                self.tally.lapse(pending.pop(queue_id, {}).values(), fate)
+            self._end_what_waited(part, pending.__contains__)
+            if any(before in pending for before, _ in part.moved):
+                for before, now in part.moved:
+                    self.tally.move(before, now)
+                self.tally.moved.clear()
+                self._end_what_waited(part, {now for _, now in part.moved}.__contains__)
+            for queue_id, fate, counted in part.given_up:
+                self.tally.lapse_later(queue_id, fate, counted)
         for queue_id, opened in part.opened.items():
             if opened:
                 waiting = pending.setdefault(queue_id, {})
                 for recipient, again in opened.items():
                     wait(waiting, recipient, again)
+
+    def _end_what_waited(self, part: Tally, is_meant: Callable[[bytes], bool]) -> None:
+        for queue_id, recipient, end in part.ended:
+            if is_meant(queue_id):
+                self._end(queue_id, recipient, end)
+        settled = zip(part.settled, part.settled_for, strict=True)
+        for queue_id, recipient in compress(settled, map(is_meant, part.settled)):
+            self._forget(queue_id, recipient)
 
     def _end(self, queue_id: bytes, recipient: bytes, end: Open) -> None:
         before = self.tally.opened.get(queue_id, {}).get(recipient)

@@ -30,7 +30,7 @@ def unheard(
     """
     told = _told(list(heard))
     for line in lines:
-        if holds_another(line.raw) or (line.place.offset not in told and _is_lost(formats, line.raw, words)):
+        if line.place.offset not in told and _is_lost(formats, line.raw, words):
             yield line
 
 
@@ -38,6 +38,11 @@ def _told(heard: Sequence[DeliveryEvent]) -> set[int]:
     """Where the lines stand that belong to a story: what a filter says of a message that no other line names does not."""
     named = {event.queue_id for event in heard if event.action not in REMARKS}
     return {event.line.place.offset for event in heard if event.action not in REMARKS or event.queue_id in named}
+
+
+def joined(lines: Iterable[LogLine]) -> Iterator[LogLine]:
+    """Lines of a paste within which another begins: only the first can be read."""
+    return (line for line in lines if holds_another(line.raw))
 
 
 def newly_unread(lines: Iterable[LogLine]) -> int:

@@ -18,9 +18,9 @@ def by_target(mine: Sequence[Tried], asked: Key, chain: Chain) -> dict[str, list
     for entry, event in mine:
         target = _key(event.recipient)
         targets.setdefault(whole.get(target, target), []).append((entry, event))
+    spelled = {target: found[0][1].recipient or "" for target, found in targets.items()}
     if len(targets) > 1:
         targets = _without_passed_through(targets, chain)
-    spelled = {target: found[0][1].recipient or "" for target, found in targets.items()}
     return {spelled[target]: found for target, found in _with_detours(targets, asked).items()}
 
 
@@ -44,9 +44,18 @@ def _whole_names(mine: Sequence[Tried], asked: Key) -> dict[Key, Key]:
 
 
 def _without_passed_through(targets: dict[Key, list[Tried]], chain: Chain) -> dict[Key, list[Tried]]:
-    """Drop addresses whose every attempt led to another queue entry of ours: what happened there stands for them."""
-    kept = {k: v for k, v in targets.items() if not all(id(event) in chain.followed for _, event in v)}
-    return kept or targets
+    """Drop addresses that went on to another queue entry of ours in the end: what happened there stands for them.
+
+    What was tried in vain before is told with the first that they led to.
+    """
+    kept = {k: v for k, v in targets.items() if id(v[-1][1]) not in chain.followed}
+    if not kept:
+        return targets
+    first = next(iter(kept))
+    for found in targets.values():
+        if id(found[-1][1]) in chain.followed and any(id(event) not in chain.followed for _, event in found):
+            kept[first] = [*found, *kept[first]]
+    return kept
 
 
 def _with_detours(targets: dict[Key, list[Tried]], asked: Key) -> dict[Key, list[Tried]]:

@@ -52,7 +52,7 @@ _LINKED = re.compile(
     % {b"date": _MAIN_HEAD, b"id": MESSAGE_ID.encode()}
 )
 _FLAGGED = re.compile(
-    rb"(?:%s|\A.{1,320}?exim[^ ]{0,64}: )(?:\[\d{1,10}\] )?[0-9A-Za-z*<>._-]{3,40} (?:<=|\(=|[=-]>|>>|\*\*|==) "
+    rb"(?:%s)?(?:\[\d{1,10}\] )?[0-9A-Za-z*<>._-]{3,40} (?:<=|\(=|[=-]>|>>|\*\*|==|\xe2\x80\xb9=|[=-]\xe2\x80\xba) "
     % _MAIN_HEAD
 )
 _PART_HEAD = re.compile(rb"\A\[\d{1,4}[/\\]\d{1,4}\] ")
@@ -304,7 +304,10 @@ def is_line(raw: bytes) -> bool:
 
 def is_lost(raw: bytes) -> bool:
     """Whether an entry tells of an arrival or an attempt, in a form that Exim does not write."""
-    return _FLAGGED.search(raw[:MAX_LINE]) is not None
+    if _IS_MAIN.match(raw):
+        return _FLAGGED.match(raw) is not None
+    head = parse_prologue(raw[:MAX_LINE])
+    return head is not None and head.tag.startswith("exim") and _FLAGGED.match(head.rest) is not None
 
 
 def sniff(sample: bytes) -> float:
@@ -361,8 +364,9 @@ def _octal(octets: bytes) -> bytes:
 
 def _deliveries(sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]] | None":
     from deliverability.protocols.exim_fast import reader
+    from deliverability.protocols.lean import Hearing
 
-    return reader(parse, sample)
+    return reader(Hearing(parse, is_lost), sample)
 
 
 def _glance() -> Callable[[bytes], Glance | None]:

@@ -30,8 +30,7 @@ _HEAD = rb"(?:%s|%s)" % (
     HEAD + rb"(?=%s)" % REPEATED,
 )
 
-_TO, _ENDED = re.compile(rb"(?:\A|[ ,;])to="), re.compile(rb"[ ,;]status=[a-z]")
-_BEGUN = re.compile(rb"[!-~]{1,40}: to=")  # its end is in another line
+_TO = re.compile(rb"(?:[!-~]{1,40} )?to=")
 _TAGGED = (b"postfix", *(b"/" + name.encode() for name in sorted(PROGRAMS)))  # one of them is in each tag of Postfix
 _is_own = ingesting.Recogniser(head_for(TAG), *_TAGGED)
 _is_line = ingesting.Recogniser(_HEAD, *_TAGGED, b"last message repeated", *(name.encode() for name in REPORTERS))
@@ -99,17 +98,15 @@ def is_lost(raw: bytes) -> bool:
     head = parse_prologue(raw[:MAX_LINE]) if b"to=" in raw else None
     if head is None:
         return False
-    program = program_of(head.tag)
-    if program is not None and program not in AGENTS:
-        return False
-    to = _TO.search(head.rest)
-    return to is not None and (_BEGUN.match(head.rest) is not None or _ENDED.search(head.rest, to.end()) is not None)
+    by = program_of(head.tag)
+    return (by is None or (by in AGENTS and by != "cleanup")) and _TO.match(head.rest) is not None
 
 
 def _deliveries(_sample: bytes) -> "Callable[[bytes, int], Iterator[Lean]]":
+    from deliverability.protocols.lean import Hearing
     from deliverability.protocols.postfix_fast import reader
 
-    return reader(parse)
+    return reader(Hearing(parse, is_lost))
 
 
 def _glance() -> Callable[[bytes], Glance | None]:

@@ -29,7 +29,7 @@ _TAG = re.compile(r"sendmail\Z|sm-[a-z][a-z0-9-]{1,32}\Z")
 _HEAD = head_for(rb"(?:sendmail|sm-[a-z][a-z0-9-]{1,32})")
 _is_line = ingesting.Recogniser(_HEAD, b" sendmail", b" sm-")
 
-_ATTEMPT = re.compile(rb"\]: (?:[!-~]{1,40}: )?to=[^\n]*?, stat=")
+_ATTEMPT = re.compile(rb"(?:[!-~]{1,40} )?to=.*, stat=")
 _TIMED_OUT = ("Deferred: Connection timed out with ", "Deferred: Operation timed out with ")  # of Linux, and of BSD
 
 Key = tuple[str, str | None, str]
@@ -203,7 +203,8 @@ def is_line(raw: bytes) -> bool:
 
 def is_lost(raw: bytes) -> bool:
     """Whether a line tells of an attempt without an id of Sendmail's, or without one of its fields."""
-    return _ATTEMPT.search(raw[:MAX_LINE]) is not None
+    head = parse_prologue(raw[:MAX_LINE]) if b"to=" in raw else None
+    return head is not None and _TAG.match(head.tag) is not None and _ATTEMPT.match(head.rest) is not None
 
 
 def sniff(sample: bytes) -> float:

@@ -19,6 +19,7 @@ from deliverability.protocols.lean import (
     REMOVED,
     SOMEBODY,
     Full,
+    Hearing,
     read_fully,
     read_marked,
     said_of,
@@ -100,6 +101,11 @@ class Reader:
 
     def __init__(self, full: Full) -> None:
         self._full = full
+
+    @property
+    def unheard(self) -> set[int]:
+        """Where lines start of which nothing could be made though they tell of an attempt, if the parser notes them."""
+        return self._full.unheard if isinstance(self._full, Hearing) else set()
 
     def __call__(self, block: bytes, size: int) -> Iterator[Lean]:
         """The attempts that the whole lines before ``size`` report, in order."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from deliverability.evidence.attempted import MAX_WORDS, Lean, Said, Saying
-from deliverability.evidence.event import Action, DeliveryEvent, Result, Transport
+from deliverability.evidence.event import Action, DeliveryEvent, Relation, Result, Transport
 from deliverability.evidence.exhibit import LogLine, Place
 from deliverability.protocols import octets
 from deliverability.protocols.hosts import is_no_store
@@ -59,23 +59,23 @@ def said_of(fields: Mapping[str, Any], recipient: str = "") -> Said:
 REMOVED = Saying(Said(Result.SENT, Transport.DISCARD, None), b"")
 """Of a message, with no recipient: somebody, or a rule, took what was left of it out of the queue."""
 
+REQUEUED = Said(Result.SENT, Transport.NONE, None)
+"""Of a message, with no recipient: what was left of it goes on under another id, which stands in the domain's place."""
+
+PICKUP = "/pickup"
+"""Postfix's program that takes a requeued message in again; what smtpd says of an earlier id was sent on, and counted so."""
+
 _FIELDS = ("result", "transport", "relay", "reply", "dsn_code", "stage", "text", "route")
 
 
 def lean_of(event: DeliveryEvent, start: int) -> Lean | None:
     """The same for an event; ``None`` for one that ends no attempt, or whose outcome nobody could tell."""
     if event.action is Action.CANCELLED and event.queue_id and not event.recipient:
-        return (
-            start,
-            event.at,
-            b"",
-            b"",
-            event.queue_id.encode("utf-8", "backslashreplace"),
-            b"",
-            None,
-            False,
-            REMOVED,
-        )
+        return _of_all_left(start, event, event.queue_id, REMOVED)
+    if event.action is Action.ARRIVED and event.writer.endswith(PICKUP):
+        before = next((other for relation, other in event.related if relation is Relation.REQUEUED_FROM), None)
+        now = Saying(REQUEUED, (event.queue_id or "").encode("utf-8", "backslashreplace"))
+        return _of_all_left(start, event, before, now) if before and event.queue_id else None
     if event.action is not Action.ATTEMPTED or (event.result is None and not event.probe):
         return None
     tried = event.recipient or ""
@@ -85,6 +85,10 @@ def lean_of(event: DeliveryEvent, start: int) -> Lean | None:
     queue_id, recipient = (text.encode("utf-8", "backslashreplace") for text in (event.queue_id or "", whom))
     saying = saying_of(said, recipient)
     return (start, event.at, b"", b"", queue_id, recipient, None, event.tls is not None, saying)
+
+
+def _of_all_left(start: int, event: DeliveryEvent, queue_id: str, saying: Saying) -> Lean:
+    return (start, event.at, b"", b"", queue_id.encode("utf-8", "backslashreplace"), b"", None, False, saying)
 
 
 def saying_of(said: Said, recipient: bytes) -> Saying:
@@ -97,6 +101,25 @@ _saying = lru_cache(MAX_SAYINGS)(Saying)
 
 Full = Callable[[Iterable[LogLine]], Iterable[DeliveryEvent]]
 """The full parser of a format."""
+
+
+class Hearing:
+    """A full parser that notes of which lines it makes nothing though they tell of an attempt."""
+
+    def __init__(self, full: Full, is_lost: Callable[[bytes], bool]) -> None:
+        self._full, self._is_lost = full, is_lost
+        self.unheard: set[int] = set()
+        """Where those lines start; whoever takes them away counts them."""
+
+    def __call__(self, lines: Iterable[LogLine]) -> Iterator[DeliveryEvent]:
+        """The events of each line by itself."""
+        for line in lines:
+            told = False
+            for event in self._full([line]):
+                told = True
+                yield event
+            if not told and self._is_lost(line.raw):
+                self.unheard.add(line.place.offset)
 
 
 def read_fully(full: Full, block: bytes, start: int, end: int, *, ended: bool = True) -> Iterator[Lean]:

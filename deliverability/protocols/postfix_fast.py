@@ -8,11 +8,22 @@ full parser.  So both always agree; a test holds them to it.
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.protocols import octets
-from deliverability.protocols.lean import MAX_SAYINGS, REMOVED, SOMEBODY, Full, read_fully, read_marked, said_of
+from deliverability.protocols.lean import (
+    MAX_SAYINGS,
+    REMOVED,
+    REQUEUED,
+    SOMEBODY,
+    Full,
+    Hearing,
+    read_fully,
+    read_marked,
+    said_of,
+)
 from deliverability.protocols.postfix_attempts import attempt_fields
 from deliverability.protocols.postfix_names import AGENTS, QUEUE_ID
 from deliverability.protocols.taken_on import kept
@@ -62,7 +73,7 @@ _FILTERED, _FILTERED_WITHIN = b", ", 24  # "250 2.7.0 Ok, discarded", as a filte
 # One of these is in all words that tell that a message was queued or thrown away, unless letters are not of ASCII.
 _KEEPING = re.compile(rb"[qfiado](?:ueued|rom mta\(|d=|ccepted for delivery|orwarded|iscarded|k \()")
 _LOCAL = frozenset({b"local", b"virtual"})
-_REMOVED = (b"/postsuper[",)
+_OF_ALL_LEFT = (b"/postsuper[", b" orig_id=")
 _SAID: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
 _SAYINGS: dict[tuple[bytes, ...], Saying] = {}
@@ -87,12 +98,19 @@ class Reader:
         self._sessions: dict[bytes, tuple[bytes, bytes]] = {}
         self._shown: dict[bytes, _Session] = {}
 
+    @property
+    def unheard(self) -> set[int]:
+        """Where lines start of which nothing could be made though they tell of an attempt, if the parser notes them."""
+        return self._full.unheard if isinstance(self._full, Hearing) else set()
+
     def __call__(self, block: bytes, size: int) -> Iterator[Lean]:  # noqa: C901 - hot loop
         """The attempts that the whole lines before ``size`` report, in order."""
         match_line, rfind, last = _LINE.match, block.rfind, -1
         known, origins, sessions = _SAYINGS.get, self._origins, self._sessions
         if len(sessions) > MAX_SESSIONS:
             sessions.clear()
+        of_all_left = read_marked(self._full, block, size, _OF_ALL_LEFT)
+        left = deque(lean for lean in of_all_left if lean[-1] is REMOVED or lean[-1].said is REQUEUED)
         securing = octets.each_position(block, _SECURED, 0, size)
         secured = next(securing, size)
         for status in octets.each_position(block, _STATUS, 0, size):
@@ -104,6 +122,8 @@ class Reader:
             if start == last:  # in a reply
                 continue
             last, saying = start, None
+            while left and left[0][0] < start:
+                yield left.popleft()
             match = match_line(block, start, size)
             if match is not None:
                 minute, seconds, writer, queue_id, recipient, domain, relay, reused, delay, outcome, words = (
@@ -131,8 +151,7 @@ class Reader:
             tag, begun = self._begun(block, secured, size)
             sessions[tag] = begun
             secured = next(securing, size)
-        removed = read_marked(self._full, block, size, _REMOVED)
-        yield from (lean for lean in removed if lean[-1] is REMOVED)
+        yield from left
 
     def _origin(self, writer: bytes) -> _Origin | None:
         """Who wrote a line, by what stands between the seconds and its words; ``None`` for none of the agents."""

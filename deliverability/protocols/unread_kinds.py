@@ -21,11 +21,28 @@ NO_COLUMNS = (
     "rows of Exchange's message tracking without the line that names their columns (#Fields:), which are not the same in all"
     " versions: give the whole file, from its first line on"
 )
+QUEUE = (
+    "a listing of what waits in the queue (mailq, postqueue -p, exim -bp), not a log: it says nothing of what has left;"
+    " give the mail server's log"
+)
+BOUNCE = (
+    "a notice of non-delivery, not a log: deliverability explain --reply - tells what it means; the attempts stand in the"
+    " log of the mail server that wrote it"
+)
+VERBOSE = "what exim -v shows of a delivery by hand, without times and ids: the same stands in its main log (exim_mainlog, mainlog)"
 MAX_LOOKED_AT = 4096  # octets of a line
 MAX_NAMED = 8  # columns
 MAX_NAME = 40  # characters
 
 _MONOTONIC = re.compile(rb"\[ {0,8}\d{1,10}\.\d{6}(?: <[ \d.]{1,20}>| {1,20})?\] [!-~]{1,255} [!-~]{1,128}: ")
+_QUEUE = re.compile(
+    rb"-Queue ID-  ?-|[ \t]*+\d{1,4}[smhdw][ \t]++[\d.]{1,8}[KMG]?[ \t]++[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} <"
+)
+_BOUNCE = re.compile(
+    rb"This is the mail system at host |This message was created automatically by mail delivery software"
+    rb"|The original message was received at |Hi\. This is the qmail-send program|   ----- The following addresses had "
+)
+_VERBOSE = re.compile(rb"LOG: (?:MAIN|REJECT|PANIC)")
 _TRACKING = re.compile(
     rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z,(?:[^,\n]{0,300},){5,8}"
     rb"(?:SMTP|STOREDRIVER|ROUTING|DNS|DSN|AGENT|MAILBOXRULE|RESOLVER),"
@@ -41,6 +58,9 @@ def why(raw: bytes) -> str | None:
         return MONOTONIC
     if _TRACKING.match(looked):
         return NO_COLUMNS
+    for pattern, reason in ((_QUEUE, QUEUE), (_BOUNCE, BOUNCE), (_VERBOSE, VERBOSE)):
+        if pattern.match(looked):
+            return reason
     return _of_record(raw) if raw.startswith(b"{") and len(raw) <= 1 << 20 else None
 
 

@@ -171,5 +171,5 @@ def test_a_line_without_an_end_is_cut():
 def test_marked_lines_alone_are_read():
     fmt = plugins.load("ingest", "postfix")
     content = (LOGS / FILES["postfix"][0]).read_bytes()
-    found = [shown(lean) for lean in by_marks(fmt.parse, (b", status=",))(content, len(content))]
+    found = [shown(lean) for lean in by_marks(fmt.parse, (b", status=", b" orig_id="))(content, len(content))]
     assert found == full("postfix", content)

@@ -1,5 +1,6 @@
 """A line that names the address, and tells of an attempt in a form that cannot be read: no answer, and never "not found"."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,34 @@ def test_one_that_was_read_beside_it_is_told(tmp_path: Path) -> None:
     done = trace(log, "--to", "jo@shop.example")
     assert (done.returncode, "4FABC12345" in done.stdout) == (3, True)
     assert "line 1: the line tells of an attempt" in done.stderr
+
+
+def test_counting_says_what_it_did_not_count(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(SENT % "<queueid>: " + SENT % "QUEUEID1: " + SENT % "4FABC12345: ")
+    command = [sys.executable, "-m", "deliverability", "summary", "--format", "json", "--log", str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    counted = json.loads(done.stdout)
+    assert (counted["total"]["attempts"]["handed-over"], counted["coverage"][0]["unread"]) == (2, 1)
+
+
+def test_of_a_list_only_the_notice_that_the_line_names_is_not_told(tmp_path: Path) -> None:
+    log, wanted = tmp_path / "mail.log", tmp_path / "notices.csv"
+    log.write_text(SENT % "<queueid>: ")
+    wanted.write_text("address,date\njo@shop.example,2026-11-22\nkim@shop.example,2026-11-22\n")
+    done = trace(log, "--cohort", str(wanted), "--format", "json")
+    rows = json.loads(done.stdout)["rows"]
+    assert done.returncode == 6
+    assert [(row["state"], row["could_not_look"]) for row in rows] == [("not-found", True), ("not-found", False)]
+
+
+def test_the_archive_says_the_same(tmp_path: Path) -> None:
+    log, archive = tmp_path / "mail.log", tmp_path / "archive.db"
+    log.write_text(SENT % "<queueid>: ")
+    command = [sys.executable, "-m", "deliverability"]
+    subprocess.run(
+        [*command, "ingest", "--log", str(log), "--archive", str(archive)], check=True, capture_output=True, timeout=60
+    )
+    asked = [*command, "trace", "--offline", "--archive", str(archive), "--to", "jo@shop.example"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "line 1: the line tells of an attempt" in done.stderr) == (6, True)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deliverability.capture.blocks import blocks
+from deliverability.capture.decoders.containers import HEAD
 from deliverability.capture.decoders.markup import Markup
 from deliverability.capture.decoders.pasted import shape_of
 from deliverability.capture.files import LogFile, container_of
@@ -294,3 +295,15 @@ def test_what_is_left_of_a_line_was_in_it(pieces: list[bytes]) -> None:
     line = b"".join(pieces)
     left = iter(line)
     assert all(octet in left for octet in Markup(coloured=True, linked=True).undone(line))
+
+
+@pytest.mark.parametrize(
+    "subject", [b"[b]Sale[/b]", b"[email]a@b.example[/email]", b"write to a@b.example <mailto:a@b.example>"]
+)
+def test_a_strangers_subject_makes_no_paste_of_a_log(subject):
+    """One line of a long log, as links and a forum's marks would leave it: the others stay as they were written."""
+    line = (
+        b'2026-11-22 05:01:38 1vcYV9-0000000002z-42Us <= a@b.example H=x [192.0.2.7] P=esmtp S=900 T="%s"\n' % subject
+    )
+    log = (line + EXIM) * (HEAD // len(EXIM) + 2)
+    assert shape_of(log[:HEAD], complete=False) is None

@@ -7,7 +7,7 @@ import pytest
 from deliverability.api.requests import Request
 from deliverability.api.tracing import read_logs
 from deliverability.errors import CannotLookError
-from deliverability.protocols.unread_kinds import MONOTONIC, NO_COLUMNS, STEPS, why
+from deliverability.protocols.unread_kinds import BOUNCE, MONOTONIC, NO_COLUMNS, QUEUE, STEPS, VERBOSE, why
 
 SENT = "4jXH3k3V2zzLhRZ: to=<mei@corp.example>, relay=mx.x[192.0.2.1]:25, delay=1, dsn=2.0.0, status=sent (250 ok)"
 TRACKED = (
@@ -19,6 +19,26 @@ TABLES = {
     "since the line before": (f"[88047.050040 <    0.081091 >] mx1 postfix/smtp[225]: {SENT}\n", MONOTONIC),
     "the first of such": (f"[88047.050040                ] mx1 postfix/smtp[225]: {SENT}\n", MONOTONIC),
     "tracking without its columns": (f"{TRACKED}\r\n{TRACKED}\r\n", NO_COLUMNS),
+    "tracking of a step that only some versions have": (
+        TRACKED.replace(",SMTP,SEND,", ",SMTP,HAREDIRECTFAIL,") + "\r\n",
+        NO_COLUMNS,
+    ),
+    "Postfix's queue": (
+        (
+            "-Queue ID- --Size-- ----Arrival Time---- -Sender/Recipient-------\n"
+            "4FABC12345*     802 Wed Jan 10 00:32:03  r@h.example\n                     mei@corp.example\n"
+        ),
+        QUEUE,
+    ),
+    "Exim's queue": ("25m  2.9K 1vMhoQ-00000001AbC-0aBc <r@h.example>\n          mei@corp.example\n", QUEUE),
+    "a bounce": (
+        "This is the mail system at host mx1.h.example.\n\n<mei@corp.example>: host mx said: 550 no\n",
+        BOUNCE,
+    ),
+    "a delivery by hand": (
+        "LOG: MAIN\n  => mei <mei@corp.example> R=virtual_user T=dovecot_virtual_delivery\n",
+        VERBOSE,
+    ),
     "steps of a trace": (
         (
             "MessageId,MessageTraceId,Date,Event,Action,Detail\n"

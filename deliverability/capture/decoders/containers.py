@@ -84,7 +84,7 @@ def _paste(head: bytes, *, listed: bool) -> tuple[str, Unwrap] | None:
     from deliverability.capture.decoders import pasted
 
     shape = pasted.shape_of(head, complete=len(head) < HEAD - len(_BOM))
-    if shape is not None and (shape.prefix or not listed):
+    if shape is not None and (shape.prefix or shape.markup.boarded or not listed):
         return "pasted lines", lambda stream: pasted.plain_lines(stream, shape)
     return None
 

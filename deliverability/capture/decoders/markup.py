@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deliverability.capture.decoders.plain import NO_BREAK, OPENING, UNBRACKETED
+from deliverability.capture.decoders.plain import BOARD_ENDS, NO_BREAK, OPENING, UNBRACKETED
 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]{0,32}[mK]")  # ECMA-48 §8.3.117 (SGR) and §8.3.41 (EL)
 _LINKED = re.compile(
@@ -18,7 +18,9 @@ _LINKED = re.compile(
     rb"|\]\((?:mailto:|https?://)(?P<below>[^\s<>|()\[\]]{1,400}?)/?\)"
 )
 _BOARD = re.compile(rb"\[(?:email|url)(?:=[^\s<>\[\]]{1,400})?\]([^\s<>\[\]]{1,400})\[/(?:email|url)\]", re.IGNORECASE)
-_BOARD_ENDS = (b"[/email]", b"[/EMAIL]", b"[/url]", b"[/URL]")
+_STYLED = re.compile(
+    rb"\[/?(?:font|size|color|b|i|u|code|quote)(?:=[^\s\[\]]{0,40}(?: [\w\"-]{1,40}){0,4})?\]", re.IGNORECASE
+)
 _BREAK = re.compile(rb"[ \t]*<(?:br|BR) ?/?>[ \t\r]*\Z")
 _ENDS = frozenset(b"<>[]()\"'=,;: \t")
 """What may stand before an address, so that it is seen whole."""
@@ -46,7 +48,7 @@ class Markup:
     broken: bool = False
     """Each line ends with ``<br>``."""
     boarded: bool = False
-    """``[email]a@b[/email]``, as forums write it."""
+    """``[email]a@b[/email]`` and ``[B]…[/B]``, as forums write it."""
     linked: bool = False
     """``a@b <mailto:a@b>``, ``[a@b](mailto:a@b)`` or ``<mailto:a@b|a@b>``; names of hosts likewise."""
     escaped: bool = False
@@ -65,7 +67,7 @@ class Markup:
         if self.broken:
             line = _BREAK.sub(b"", line)
         if self.boarded:
-            line = _BOARD.sub(rb"\1", line)
+            line = _STYLED.sub(b"", _BOARD.sub(rb"\1", line))
         if self.linked:
             line = _unlinked(line)
         if self.escaped:
@@ -78,13 +80,14 @@ class Markup:
         return _straight(line) if self.curly else line
 
 
-def markup_of(sampled: Sequence[bytes], known: Known, read: Known) -> Markup:
+def markup_of(sampled: Sequence[bytes], known: Known, read: Known, *, whole: bool) -> Markup:
     """What was done within lines like these.
 
-    ``known`` tells a line of a log, with something before it or not; ``read`` those whose head is parted by blanks.
+    ``whole``: they are all there are.  Links and a forum's marks are undone in a paste only: one subject of a stranger's
+    that holds some would have a whole log taken for one.  ``known`` tells a line of a log, with something before it or not; ``read`` those whose head is parted by blanks.
     """
-    linked = any(b"mailto:" in line for line in sampled)
-    boarded = any(end in line for line in sampled for end in _BOARD_ENDS)
+    linked = whole and any(b"mailto:" in line for line in sampled)
+    boarded = whole and any(end in line for line in sampled for end in BOARD_ENDS)
     coloured = any(_COLOUR.search(line) for line in sampled)
     broken = any(_BREAK.search(line) for line in sampled)
     found = Markup(coloured=coloured, broken=broken, boarded=boarded, linked=linked)

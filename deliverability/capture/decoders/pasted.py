@@ -94,7 +94,9 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     """
     every = head.split(b"\n")[:_SAMPLED]
     every = [line.removesuffix(b"\r") for line in (every if complete else every[:-1] or every)]
-    markup = markup_of(every, _is_known, _is_read) if may_be_marked_up(head) or b"\t" in head else _UNCHANGED
+    markup = (
+        markup_of(every, _is_known, _is_read, whole=complete) if may_be_marked_up(head) or b"\t" in head else _UNCHANGED
+    )
     every = [markup.undone(line) for line in every]
     shown = [line for line in every if line.strip()]
     plain = sum(is_whole(line) or is_spaced(line) for line in shown)
@@ -108,7 +110,7 @@ def shape_of(head: bytes, *, complete: bool) -> Shape | None:
     width, joint = _wrapping(every[:-1] if complete and _is_begun(every) else every, prefix)
     begun = [bare for line in every if _begins(bare := _without(line, prefix))]
     spaced = sum(map(is_spaced, begun)) >= _SHARE * len(begun)
-    by_hand = width is None and _is_by_hand(every, prefix)
+    by_hand = complete and width is None and _is_by_hand(every, prefix)
     shape = Shape(prefix, width, b" " if by_hand else joint, markup, by_hand, bool(begun) and spaced)
     strange = shape == Shape() or any(_is_rejected(line, prefix) for line in every) or _is_header(every, prefix)
     return None if strange else shape

@@ -19,6 +19,12 @@ _MONTH = re.compile(
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 # Postfix puts its addresses in angle brackets; a page that took them for tags shows what stood in them.
 UNBRACKETED = re.compile(rb": to=(?P<address>[^\s<>\",]{1,320}), (?:orig_to=(?P<original>[^\s<>\",]{1,320}), )?relay=")
+BOARD_ENDS = tuple(
+    end
+    for name in (b"email", b"url", b"font", b"size", b"color", b"b", b"code", b"quote")
+    for end in (b"[/%s]" % name, b"[/%s]" % name.upper())
+)
+"""How what a forum marks up ends."""
 _ODD_LINE = re.compile(rb"\n(?!\d{4}-\d\d-\d\d[T ]|(?:\d{4} )?[A-Z][a-z]{2} [ \d]\d |<\d|\d{9}|[ \t]*\r?(?:\n|\Z)|\Z)")
 
 
@@ -36,7 +42,7 @@ def _is_odd(head: bytes) -> bool:
 
 def may_be_marked_up(head: bytes) -> bool:
     """Whether links, entities, colours or other blanks may stand in the first octets, or brackets lack: a quick look."""
-    signs = (b"\x1b[", b"mailto:", b"&lt;", b"[/email]", b"[/EMAIL]", NO_BREAK, b"=" + OPENING)
+    signs = (b"\x1b[", b"mailto:", b"&lt;", *BOARD_ENDS, NO_BREAK, b"=" + OPENING)
     return any(sign in head for sign in signs) or UNBRACKETED.search(head) is not None
 
 
