@@ -5,7 +5,7 @@ Each row is then told as ``trace`` would tell it.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deliverability.api.cohort_look import Look
@@ -17,6 +17,7 @@ from deliverability.api.search import load_formats
 from deliverability.api.seeking import TimeWindow, parts_of
 from deliverability.api.whole_logs import WholeLogs, whole_logs
 from deliverability.api.words import Words
+from deliverability.api.years import with_years
 from deliverability.correlate import Query
 from deliverability.errors import ParseError, UsageError, printable
 from deliverability.evidence.log_format import LogFormat
@@ -110,7 +111,7 @@ class _Looks:
             self._first = self._telling(0)
             scans = logs.described(self._first.look.scans)
         require_mail_log(scans)
-        self.coverage = coverage_of(scans, logs.hints)
+        self.coverage = coverage_of(scans, self._logs.hints)
         self.notes = (*logs.notes, *notes(self.coverage, Query(), ()))
 
     def each(self) -> Iterator[Telling]:
@@ -122,6 +123,8 @@ class _Looks:
         queries = self._queries[start : start + BATCH]
         with uncollected():
             look = _look(self._request, self._logs, queries, self._formats, numbered=self._numbered)
+        if not start:
+            self._logs = replace(self._logs, hints=with_years(self._logs.hints, self._logs.described(look.scans)))
         return Telling(start, look, queries, self._logs, self._request.own())
 
 

@@ -9,6 +9,7 @@ from deliverability.api.named_logs import resolved, surroundings
 from deliverability.api.observe import Observe, settle
 from deliverability.api.requests import Pick, Request
 from deliverability.api.search import MAX_IDS, MAX_LINES, look
+from deliverability.api.years import with_years
 from deliverability.assess import claim_of
 from deliverability.correlate import tell
 from deliverability.errors import ParseError, UsageError
@@ -63,6 +64,7 @@ def read_logs(request: Request) -> tuple[Trace, tuple[LogLine, ...]]:
             " --message-id or --queue-id"
         )
     require_mail_log(found.scans)
+    hints = with_years(hints, found.scans)
     events = resolved(found, hints)
     query = asked.among(events)
     messages = tell(events, query, request.own()) if query else ()

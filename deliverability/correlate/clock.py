@@ -8,7 +8,7 @@ have none.  Agreement proves nothing; a contradiction is shown.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import pairwise
@@ -26,6 +26,21 @@ _REORDERED = timedelta(days=1)  # lines of one file stand in order, but for this
 
 
 @dataclass(frozen=True, slots=True)
+class Years:
+    """What the order of a file's lines tells of years that none of them states."""
+
+    last: datetime
+    """When its last line was logged; of its year nothing is known."""
+    turns: tuple[tuple[int, int], ...] = ()
+    """From which offset on how many years have passed since the first line."""
+
+    def before_last(self, offset: int) -> int:
+        """How many years before the last line's a line was logged that starts there."""
+        at = bisect_right(self.turns, offset, key=lambda turn: turn[0])
+        return (self.turns[-1][1] if self.turns else 0) - (self.turns[at - 1][1] if at else 0)
+
+
+@dataclass(frozen=True, slots=True)
 class TimeHints:
     """What the surroundings say about a log's times."""
 
@@ -35,6 +50,8 @@ class TimeHints:
     """The user's ``--tz``."""
     now: datetime | None = None
     """The clock, for a file without a date."""
+    years: Mapping[str, Years] = field(default_factory=dict)
+    """By path, what the order of the lines tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +248,7 @@ def _resolve(event: DeliveryEvent, samples: list[_Sample], hints: TimeHints) -> 
         return at
     clock = _id_clock(event)
     if at.offset is not None or not samples:
-        return _from_hints(at, event.line.place.file, hints, clock)
+        return _from_hints(at, event.line.place.file, hints, clock, event.line.place.offset)
     after = bisect_right(samples, event.line.place.offset, key=lambda s: s.offset_in_file)
     before, next_one = samples[max(after - 1, 0)], samples[min(after, len(samples) - 1)]
     told = _at(at, clock or before.instant, before.zone, before.basis)
@@ -248,7 +265,9 @@ def _at(at: LogTime, near: datetime, zone: timedelta, basis: TimeBasis) -> LogTi
     return replace(at, instant=local.replace(tzinfo=UTC) - zone, local=local, year_from=year_from, zone_from=basis)
 
 
-def _from_hints(at: LogTime, path: str, hints: TimeHints, clock: datetime | None = None) -> LogTime:
+def _from_hints(
+    at: LogTime, path: str, hints: TimeHints, clock: datetime | None = None, offset: int | None = None
+) -> LogTime:
     """Year and zone from the file's date and the user, and the year from the line's own id where that tells."""
     local, year_from = at.local, TimeBasis.LOGGED
     if not at.has_year and clock:
@@ -260,14 +279,25 @@ def _from_hints(at: LogTime, path: str, hints: TimeHints, clock: datetime | None
         year_from = TimeBasis.FILE_DATE if dated is not None and dated is not hints.now else TimeBasis.ASSUMED
         # A line cannot be younger than its file; a day of grace for zones.
         latest = (dated or datetime(2000, 12, 31, tzinfo=UTC)).replace(tzinfo=None) + timedelta(days=1)
-        years = (_in_year(local, latest.year - back) for back in range(_LEAP_YEARS))
-        local = next((c for c in years if c and c <= latest), local)
+        local = _ordered(local, latest, hints.years.get(path), offset) or _newest(local, latest) or local
     if at.offset is not None:
         instant = local.replace(tzinfo=UTC) - at.offset
         return replace(at, instant=instant, local=local, year_from=year_from, zone_from=TimeBasis.LOGGED)
     zone, zone_from = (hints.zone, TimeBasis.OPTION) if hints.zone else (UTC, TimeBasis.ASSUMED)
     instant = local.replace(tzinfo=zone).astimezone(UTC)
     return replace(at, instant=instant, local=local, year_from=year_from, zone_from=zone_from)
+
+
+def _newest(local: datetime, latest: datetime) -> datetime | None:
+    """A wall-clock time in the last year in which it is not after ``latest``."""
+    years = (_in_year(local, latest.year - back) for back in range(_LEAP_YEARS))
+    return next((c for c in years if c and c <= latest), None)
+
+
+def _ordered(local: datetime, latest: datetime, years: Years | None, offset: int | None) -> datetime | None:
+    """The same, by the file's last line: a copy may be dated long after that, and no line is of a later year."""
+    last = _newest(years.last, latest) if years and offset is not None else None
+    return _in_year(local, last.year - years.before_last(offset)) if last and years and offset is not None else None
 
 
 def _checked(event: DeliveryEvent, at: LogTime) -> LogTime:
