@@ -29,13 +29,16 @@ def _years(scan: FileScan) -> Years | None:
     if scan.part is not None or not scan.edges or not _lacks_years(scan.edges[0].first):
         return None
     passed, turns, before = 0, [], None
-    for offset, at in _times(scan):
-        step = at.local - before if before else at.local - at.local
-        if abs(step) > NEW_YEAR:
-            # Lines of two years may stand beside each other in any order for a moment.
-            passed += 1 if step < -NEW_YEAR else -1
-            turns.append((offset, passed))
-        before = at.local
+    try:
+        for offset, at in _times(scan):
+            step = at.local - (before or at.local)
+            if abs(step) > NEW_YEAR:
+                # Lines of two years may stand beside each other in any order for a moment.
+                passed += 1 if step < -NEW_YEAR else -1
+                turns.append((offset, passed))
+            before = at.local
+    except CannotLookError:
+        return None  # rotated meanwhile
     return Years(before, tuple(turns)) if before else None
 
 
@@ -54,11 +57,8 @@ def _times(scan: FileScan) -> Iterator[tuple[int, LogTime]]:
 
 def _small(scan: FileScan) -> Iterator[tuple[int, bytes]]:
     """Of a file all of whose lines are looked at, and its last one."""
-    try:
-        for block in blocks(scan.file):
-            yield from _changes(block.content, block.offset)
-    except CannotLookError:
-        return  # rotated meanwhile
+    for block in blocks(scan.file):
+        yield from _changes(block.content, block.offset)
 
 
 def _large(scan: FileScan) -> Iterator[tuple[int, bytes]]:
