@@ -133,6 +133,8 @@ def _signed(signing: Signing) -> str:
 
 
 def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzinfo) -> list[tuple[str, ...]]:
+    attempts = list(attempts)
+    led_to = {attempt.followed_to: f"{_order(attempt.at)}~" for attempt in attempts if attempt.followed_to}
     rows: list[tuple[str, tuple[str, ...]]] = []
     for stay in message.stays:
         key = "requeued" if stay.tie is Tie.REQUEUED else "arrived"
@@ -141,7 +143,9 @@ def _rows(message: Message, attempts: Iterable[Attempt], t: Catalog, where: tzin
         what = t(f"timeline.{key}")
         client = str(stay.session.client) if stay.session and stay.session.client else "-"
         queue = t("timeline.queue", id=stay.queue_id) if stay.queue_id else "-"
-        rows.append((_order(stay.arrived), (_time(stay.arrived, where), what, client, queue)))
+        # What our own server forwarded has no line of arrival: it came to be by the attempt that led there.
+        order = _order(stay.arrived) or led_to.get(stay.queue_id or "", "")
+        rows.append((order, (_time(stay.arrived, where), what, client, queue)))
     for attempt in attempts:
         said = attempt.reply.text if attempt.reply else attempt.text
         if attempt.folder:

@@ -291,7 +291,9 @@ def _following(entry: Entry, event: DeliveryEvent, by_id: dict[str, list[Entry]]
     if event.transport is Transport.FORWARD:
         # Our own MTA names its own new entry, and no Message-ID changes by that: a short id may have named another just before.
         own = [c for c in candidates if (c.log, c.host) == (entry.log, entry.host)]
-        return next((c for c in own if not entry.message_id or c.message_id in (None, entry.message_id)), None)
+        return next(
+            (c for c in reversed(own) if not entry.message_id or c.message_id in (None, entry.message_id)), None
+        )
     return next((c for c in candidates if _is_same_mail(entry, event, c) and near.handed_over(entry, event, c)), None)
 
 
@@ -401,20 +403,18 @@ def _is_same_mail(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
         return _came_back(entry, event, candidate)
     if not candidate.may_hold(event.recipient):
         return False
-    if entry.message_id is None and event.writer in _NAMELESS_WRITERS:
+    if entry.message_id is None and (event.writer in _NAMELESS_WRITERS or candidate.message_id is None):
         # The reply names the entry, which came from this host: then the envelope has to agree in the place of the id.
         same_sender = entry.reverse_path is not None and entry.reverse_path == candidate.reverse_path
         went_there = _is_host(event.relay, candidate)
         return went_there and same_sender and address_key(event.recipient) in map(address_key, _tried_in(candidate))
-    if entry.message_id is None and candidate.message_id is None:
-        return _came_back(entry, event, candidate)
     return bool(entry.message_id) and candidate.message_id == entry.message_id
 
 
 def _came_back(entry: Entry, event: DeliveryEvent, candidate: Entry) -> bool:
-    """Whether a filter on this machine named the entry that it gave the message back as.
+    """Whether a filter on this machine named the entry that it gave the message back as, in an excerpt without its arrival.
 
-    This is for an excerpt without its line of arrival, and for mail that has no Message-ID.  Nothing that is known of the two may differ, and the entry was tried for that recipient.
+    Nothing that is known of the two may differ, and the entry was tried for that recipient.
     """
     known = ((entry.message_id, candidate.message_id), (entry.reverse_path, candidate.reverse_path))
     return (

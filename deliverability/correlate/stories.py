@@ -309,8 +309,11 @@ def _last_entry(found: list[tuple[Entry, DeliveryEvent]], chain: Chain) -> Entry
     followed = chain.followed.get(id(event))
     if followed:
         return followed
-    later = [e for e in chain.entries if e.requeued_from == entry.queue_id and e.log == entry.log]
-    return later[-1] if later else entry
+    left = [e for e in chain.entries if e is not entry]
+    while later := [e for e in left if e.requeued_from == entry.queue_id and e.log == entry.log]:
+        entry = later[-1]  # and what was requeued once may be again
+        left.remove(entry)
+    return entry
 
 
 def _refused_by_us(name: str, event: DeliveryEvent, entry: Entry | None) -> Delivery:

@@ -53,7 +53,7 @@ def _without_passed_through(targets: dict[Key, list[Tried]], chain: Chain) -> di
         return targets
     first = next(iter(kept))
     for found in targets.values():
-        if id(found[-1][1]) in chain.followed and any(id(event) not in chain.followed for _, event in found):
+        if id(found[-1][1]) in chain.followed:
             kept[first] = [*found, *kept[first]]
     return kept
 
