@@ -35,7 +35,9 @@ def main() -> None:
         pip = (binaries / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install")
         run(*pip, "-c", ROOT / "constraints.txt", wheel, cwd=place)
         if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64"):
-            run(binaries / "python", "-c", "import hyperscan, isal, stringzilla, zstandard", cwd=place)  # ADR 9: without any extra
+            run(
+                binaries / "python", "-c", "import hyperscan, isal, stringzilla, zstandard", cwd=place
+            )  # ADR 9: without any extra
         command = binaries / "deliverability"
         print(run(command, "--version", cwd=place).strip(), "from", wheel.name)
         for asked in ("report", "trace", "check", "init"):
