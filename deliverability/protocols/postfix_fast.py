@@ -10,6 +10,7 @@ full parser.  So both always agree; a test holds them to it.
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from deliverability.evidence.attempted import Lean, Said, Saying
 from deliverability.protocols import octets
@@ -55,6 +56,14 @@ _BY_AN_AGENT = re.compile(
     rb"(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])? [%s]{1,253}+ ([%s]{1,60}+/(?:[%s]{1,20}+/)?(%s)\[[0-9]{1,10}+\]):"
     % (_NAME, _NAME, _NAME, _AGENT)
 )
+_TAKEN_IN = re.compile(
+    rb"(%(minute)s)(%(seconds)s)(%(writer)s) (%(id)s): uid=[0-9]{1,10}+ from=<[^\t-\r \"<>]{0,320}+> orig_id=(%(id)s)\n"
+    % {b"minute": _TO_THE_MINUTE, b"seconds": _SECONDS, b"writer": _WRITER, b"id": QUEUE_ID}
+)
+_BY_PICKUP = re.compile(
+    rb"(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])? [%s]{1,253}+ [%s]{1,60}+/(?:[%s]{1,20}+/)?pickup\[[0-9]{1,10}+\]:"
+    % (_NAME, _NAME, _NAME)
+)
 _DOMAIN = re.compile(rb"[%s\x80-\xff]{1,255}" % _NAME)
 _RELAY = re.compile(rb"[^\t-\r ,<>@]{1,600}")
 _TLS = re.compile(
@@ -73,7 +82,7 @@ _FILTERED, _FILTERED_WITHIN = b", ", 24  # "250 2.7.0 Ok, discarded", as a filte
 # One of these is in all words that tell that a message was queued or thrown away, unless letters are not of ASCII.
 _KEEPING = re.compile(rb"[qfiado](?:ueued|rom mta\(|d=|ccepted for delivery|orwarded|iscarded|k \()")
 _LOCAL = frozenset({b"local", b"virtual"})
-_OF_ALL_LEFT = (b"/postsuper[", b" orig_id=")
+_REMOVED, _REQUEUED = b"/postsuper[", b" orig_id="
 _SAID: dict[tuple[bytes, ...], Said] = {}
 """What each wording means, once it was met: a memo of the grammar, which never changes."""
 _SAYINGS: dict[tuple[bytes, ...], Saying] = {}
@@ -109,8 +118,7 @@ class Reader:
         known, origins, sessions = _SAYINGS.get, self._origins, self._sessions
         if len(sessions) > MAX_SESSIONS:
             sessions.clear()
-        of_all_left = read_marked(self._full, block, size, _OF_ALL_LEFT)
-        left = deque(lean for lean in of_all_left if lean[-1] is REMOVED or lean[-1].said is REQUEUED)
+        left = deque(sorted(self._of_all_left(block, size), key=itemgetter(0)))
         securing = octets.each_position(block, _SECURED, 0, size)
         secured = next(securing, size)
         for status in octets.each_position(block, _STATUS, 0, size):
@@ -152,6 +160,27 @@ class Reader:
             sessions[tag] = begun
             secured = next(securing, size)
         yield from left
+
+    def _of_all_left(self, block: bytes, size: int) -> Iterator[Lean]:
+        """What lines without a recipient say of all that a message still has: removed by somebody, or put under a new id."""
+        for lean in read_marked(self._full, block, size, (_REMOVED,)):
+            if lean[-1] is REMOVED:
+                yield lean
+        following = 0
+        for at in octets.each_position(block, _REQUEUED, 0, size):
+            if at < following:
+                continue
+            start, following = block.rfind(b"\n", 0, at) + 1, (block.find(b"\n", at, size) + 1) or size
+            match = _TAKEN_IN.match(block, start, following)
+            by = _BY_PICKUP.fullmatch(match[3]) if match else None
+            if match and by:
+                minute, seconds, _, now, before = match.groups()
+                yield start, minute, seconds, by[1] or b"", before, b"", None, False, Saying(REQUEUED, now)
+                continue
+            ended = block.startswith(b"\n", following - 1)
+            for lean in read_fully(self._full, block, start, following - ended, ended=ended):
+                if lean[-1].said is REQUEUED:
+                    yield lean
 
     def _origin(self, writer: bytes) -> _Origin | None:
         """Who wrote a line, by what stands between the seconds and its words; ``None`` for none of the agents."""
